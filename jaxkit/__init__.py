@@ -1,0 +1,47 @@
+"""jaxkit: functional transformations of traced JAX programs, in readable form.
+
+    import jaxkit as jk
+
+    jk.grad(f)(x)              # stands where jax.grad(f)(x) stood
+
+One idea: the derivative of a program at a point is a linear program, one small linear
+map for each primitive that ran.  Forward mode runs it from the inputs to the outputs,
+reverse mode runs its transpose from the outputs to the inputs.
+"""
+
+from jaxkit import calls as _calls  # noqa: F401  (registers jit's rule)
+from jaxkit import rules
+from jaxkit.linear import LinearProgram
+from jaxkit.maps import LinearMap
+from jaxkit.transforms import (
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jvp,
+    linear_transpose,
+    linearize,
+    value_and_grad,
+    vjp,
+)
+from jaxkit.version import __version__
+
+__all__ = [
+    "LinearMap",
+    "LinearProgram",
+    "__version__",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
+    "linear_transpose",
+    "linearize",
+    "rules",
+    "value_and_grad",
+    "vjp",
+]

@@ -1,0 +1,135 @@
+"""Linear maps between pytrees: what `linearize`, `vjp` and `linear_transpose` return."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxkit.linear import LinearProgram
+from jaxkit.spaces import Space
+from jaxkit.tangents import zeros
+
+
+@jax.tree_util.register_pytree_node_class
+class LinearMap:
+    """The derivative of a function at a point, or its transpose.
+
+    It is called like what JAX returns: from `linearize` on tangents, one for each
+    argument; from `vjp` on one cotangent of the output, giving a tuple of cotangents.
+    It is also a program to look into:
+
+        print(f_jvp)       the equations, with shapes and dtypes
+        f_jvp.T            the transpose, again a LinearMap; f_jvp.T.T is f_jvp
+        f_jvp.matrix()     the dense matrix
+        f_jvp.program      the flat `LinearProgram`
+
+    It is a pytree whose leaves are the residuals, so it may be passed to and returned
+    from `jax.jit` and other transforms.
+
+    Example:
+
+        >>> y, f_jvp = linearize(lambda x: x * x, 3.0)
+        >>> f_jvp(1.0)
+        Array(6., dtype=float32, weak_type=True)
+    """
+
+    def __init__(
+        self,
+        recorded: LinearProgram,
+        transposed: bool,
+        domain: Space,
+        codomain: Space,
+        name: str,
+    ):
+        # The program as it was recorded, to be run forward, or backward (transposed).
+        self._recorded, self._transposed = recorded, transposed
+        self.domain, self.codomain, self.name = domain, codomain, name
+
+    def tree_flatten(self):
+        aux = (self._transposed, self.domain, self.codomain, self.name)
+        return (self._recorded,), aux
+
+    @classmethod
+    def tree_unflatten(cls, aux, children):
+        return cls(*children, *aux)
+
+    def _run(self, values: Sequence[Any]) -> list[Any]:
+        run = self._recorded.transpose if self._transposed else self._recorded.apply
+        return run(values)
+
+    def __call__(self, *element):
+        """Apply the map to an element of its domain (checked, see `Space`)."""
+        if not self.domain.arguments:
+            if len(element) != 1:
+                raise TypeError(
+                    f"{self.name}: takes one {self.domain.what}, a pytree like the "
+                    f"{self.domain.of}, but got {len(element)} arguments."
+                )
+            (element,) = element
+        return self.codomain.unflatten(
+            self._run(self.domain.flatten(self.name, element))
+        )
+
+    @property
+    def T(self) -> LinearMap:
+        """The transpose: the same program, run the other way."""
+        return LinearMap(
+            self._recorded,
+            not self._transposed,
+            self.codomain,
+            self.domain,
+            f"transpose of {self.name}",
+        )
+
+    @property
+    def program(self) -> LinearProgram:
+        """The flat linear program that this map runs, without what reaches no output.
+
+        The program of a transposed map is its backward pass, recorded.
+        """
+        return self._recorded.T if self._transposed else self._recorded.prune()
+
+    def __repr__(self):
+        return repr(self.program)
+
+    def matrix(self) -> jax.Array:
+        """The dense matrix, of shape (size of the codomain, size of the domain).
+
+        Rows and columns go through the leaves in order, each in row-major order,
+        leaving out integers and booleans.  It costs one pass of the program for each
+        row or each column, whichever are fewer.
+        """
+        rows, columns = _sizes(self.codomain), _sizes(self.domain)
+        if sum(rows) < sum(columns):
+            return self.T._columns(rows).T
+        return self._columns(columns)
+
+    def _columns(self, sizes):
+        def column(values):
+            outs = zip(self._run(values), self.codomain.moving_avals, strict=True)
+            return [jnp.ravel(zeros(aval) if y is None else y) for y, aval in outs]
+
+        outs = jax.vmap(column, out_axes=-1)(identity(self.domain))
+        if not outs:
+            return jnp.zeros((0, sum(sizes)))
+        dtype = jnp.result_type(*outs)
+        return jnp.concatenate([y.astype(dtype) for y in outs])
+
+
+def _sizes(space: Space) -> list[int]:
+    return [aval.size for aval in space.moving_avals]
+
+
+def identity(space: Space) -> list[jax.Array]:
+    """The standard basis of a space of n dimensions: leaves of shape (n, *shape)."""
+    sizes = _sizes(space)
+    n = sum(sizes)
+    starts = accumulate(sizes, initial=0)
+    return [
+        jnp.eye(n, size, -start, dtype=aval.dtype).reshape(n, *aval.shape)
+        for aval, size, start in zip(space.moving_avals, sizes, starts, strict=False)
+    ]

@@ -1,0 +1,326 @@
+"""Elementwise primitives: each output element depends on one element of each operand.
+
+Each line states the partial derivatives, given the output and the operands.  Where no
+source is named, the formula is school calculus or from the NIST Digital Library of
+Mathematical Functions (DLMF, chapters 4 to 8 and 10).  At points where a function has
+no derivative (abs at 0, max at a tie) the value follows JAX's conventions.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jax import lax
+from jax.extend.core import primitives as p
+
+from jaxkit.linear import Var
+from jaxkit.rules.arith import add, div, eq, ge, lt, mul, sub
+from jaxkit.rules.table import (
+    custom,
+    elementwise,
+    linear,
+    over,
+    transposable,
+    zero,
+)
+from jaxkit.tangents import moves
+
+
+def unfill(ct, x):
+    """Cotangent of operand x: summed along the axes where x was repeated."""
+    if type(x) is not Var:
+        return None
+    shape = x.aval.shape
+    if shape == ct.shape:
+        return ct
+    if shape == ():
+        return lax.reduce_sum(ct, range(ct.ndim))
+    repeated = [d for d, n in enumerate(shape) if n != ct.shape[d]]
+    return lax.reshape(lax.reduce_sum(ct, repeated), shape)
+
+
+def _fill(x, like):
+    """x repeated to the shape of `like`, beside which it was an operand."""
+    shape = np.shape(x)
+    if shape == like.shape:
+        return x
+    return lax.broadcast_in_dim(x, like.shape, range(len(shape)))
+
+
+# --- Derivative zero wherever it exists: comparisons, rounding, integers and bits ----
+
+zero(
+    p.eq_p, p.ne_p, p.lt_p, p.le_p, p.gt_p, p.ge_p, p.eq_to_p, p.le_to_p, p.lt_to_p,
+    p.floor_p, p.ceil_p, p.round_p, p.sign_p, p.is_finite_p, p.nextafter_p,
+    p.not_p, p.and_p, p.or_p, p.xor_p, p.population_count_p, p.clz_p,
+    p.shift_left_p, p.shift_right_arithmetic_p, p.shift_right_logical_p,
+    p.bitcast_convert_type_p, p.stop_gradient_p, "mulhi",
+)  # fmt: skip
+
+# --- Arithmetic ----------------------------------------------------------------------
+
+
+def _add_transpose(ct, x, y):
+    return unfill(ct, x), unfill(ct, y)
+
+
+for add_p in p.add_p, p.add_jaxvals_p:
+    elementwise(add_p, 1, 1)
+    transposable(add_p, _add_transpose, operands=(0, 1))
+
+elementwise(p.sub_p, 1, -1)
+transposable(
+    p.sub_p,
+    lambda ct, x, y: (unfill(ct, x), unfill(lax.neg(ct), y)),
+    operands=(0, 1),
+)
+
+elementwise(p.neg_p, -1)
+transposable(p.neg_p, lambda ct, x: lax.neg(ct))
+
+elementwise(p.mul_p, lambda z, x, y: y, lambda z, x, y: x)
+
+
+def _mul_transpose(ct, x, y, **params):
+    if type(x) is Var:
+        return unfill(mul(ct, y), x), None
+    return None, unfill(mul(x, ct), y)
+
+
+transposable(p.mul_p, _mul_transpose, operands=(0, 1), jointly=False)
+
+elementwise(p.div_p, lambda z, x, y: over(y), lambda z, x, y: lax.neg(div(z, y)))
+transposable(p.div_p, lambda ct, x, y: unfill(div(ct, y), x))
+
+
+def _truncated_quotient(z, x, y):
+    q = div(x, y)
+    return lax.neg(mul(lax.sign(q), lax.floor(lax.abs(q))))
+
+
+# x - y trunc(x / y)
+elementwise(p.rem_p, 1, _truncated_quotient)
+
+
+def _first_wins(wins, wins_or_ties):
+    """Partial of max or min: 1 where the operand wins, 0 where it loses, 1/2 at a tie."""
+
+    def partial(z, x, y):
+        wins_now = lax.convert_element_type(wins(x, y), z.dtype)
+        or_ties = lax.convert_element_type(wins_or_ties(x, y), z.dtype)
+        return mul(0.5, add(wins_now, or_ties))
+
+    return partial
+
+
+elementwise(p.max_p, _first_wins(lax.gt, lax.ge), _first_wins(lax.lt, lax.le))
+elementwise(p.min_p, _first_wins(lax.lt, lax.le), _first_wins(lax.gt, lax.ge))
+
+
+def _where(z, *conditions):
+    """1 where all conditions hold, else 0."""
+    both = conditions[0]
+    for condition in conditions[1:]:
+        both = lax.bitwise_and(both, condition)
+    return lax.convert_element_type(both, z.dtype)
+
+
+elementwise(
+    p.clamp_p,
+    lambda z, low, x, high: _where(z, lax.gt(low, x), lt(low, high)),
+    lambda z, low, x, high: _where(z, lax.gt(x, low), lt(x, high)),
+    lambda z, low, x, high: _where(z, lt(high, x)),
+)
+
+
+@custom(p.abs_p)
+def _(primals, tangents):
+    # Real: sign(x) dx, with sign(0) = 1.  Complex: Re(conj(x) dx) / |x|, 0 at x = 0.
+    (x,), (dx,) = primals, tangents
+    y = lax.abs(x)
+    if x.dtype.kind != "c":
+        return y, None if dx is None else lax.select(ge(x, 0), dx, lax.neg(dx))
+    nonzero = lax.select(eq(y, 0), lax.full_like(y, 1), y)
+    direction = div(lax.conj(x), lax.convert_element_type(nonzero, x.dtype))
+    return y, lax.real(mul(dx, direction))
+
+
+# --- Powers and roots ----------------------------------------------------------------
+
+elementwise(p.square_p, lambda z, x: mul(2.0, x))
+elementwise(p.sqrt_p, lambda z, x: div(0.5, z))
+elementwise(p.rsqrt_p, lambda z, x: mul(-0.5, div(z, x)))
+elementwise(p.cbrt_p, lambda z, x: mul(1 / 3, lax.integer_pow(z, -2)))
+
+
+def _integer_pow(z, x, *, y):
+    if y in (0, 1):
+        return y
+    return mul(float(y), x if y == 2 else lax.integer_pow(x, y - 1))
+
+
+elementwise(p.integer_pow_p, _integer_pow, static=("y",))
+
+
+def _pow_base(z, x, y):
+    # y x^(y-1); for an integer y = 0 it is 0 also at x = 0.
+    if moves(y.dtype):
+        return mul(y, lax.pow(x, sub(y, 1)))
+    n = lax.convert_element_type(y, z.dtype)
+    partial = _fill(mul(n, lax.pow(x, sub(y, 1))), z)
+    return lax.select(_fill(eq(y, 0), z), lax.full_like(z, 0), partial)
+
+
+def _pow_exponent(z, x, y):
+    # x^y log(x), and 0 at x = 0.
+    nonzero = lax.select(eq(x, 0), lax.full_like(x, 1), x)
+    return mul(lax.log(nonzero), z)
+
+
+elementwise(p.pow_p, _pow_base, _pow_exponent)
+
+# --- Exponentials, logarithms, trigonometric and hyperbolic functions -----------------
+
+elementwise(p.exp_p, lambda z, x: z)
+elementwise(p.exp2_p, lambda z, x: mul(math.log(2), z))
+elementwise(p.expm1_p, lambda z, x: add(z, 1.0))
+elementwise(p.log_p, lambda z, x: over(x))
+elementwise("log2", lambda z, x: over(mul(math.log(2), x)))
+elementwise(p.log1p_p, lambda z, x: over(add(x, 1.0)))
+elementwise(p.logistic_p, lambda z, x: mul(z, sub(1.0, z)))
+elementwise(p.sin_p, lambda z, x: lax.cos(x))
+elementwise(p.cos_p, lambda z, x: lax.neg(lax.sin(x)))
+elementwise(p.tan_p, lambda z, x: add(1.0, lax.square(z)))
+elementwise(p.asin_p, lambda z, x: lax.rsqrt(_one_minus_square(x)))
+elementwise(p.acos_p, lambda z, x: lax.neg(lax.rsqrt(_one_minus_square(x))))
+elementwise(p.atan_p, lambda z, x: over(add(1.0, lax.square(x))))
+elementwise(p.sinh_p, lambda z, x: lax.cosh(x))
+elementwise(p.cosh_p, lambda z, x: lax.sinh(x))
+elementwise(p.tanh_p, lambda z, x: _one_minus_square(z))
+elementwise(p.asinh_p, lambda z, x: lax.rsqrt(add(1.0, lax.square(x))))
+elementwise(p.acosh_p, lambda z, x: lax.rsqrt(sub(lax.square(x), 1.0)))
+elementwise(p.atanh_p, lambda z, x: over(_one_minus_square(x)))
+elementwise("one_minus_square", lambda z, x: mul(-2.0, x))
+
+
+def _one_minus_square(x):
+    """1 - x^2, without cancellation near |x| = 1."""
+    return mul(sub(1.0, x), add(1.0, x))
+
+
+# atan2(x, y), the angle of the point with ordinate x and abscissa y
+elementwise(
+    p.atan2_p,
+    lambda z, x, y: div(y, add(lax.square(x), lax.square(y))),
+    lambda z, x, y: div(lax.neg(x), add(lax.square(x), lax.square(y))),
+)
+
+# --- Special functions (DLMF 5.9, 5.15, 7.2, 8.8, 8.17, 10.29) -----------------------
+
+elementwise(p.lgamma_p, lambda z, x: lax.digamma(x))
+elementwise(p.digamma_p, lambda z, x: lax.polygamma(lax.full_like(x, 1), x))
+elementwise(p.polygamma_p, None, lambda z, m, x: lax.polygamma(add(m, 1.0), x))
+elementwise(p.erf_p, lambda z, x: _gaussian(x, 2 / math.sqrt(math.pi)))
+elementwise(p.erfc_p, lambda z, x: _gaussian(x, -2 / math.sqrt(math.pi)))
+elementwise(
+    p.erf_inv_p,
+    lambda z, x: mul(math.sqrt(math.pi) / 2, lax.exp(lax.square(z))),
+)
+
+
+def _gaussian(x, factor):
+    return mul(factor, lax.exp(lax.neg(lax.square(x))))
+
+
+def _gamma_density(a, x):
+    """x^(a-1) e^-x / Gamma(a), computed in logarithms (DLMF 8.8.13)."""
+    log = sub(mul(sub(a, 1.0), lax.log(x)), x)
+    return lax.exp(sub(log, lax.lgamma(a)))
+
+
+def _igamma_a(z, a, x):
+    return lax.igamma_grad_a(_fill(a, z), _fill(x, z))
+
+
+elementwise(p.igamma_p, _igamma_a, lambda z, a, x: _gamma_density(a, x))
+elementwise(
+    p.igammac_p,
+    lambda z, a, x: lax.neg(_igamma_a(z, a, x)),
+    lambda z, a, x: lax.neg(_gamma_density(a, x)),
+)
+
+
+def _beta_density(z, a, b, x):
+    """x^(a-1) (1-x)^(b-1) / B(a, b), computed in logarithms (DLMF 8.17.1)."""
+    log_beta = sub(add(lax.lgamma(a), lax.lgamma(b)), lax.lgamma(add(a, b)))
+    left = mul(sub(a, 1.0), lax.log(x))
+    right = mul(sub(b, 1.0), lax.log1p(lax.neg(x)))
+    return lax.exp(sub(add(left, right), log_beta))
+
+
+elementwise(
+    p.regularized_incomplete_beta_p,
+    lambda z, a, b, x: _no_closed_form("betainc", "a"),
+    lambda z, a, b, x: _no_closed_form("betainc", "b"),
+    _beta_density,
+)
+
+
+def _no_closed_form(name, argument):
+    raise ValueError(
+        f"{name} has no known derivative in closed form with respect to {argument}, "
+        "and JAX has no primitive that computes it; differentiate with respect to x "
+        f"only, or hold {argument} fixed with jax.lax.stop_gradient."
+    )
+
+
+def _i1e(z, x):
+    # I1'(x) = I0(x) - I1(x)/x, with i1e(x) = e^-|x| I1(x); at 0 the value is 1/2.
+    tiny = lt(lax.abs(x), float(lax.finfo(x.dtype).eps))
+    safe = lax.select(tiny, lax.full_like(x, 1), x)
+    slope = add(lax.sign(safe), div(1.0, safe))
+    partial = sub(lax.bessel_i0e(safe), mul(z, slope))
+    return lax.select(tiny, lax.full_like(x, 0.5), partial)
+
+
+elementwise(
+    p.bessel_i0e_p,
+    lambda z, x: sub(lax.bessel_i1e(x), mul(lax.sign(x), z)),
+)
+elementwise(p.bessel_i1e_p, _i1e)
+
+
+@custom("polynomial")
+def _(primals, tangents, **params):
+    # P(x) = c0 + c1 x + ... by Horner's rule, b_k = c_k + x b_(k+1), and its
+    # differential along with it: db_k = dc_k + x db_(k+1) + b_(k+1) dx.
+    (x, *coefficients), (dx, *d_coefficients) = primals, tangents
+    b = db = None
+    for c, dc in reversed(list(zip(coefficients, d_coefficients, strict=True))):
+        terms = [] if dc is None else [dc]
+        terms += [] if db is None else [mul(x, db)]
+        terms += [] if b is None or dx is None else [mul(b, dx)]
+        db = sum(terms[1:], terms[0]) if terms else None
+        b = c if b is None else add(c, mul(x, b))
+    return b, db
+
+
+# --- Complex numbers; cotangents are transposed and not conjugated, as in JAX --------
+
+linear(p.real_p, lambda ct, x: lax.complex(ct, lax.full_like(ct, 0)))
+linear(p.imag_p, lambda ct, x: lax.complex(lax.full_like(ct, 0), lax.neg(ct)))
+
+
+def _complex_transpose(ct, re, im):
+    return unfill(lax.real(ct), re), unfill(lax.neg(lax.imag(ct)), im)
+
+
+linear(p.complex_p, _complex_transpose, operands=(0, 1))
+
+
+def _conj_transpose(ct, x, *, input_dtype):
+    return lax.conj(ct) if x.aval.dtype.kind == "c" else lax.real(ct)
+
+
+linear(p.conj_p, _conj_transpose)

@@ -1,0 +1,166 @@
+"""Indexing: reading from places and writing to places that a program computes.
+
+Reading is linear in the array read from, writing in the array and what is written.
+The transpose of reading is adding to those places, and the other way round.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jax import lax
+from jax.extend.core import primitives as p
+
+from jaxkit.linear import Var
+from jaxkit.rules.arith import eq
+from jaxkit.rules.table import custom, linear, transposable
+
+
+def _zeros(x):
+    return lax.full(x.aval.shape, 0, x.aval.dtype)
+
+
+# --- One block at a computed offset -----------------------------------------------------
+
+linear(
+    p.dynamic_slice_p,
+    lambda ct, x, *start, **params: lax.dynamic_update_slice(_zeros(x), ct, start),
+)
+
+
+def _update_slice_transpose(ct, x, update, *start):
+    ct_x = ct_update = None
+    if type(x) is Var:
+        ct_x = lax.dynamic_update_slice(ct, _zeros(update), start)
+    if type(update) is Var:
+        ct_update = lax.dynamic_slice(ct, start, update.aval.shape)
+    return ct_x, ct_update, *(None for _ in start)
+
+
+linear(p.dynamic_update_slice_p, _update_slice_transpose, operands=(0, 1))
+
+# --- Many places ------------------------------------------------------------------------
+
+
+def _scatter_numbers(numbers: lax.GatherDimensionNumbers):
+    return lax.ScatterDimensionNumbers(
+        update_window_dims=numbers.offset_dims,
+        inserted_window_dims=numbers.collapsed_slice_dims,
+        scatter_dims_to_operand_dims=numbers.start_index_map,
+        operand_batching_dims=numbers.operand_batching_dims,
+        scatter_indices_batching_dims=numbers.start_indices_batching_dims,
+    )
+
+
+def _gather_numbers(numbers: lax.ScatterDimensionNumbers):
+    return lax.GatherDimensionNumbers(
+        offset_dims=numbers.update_window_dims,
+        collapsed_slice_dims=numbers.inserted_window_dims,
+        start_index_map=numbers.scatter_dims_to_operand_dims,
+        operand_batching_dims=numbers.operand_batching_dims,
+        start_indices_batching_dims=numbers.scatter_indices_batching_dims,
+    )
+
+
+@custom(p.gather_p)
+def _(primals, tangents, **params):
+    # What is read outside the array is a constant, whatever `fill_value` says.
+    (x, indices), (dx, _) = primals, tangents
+    y = p.gather_p.bind(x, indices, **params)
+    return y, p.gather_p.bind(dx, indices, **dict(params, fill_value=0))
+
+
+def _gather_transpose(
+    ct, x, indices, *, dimension_numbers, indices_are_sorted, unique_indices, mode, **_
+):
+    return lax.scatter_add(
+        _zeros(x),
+        indices,
+        ct,
+        _scatter_numbers(dimension_numbers),
+        indices_are_sorted=indices_are_sorted,
+        unique_indices=unique_indices,
+        mode=mode,
+    )
+
+
+transposable(p.gather_p, _gather_transpose)
+
+
+def _read_back(
+    x, indices, update, *, dimension_numbers, indices_are_sorted, unique_indices, mode,
+    **_,
+):  # fmt: skip
+    """Reads from x what a scatter with these parameters would write to."""
+    one = (*dimension_numbers.inserted_window_dims,
+           *dimension_numbers.operand_batching_dims)  # fmt: skip
+    window = (update.shape[d] for d in dimension_numbers.update_window_dims)
+    return lax.gather(
+        x,
+        indices,
+        _gather_numbers(dimension_numbers),
+        slice_sizes=[1 if d in one else next(window) for d in range(x.ndim)],
+        indices_are_sorted=indices_are_sorted,
+        unique_indices=unique_indices,
+        mode=mode,
+        fill_value=0,
+    )
+
+
+def _scatter_add_transpose(ct, x, indices, update, **params):
+    ct_update = None
+    if type(update) is Var:
+        ct_update = _read_back(ct, indices, update.aval, **params)
+    return ct if type(x) is Var else None, None, ct_update
+
+
+def _scatter_sub_transpose(ct, x, indices, update, **params):
+    ct_x, _, ct_update = _scatter_add_transpose(ct, x, indices, update, **params)
+    return ct_x, None, None if ct_update is None else lax.neg(ct_update)
+
+
+linear(p.scatter_add_p, _scatter_add_transpose, operands=(0, 2))
+linear("scatter-sub", _scatter_sub_transpose, operands=(0, 2))
+
+
+@custom(p.scatter_p)
+def _(primals, tangents, **params):
+    # Where several updates go to one place, one of them wins.  Number them, see which
+    # number stays, and let the tangents of the others be zero.
+    x, indices, update = primals
+    dx, _, du = tangents
+    y = p.scatter_p.bind(x, indices, update, **params)
+    if params["unique_indices"]:
+        dx = lax.full_like(x, 0) if dx is None else dx
+        du = lax.full_like(update, 0) if du is None else du
+        return y, p.scatter_p.bind(dx, indices, du, **params)
+    count = int(np.prod(update.shape))
+    number = lax.reshape(lax.add(lax.iota(np.int32, count), 1), update.shape)
+    nobody = lax.full(x.shape, 0, np.int32)
+    winner = p.scatter_p.bind(nobody, indices, number, **params)
+    if dx is None:
+        dx = lax.full_like(x, 0)
+    else:
+        dx = lax.select(eq(winner, 0), dx, lax.full_like(dx, 0))
+    if du is None:
+        return y, dx
+    wins = eq(_read_back(winner, indices, update, **params), number)
+    du = lax.select(wins, du, lax.full_like(du, 0))
+    names = "dimension_numbers", "indices_are_sorted", "unique_indices", "mode"
+    numbers, *rest = (params[name] for name in names)
+    return y, lax.scatter_add(
+        dx, indices, du, numbers,
+        indices_are_sorted=rest[0], unique_indices=rest[1], mode=rest[2],
+    )  # fmt: skip
+
+
+def _scatter_transpose(ct, x, indices, update, **params):
+    # Only for unique indices, see above.
+    ct_x = ct_update = None
+    if type(x) is Var:
+        ct_x = p.scatter_p.bind(ct, indices, _zeros(update), **params)
+    if type(update) is Var:
+        ct_update = _read_back(ct, indices, update.aval, **params)
+    return ct_x, None, ct_update
+
+
+transposable(p.scatter_p, _scatter_transpose, operands=(0, 2))

@@ -1,0 +1,159 @@
+"""Reductions, cumulative sums, sorting, and products that sum over axes."""
+
+from __future__ import annotations
+
+import numpy as np
+from jax import lax
+from jax.extend.core import primitives as p
+
+from jaxkit.rules.arith import eq
+from jaxkit.rules.table import bilinear, custom, linear, zero
+
+zero(p.argmax_p, p.argmin_p, p.reduce_and_p, p.reduce_or_p, p.reduce_xor_p)
+
+# --- Sums -----------------------------------------------------------------------------
+
+
+def _spread(y, shape, axes):
+    """y, which lacks `axes`, repeated along them to `shape`."""
+    kept = [d for d in range(len(shape)) if d not in axes]
+    return lax.broadcast_in_dim(y, shape, kept)
+
+
+linear(
+    p.reduce_sum_p,
+    lambda ct, x, *, axes, **params: _spread(ct, x.aval.shape, axes),
+)
+linear(
+    p.cumsum_p,
+    lambda ct, x, *, axis, reverse: lax.cumsum(ct, axis=axis, reverse=not reverse),
+)
+
+# --- Products -------------------------------------------------------------------------
+
+
+@custom(p.reduce_prod_p)
+def _(primals, tangents, *, axes, **params):
+    # dy = sum_i dx_i prod_(j != i) x_j, with the product of the others from the
+    # products of those before and those after, so that zeros among the x are no case.
+    (x,), (dx,) = primals, tangents
+    y = p.reduce_prod_p.bind(x, axes=axes, **params)
+    kept = [d for d in range(x.ndim) if d not in axes]
+    shape = [x.shape[d] for d in kept]
+    flat = lax.reshape(lax.transpose(x, [*kept, *axes]), [*shape, -1])
+    axis, n = len(kept), int(np.prod([x.shape[d] for d in axes]))
+    if n == 0:
+        return y, None
+    flat = lax.reshape(flat, [*shape, n])
+    one = lax.full((*shape, 1), 1, x.dtype)
+
+    def exclusive(reverse):
+        inner = (
+            lax.slice_in_dim(flat, 1, n, axis=axis)
+            if reverse
+            else lax.slice_in_dim(flat, 0, n - 1, axis=axis)
+        )
+        product = lax.cumprod(inner, axis=axis, reverse=reverse)
+        return lax.concatenate([product, one] if reverse else [one, product], axis)
+
+    others = lax.mul(exclusive(False), exclusive(True))
+    moved = lax.reshape(lax.transpose(dx, [*kept, *axes]), [*shape, n])
+    return y, lax.reduce_sum(lax.mul(moved, others), [axis])
+
+
+# --- Extremes -------------------------------------------------------------------------
+
+
+def _extreme(primitive):
+    """Maximum or minimum: the mean tangent of the elements that attain it."""
+
+    @custom(primitive)
+    def _(primals, tangents, *, axes, **params):
+        (x,), (dx,) = primals, tangents
+        y = primitive.bind(x, axes=axes, **params)
+        attains = lax.convert_element_type(eq(x, _spread(y, x.shape, axes)), x.dtype)
+        total = lax.reduce_sum(lax.mul(dx, attains), axes)
+        return y, lax.div(total, lax.reduce_sum(attains, axes))
+
+
+_extreme(p.reduce_max_p)
+_extreme(p.reduce_min_p)
+
+# --- Sorting --------------------------------------------------------------------------
+
+
+@custom(p.sort_p)
+def _(primals, tangents, *, dimension, **params):
+    # Sorting permutes: the tangents move as their elements did.
+    shape = primals[0].shape
+    places = lax.broadcasted_iota(np.int32, shape, dimension)
+    *out, places = p.sort_p.bind(*primals, places, dimension=dimension, **params)
+    moved = [None if dx is None else _take(dx, places, dimension) for dx in tangents]
+    return out, moved
+
+
+def _take(x, places, axis):
+    """x[..., places, ...] along one axis; all other axes are matched one to one."""
+    others = tuple(d for d in range(x.ndim) if d != axis)
+    numbers = lax.GatherDimensionNumbers(
+        offset_dims=(),
+        collapsed_slice_dims=(axis,),
+        start_index_map=(axis,),
+        operand_batching_dims=others,
+        start_indices_batching_dims=others,
+    )
+    return lax.gather(
+        x,
+        lax.expand_dims(places, (places.ndim,)),
+        numbers,
+        slice_sizes=(1,) * x.ndim,
+        unique_indices=True,
+        mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS,
+    )
+
+
+# --- Matrix products ------------------------------------------------------------------
+
+
+def _dot_transpose(ct, other, aval, own, others, ct_free, precision, preferred):
+    """Cotangent of one operand of a dot product, a dot product of ct with the other.
+
+    own, others: (contracting, batch) axes of this operand and of the other one;
+    ct_free: the axes of ct that come from the other operand.
+    """
+    (contract, batch), (other_contract, other_batch) = own, others
+    free = [d for d in range(len(aval.shape)) if d not in (*contract, *batch)]
+    other_free = [
+        d for d in range(other.ndim) if d not in (*other_contract, *other_batch)
+    ]
+    numbers = ((ct_free, other_free), (range(len(batch)), other_batch))
+    out = lax.dot_general(ct, other, numbers, precision, preferred)
+    # The axes of `out`, named by the axes of the operand that they belong to.
+    axes = [*batch, *free, *(contract[i] for i in np.argsort(other_contract))]
+    return lax.convert_element_type(lax.transpose(out, np.argsort(axes)), aval.dtype)
+
+
+def _dot_left(
+    ct, x, y, *, dimension_numbers, precision, preferred_element_type, **params
+):
+    (xc, yc), (xb, yb) = dimension_numbers
+    n_free = y.ndim - len(yc) - len(yb)
+    ct_free = range(ct.ndim - n_free, ct.ndim)
+    return _dot_transpose(
+        ct, y, x.aval, (xc, xb), (yc, yb), ct_free, precision, preferred_element_type
+    )
+
+
+def _dot_right(
+    ct, x, y, *, dimension_numbers, precision, preferred_element_type, **params
+):
+    (xc, yc), (xb, yb) = dimension_numbers
+    n_free = x.ndim - len(xc) - len(xb)
+    ct_free = range(len(xb), len(xb) + n_free)
+    swapped = precision[::-1] if isinstance(precision, tuple) else precision
+    return _dot_transpose(
+        ct, x, y.aval, (yc, yb), (xc, xb), ct_free, swapped, preferred_element_type
+    )
+
+
+bilinear(p.dot_general_p, _dot_left, _dot_right)

@@ -1,0 +1,181 @@
+"""Structural primitives: they move, repeat, select or retype elements.
+
+All are linear, so each is its own derivative; what is stated here is the transpose.
+The transpose of reading from a place is adding to that place, of repeating it is
+summing, and of a permutation its inverse.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import numpy as np
+from jax import lax
+from jax.extend.core import primitives as p
+
+from jaxkit.linear import Var
+from jaxkit.rules.arith import eq
+from jaxkit.rules.table import linear
+
+linear(p.copy_p, lambda ct, x: ct)
+linear(
+    p.reduce_precision_p,
+    lambda ct, x, **params: p.reduce_precision_p.bind(ct, **params),
+)
+
+
+# --- Dtypes ---------------------------------------------------------------------------
+
+
+def _convert_transpose(ct, x, **params):
+    return lax.convert_element_type(ct, x.aval.dtype)
+
+
+linear(p.convert_element_type_p, _convert_transpose)
+
+# --- Shapes and places ----------------------------------------------------------------
+
+
+def _like(ct, x, **params):
+    return lax.reshape(ct, x.aval.shape)
+
+
+def _reshape_transpose(ct, x, *, dimensions, **params):
+    if dimensions is None:
+        return _like(ct, x)
+    # The operand's axes were read in the order `dimensions`.
+    read = lax.reshape(ct, [x.aval.shape[d] for d in dimensions])
+    return lax.transpose(read, np.argsort(dimensions))
+
+
+linear(p.reshape_p, _reshape_transpose)
+linear(p.squeeze_p, _like)
+linear(p.rev_p, lambda ct, x, *, dimensions: lax.rev(ct, dimensions))
+linear(
+    p.transpose_p,
+    lambda ct, x, *, permutation: lax.transpose(ct, np.argsort(permutation)),
+)
+
+
+def _broadcast_transpose(ct, x, *dynamic_shape, broadcast_dimensions, **params):
+    kept = {
+        d: n for d, n in zip(broadcast_dimensions, x.aval.shape, strict=True)
+        if n == ct.shape[d]
+    }  # fmt: skip
+    summed = [d for d in range(ct.ndim) if d not in kept]
+    return lax.reshape(lax.reduce_sum(ct, summed), x.aval.shape)
+
+
+linear(p.broadcast_in_dim_p, _broadcast_transpose)
+
+
+def _slice_transpose(ct, x, *, start_indices, limit_indices, strides):
+    strides = strides or (1,) * ct.ndim
+
+    def pad(size, n, start, stride):
+        end = start + (n - 1) * stride + 1 if n else start
+        return start, size - end, stride - 1
+
+    config = map(pad, x.aval.shape, ct.shape, start_indices, strides)
+    return lax.pad(ct, np.zeros((), ct.dtype), list(config))
+
+
+linear(p.slice_p, _slice_transpose)
+
+
+def _pad_transpose(ct, x, value, *, padding_config):
+    lows, highs, interiors = zip(*padding_config, strict=True)
+    ct_x = None
+    if type(x) is Var or type(value) is Var:
+        # Cut off (or, where it was negative, put back) the border, then skip the gaps.
+        border = [(-low, -high, 0) for low, high in zip(lows, highs, strict=True)]
+        inner = lax.pad(ct, np.zeros((), ct.dtype), border)
+        strides = [interior + 1 for interior in interiors]
+        ct_x = lax.slice(inner, [0] * ct.ndim, inner.shape, strides)
+    ct_value = None
+    if type(value) is Var:
+        axes = tuple(range(ct.ndim))
+        ct_value = lax.sub(lax.reduce_sum(ct, axes), lax.reduce_sum(ct_x, axes))
+    return ct_x, ct_value
+
+
+linear(p.pad_p, _pad_transpose, operands=(0, 1))
+
+# --- Taking apart and putting together ------------------------------------------------
+
+
+def _concatenate_transpose(ct, *operands, dimension):
+    sizes = [x.aval.shape[dimension] for x in operands]
+    return [
+        lax.slice_in_dim(ct, end - size, end, axis=dimension)
+        if type(x) is Var
+        else None
+        for x, size, end in zip(operands, sizes, accumulate(sizes), strict=True)
+    ]
+
+
+linear(p.concatenate_p, _concatenate_transpose, operands=None)
+
+
+def _filled(cts, shape_of):
+    """Cotangents of several outputs, with zeros in place of None."""
+    dtype = next(ct.dtype for ct in cts if ct is not None)
+    return [
+        lax.full(shape_of(i), 0, dtype) if ct is None else ct
+        for i, ct in enumerate(cts)
+    ]
+
+
+def _split_transpose(cts, x, *, sizes, axis):
+    def shape(i):
+        return (*x.aval.shape[:axis], int(sizes[i]), *x.aval.shape[axis + 1 :])
+
+    return lax.concatenate(_filled(cts, shape), axis)
+
+
+linear("split", _split_transpose)
+
+
+def _unstack(ct, axis):
+    return [
+        lax.index_in_dim(ct, i, axis, keepdims=False) for i in range(ct.shape[axis])
+    ]
+
+
+def _stack(cts, axis):
+    return lax.concatenate([lax.expand_dims(ct, (axis,)) for ct in cts], axis)
+
+
+def _unstack_transpose(cts, x, *, axis):
+    shape = (*x.aval.shape[:axis], *x.aval.shape[axis + 1 :])
+    return _stack(_filled(cts, lambda i: shape), axis)
+
+
+linear("stack", lambda ct, *xs, axis: _unstack(ct, axis), operands=None)
+linear("unstack", _unstack_transpose)
+
+
+def _tile_transpose(ct, x, *, reps):
+    # Each axis of length r n is r blocks of length n; the blocks are summed.
+    shape = [k for pair in zip(reps, x.aval.shape, strict=True) for k in pair]
+    return lax.reduce_sum(lax.reshape(ct, shape), tuple(range(0, len(shape), 2)))
+
+
+linear("tile", _tile_transpose)
+
+
+def _select_transpose(ct, which, *cases):
+    zero = lax.full_like(ct, 0)
+
+    def case(i, x):
+        if type(x) is not Var:
+            return None
+        if which.dtype == bool:
+            return lax.select_n(which, *((ct, zero) if i == 0 else (zero, ct)))
+        taken = eq(which, i)
+        return lax.select_n(taken, zero, ct)
+
+    return [None, *(case(i, x) for i, x in enumerate(cases))]
+
+
+linear(p.select_n_p, _select_transpose, operands=lambda n: range(1, n))

@@ -1,0 +1,281 @@
+"""The table of derivative rules, and the verbs that declare them.
+
+A rule says what a primitive computes and how its tangents move, once, for both modes:
+
+    rule(primitive, arithmetic, primals, tangents, params) -> (output, output tangent)
+
+A tangent is None where it is zero.  `arithmetic.bind` applies a linear operator to
+tangents, at once in forward mode or by recording it (`dual.py`).  Nobody writes such
+rules by hand: each of these verbs makes one from what is particular to a primitive.
+
+    zero(floor_p, sign_p)                        derivative zero wherever it exists
+    elementwise(sin_p, lambda y, x: cos(x))      one partial for each operand
+    linear(rev_p, transpose)                     its own derivative
+    bilinear(mul_p, left, right)                 linear in each operand
+    custom(sort_p)(rule)                         plain JAX code, linear in the tangents
+    structured(jit_p)(rule)                      the rule itself, for calls and control
+
+Every linear operator needs a transpose, given with `linear` and `bilinear`; then the
+tangent code of all other rules is transposed by transposing each of its steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jax.extend.core import primitives as prim
+
+from jaxkit import tracing
+from jaxkit.linear import OPERATORS, LinearOperator, Var
+from jaxkit.tangents import Zero, moves
+
+RULES: dict[Any, Callable] = {}
+
+Positions = tuple[int, ...] | Callable[[int], Sequence[int]] | None
+
+
+def derivative_rule(primitive: Any) -> Callable:
+    """The rule of a primitive; one that JAX doesn't export is known by its name.
+
+    Raises NotImplementedError, with the user's line, for a primitive without a rule.
+    """
+    rule = RULES.get(primitive) or RULES.get(primitive.name)
+    if rule is None:
+        raise NotImplementedError(
+            f"jaxkit has no derivative rule for the primitive '{primitive}', reached "
+            f"at {tracing.user_line()}. Add one with jaxkit.rules: elementwise, "
+            "linear, bilinear, zero, or custom."
+        )
+    return rule
+
+
+def zero(*primitives: Any) -> None:
+    """Declare that these primitives' derivatives are zero wherever they exist.
+
+    Example: `zero(floor_p)`.
+    """
+
+    def rule(primitive, arithmetic, primals, tangents, params):
+        out = primitive.bind(*primals, **params)
+        return out, [None] * len(out) if primitive.multiple_results else None
+
+    for primitive in primitives:
+        RULES[primitive] = rule
+
+
+def elementwise(
+    primitive: Any, *partials: Callable | float | None, static: Sequence[str] = ()
+) -> None:
+    """Declare a primitive that acts on each element, by one partial per operand.
+
+    `partials[i](y, *operands)` is dy/dx_i for each element; `y` is the output, for
+    reuse.  It returns an array, a Python number, or `over(d)` for 1/d.  In place of
+    the function may stand a number, or None for zero.  The parameters named in
+    `static` are passed on as keyword arguments.
+
+    Example: `elementwise(exp_p, lambda y, x: y)`.
+    """
+
+    def rule(primitive, arithmetic, primals, tangents, params):
+        y = primitive.bind(*primals, **params)
+        aval = y.aval
+        kept = {name: params[name] for name in static}
+        total = None
+        for dx, partial in zip(tangents, partials, strict=True):
+            if dx is not None and partial is not None:
+                factor = partial(y, *primals, **kept) if callable(partial) else partial
+                term = scale(arithmetic, dx, factor, aval)
+                total = add_tangents(arithmetic, total, term, aval)
+        return y, total
+
+    RULES[primitive] = rule
+
+
+def linear(primitive: Any, transpose: Callable, operands: Positions = (0,)) -> None:
+    """Declare a primitive that is jointly linear in some operands (None: in all).
+
+    Its derivative is itself, and `transpose` is as in `transposable`.
+
+    Example: `linear(rev_p, lambda ct, x, *, dimensions: lax.rev(ct, dimensions))`.
+    """
+    positions = _positions(operands)
+
+    def rule(primitive, arithmetic, primals, tangents, params):
+        out = primitive.bind(*primals, **params)
+        where = positions(len(primals))
+        still = all(tangents[i] is None for i in where)
+        if primitive.multiple_results:
+            if still:
+                return out, [None] * len(out)
+        elif still or not moves(out.aval.dtype):
+            return out, None
+        moved = list(primals)
+        for i in where:
+            dx = tangents[i]
+            moved[i] = Zero(tracing.typeof(primals[i])) if dx is None else dx
+        if primitive.multiple_results:
+            avals = [y.aval for y in out]
+            return out, arithmetic.bind(primitive, moved, avals, **params)
+        return out, arithmetic.bind(primitive, moved, out.aval, **params)
+
+    RULES[primitive] = rule
+    transposable(primitive, transpose, operands)
+
+
+def transposable(
+    primitive: Any,
+    transpose: Callable,
+    operands: Positions = (0,),
+    jointly: bool = True,
+) -> None:
+    """Declare how an operator is transposed; it may then act on tangents in rules.
+
+    `operands` are the positions in which it is linear (None: all; or a function of how
+    many there are), `jointly` in all of them at once, or in each while the others are
+    fixed.  `transpose(ct, *operands,
+    **params)` gets the output's cotangent (for several outputs a list, with None for
+    zero); of the operands, those that carry a tangent are `Var`s, with `.aval` (shape
+    and dtype) but no value.  It returns the operand's cotangent if the operator is
+    linear in one operand only, else one entry for each operand, None for no matter.
+    """
+    if isinstance(operands, tuple) and len(operands) == 1:
+        transpose = _place(transpose, operands[0])
+    OPERATORS[primitive] = LinearOperator(transpose, _positions(operands), jointly)
+
+
+def _positions(operands: Positions) -> Callable[[int], Sequence[int]]:
+    """The positions as a function of how many operands there are."""
+    if operands is None:
+        return range
+    return operands if callable(operands) else lambda n: operands
+
+
+def _place(transpose: Callable, position: int) -> Callable:
+    """A transpose with one cotangent, as one with a cotangent for each operand."""
+
+    def placed(ct, *operands, **params):
+        cts = [None] * len(operands)
+        cts[position] = transpose(ct, *operands, **params)
+        return cts
+
+    return placed
+
+
+def bilinear(primitive: Any, left: Callable, right: Callable) -> None:
+    """Declare a primitive of two operands that is linear in each.
+
+    `left(ct, x, y, **params)` is the cotangent of x, where x is known by its `.aval`
+    alone and y has a value; `right` that of y.
+
+    Example: `bilinear(mul_p, lambda ct, x, y: ct * y, lambda ct, x, y: x * ct)`.
+    """
+
+    def rule(primitive, arithmetic, primals, tangents, params):
+        x, y = primals
+        dx, dy = tangents
+        out = primitive.bind(x, y, **params)
+        aval, total = out.aval, None
+        if dx is not None:
+            total = arithmetic.bind(primitive, (dx, y), aval, **params)
+        if dy is not None:
+            term = arithmetic.bind(primitive, (x, dy), aval, **params)
+            total = add_tangents(arithmetic, total, term, aval)
+        return out, total
+
+    def transpose(ct, x, y, **params):
+        if type(x) is Var:
+            return left(ct, x, y, **params), None
+        return None, right(ct, x, y, **params)
+
+    RULES[primitive] = rule
+    transposable(primitive, transpose, operands=(0, 1), jointly=False)
+
+
+def custom(primitive: Any) -> Callable[[Callable], Callable]:
+    """Decorator: declare a primitive by a rule in plain JAX code.
+
+    The rule, `rule(primals, tangents, **params) -> (out, tangent_out)`, must be linear
+    in the tangents, each of which may be None (zero); so may `tangent_out`.  Both are
+    lists where the primitive has several outputs.
+
+    Example:
+
+        @custom(tan_p)
+        def _(primals, tangents, **params):
+            y = tan_p.bind(*primals, **params)
+            return y, tangents[0] * (1 + y * y)
+    """
+
+    def declare(body):
+        def rule(primitive, arithmetic, primals, tangents, params):
+            several = primitive.multiple_results
+
+            def flat(tangents):
+                out, tangent = body(primals, tangents, **params)
+                return (out, tangent) if several else ([out], [tangent])
+
+            out, tangent = arithmetic.trace(flat, tangents)
+            return (out, tangent) if several else (out[0], tangent[0])
+
+        RULES[primitive] = rule
+        return body
+
+    return declare
+
+
+def structured(*primitives: Any) -> Callable[[Callable], Callable]:
+    """Decorator: declare primitives by the full form of a rule (calls, control flow)."""
+
+    def declare(rule):
+        for primitive in primitives:
+            RULES[primitive] = rule
+        return rule
+
+    return declare
+
+
+class over(NamedTuple):
+    """A partial derivative 1/d: the tangent is divided by `d`, not multiplied."""
+
+    d: Any
+
+
+def scale(arithmetic, dx, factor, aval) -> Any:
+    """The tangent `factor * dx`, of abstract type `aval`."""
+    if isinstance(factor, over):
+        return arithmetic.bind(prim.div_p, (dx, factor.d), aval)
+    if isinstance(factor, int | float) and not hasattr(factor, "dtype"):
+        if factor == 1:
+            return fill(arithmetic, dx, aval)
+        if factor == -1:
+            return fill(arithmetic, arithmetic.bind(prim.neg_p, (dx,), _aval(dx)), aval)
+        factor = np.dtype(aval.dtype).type(factor)
+    return arithmetic.bind(prim.mul_p, (dx, factor), aval)
+
+
+def fill(arithmetic, dx, aval) -> Any:
+    """The tangent dx, repeated where its operand was: a scalar, or along an axis."""
+    shape = _aval(dx).shape
+    if shape == aval.shape:
+        return dx
+    return arithmetic.bind(
+        prim.broadcast_in_dim_p,
+        (dx,),
+        aval,
+        shape=aval.shape,
+        broadcast_dimensions=tuple(range(len(shape))),
+        sharding=None,
+    )
+
+
+def add_tangents(arithmetic, a, b, aval) -> Any:
+    """The sum of two tangents, either of which may be None."""
+    if a is None or b is None:
+        return b if a is None else a
+    return arithmetic.bind(prim.add_p, (a, b), aval)
+
+
+def _aval(tangent) -> Any:
+    return tangent.aval if type(tangent) is Var else tracing.typeof(tangent)

@@ -1,0 +1,60 @@
+"""Tangent spaces: which values have derivatives, and their zeros.
+
+The tangent of a float or complex array has its shape and dtype.  Integers, booleans
+and random keys don't move; their tangents have JAX's dtype `float0` and carry nothing.
+Inside jaxkit a tangent that is known to be zero is `None`: no array is made for it.
+Where a zero must keep its place in a linear program it is a `Zero`, still no array.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import jax
+import numpy as np
+from jax import lax
+from jax.dtypes import float0
+
+from jaxkit.tracing import ShapedArray
+
+
+class Zero:
+    """The zero of a tangent space, as an operand or output of a linear program."""
+
+    __slots__ = ("aval",)
+
+    def __init__(self, aval: ShapedArray):
+        self.aval = aval
+
+    def __eq__(self, other):
+        return isinstance(other, Zero) and self.aval == other.aval
+
+    def __hash__(self):
+        return hash((Zero, self.aval))
+
+    def __repr__(self):
+        return f"0:{self.aval.str_short(short_dtypes=True)}"
+
+
+@lru_cache(maxsize=None)
+def moves(dtype: Any) -> bool:
+    """Whether values of this dtype have derivatives: floats and complex numbers do."""
+    return bool(jax.dtypes.issubdtype(dtype, np.inexact))
+
+
+def tangent_dtype(dtype: Any) -> Any:
+    """The dtype of tangents of values of `dtype`: itself, or float0."""
+    return dtype if moves(dtype) else float0
+
+
+def zeros(aval: Any) -> Any:
+    """A tangent of zeros for values of abstract type `aval`, as an array."""
+    if not moves(aval.dtype):
+        return np.zeros(aval.shape, float0)
+    return lax.full(aval.shape, 0, aval.dtype)
+
+
+def ones(aval: Any) -> Any:
+    """An array of ones of abstract type `aval`."""
+    return lax.full(aval.shape, 1, aval.dtype)

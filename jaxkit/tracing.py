@@ -1,0 +1,212 @@
+"""Tracing: a Python function, run on tracers, becomes a stream of primitives.
+
+Every JAX operation ends in `primitive.bind(*operands, **params)`, and `bind` hands
+the primitive to the *current trace*.  A transform is therefore a `Trace`: it becomes
+the current trace while the user's function runs, sees each primitive that meets one
+of its own tracers, and passes all others to the trace below (its *parent*).  The
+parent may be plain evaluation, a `jax.jit` in the making, a `jax.vmap`, or another
+transform; a trace neither knows nor asks, and that is why transforms nest.
+
+A value belongs to the trace that made its tracer.  What a trace computes, it computes
+under its parent, so an inner derivative never mistakes an outer tangent for its own
+(no perturbation confusion; Siskind & Pearlmutter 2005).
+
+This module knows nothing of derivatives.  It is the only one that touches `jax.core`
+and `jax.extend.core`, and differences between JAX versions live here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import jax.core
+from jax.custom_derivatives import SymbolicZero
+from jax.extend import source_info_util
+from jax.extend.core import (
+    Literal,
+    Primitive,
+    primitives,
+    set_current_trace,
+    take_current_trace,
+)
+
+# Frames of jaxkit are not the user's: "the user's line" is the first one outside.
+source_info_util.register_exclusion(os.path.dirname(__file__) + os.sep)
+
+ShapedArray = jax.core.ShapedArray
+typeof = jax.typeof
+
+# Primitives that JAX makes but does not export, by name; met once seen in a program.
+_unexported: dict[str, Any] = {}
+
+
+class Tracer(jax.core.Tracer):
+    """A value that a `Trace` follows; it stands wherever a `jax.Array` may stand."""
+
+    __slots__ = ()
+
+
+class Trace(jax.core.Trace):
+    """Base of the transforms: unwraps nothing, and passes down what isn't its own.
+
+    A subclass defines `interpret`, called with the parent as current trace for each
+    primitive that has one of this trace's tracers among its operands, and
+    `custom_jvp` and `custom_vjp` for functions with a user's own rule.
+    """
+
+    def __init__(self, parent: jax.core.Trace):
+        super().__init__()
+        self.parent = parent
+
+    def owns(self, x: Any) -> bool:
+        return isinstance(x, Tracer) and x._trace is self
+
+    def owns_any(self, operands: Sequence[Any]) -> bool:
+        for x in operands:
+            if isinstance(x, Tracer) and x._trace is self:
+                return True
+        return False
+
+    def process_primitive(self, primitive: Primitive, operands, params, /):
+        if not self.owns_any(operands):
+            avals = [typeof(x) for x in operands]
+            return primitive.bind_with_trace(self.parent, operands, avals, params)
+        if primitive is primitives.jit_p and params["inline"]:
+            return run_jaxpr(self, params["jaxpr"], operands)
+        with set_current_trace(self.parent):
+            return self.interpret(primitive, operands, params)
+
+    def process_custom_jvp_call(
+        self, primitive, fun, jvp, operands, /, *, symbolic_zeros
+    ):
+        if not self.owns_any(operands):
+            params = dict(subfuns=(fun, jvp), symbolic_zeros=symbolic_zeros)
+            avals = [typeof(x) for x in operands]
+            return primitive.bind_with_trace(self.parent, operands, avals, params)
+        with set_current_trace(self.parent):
+            return self.custom_jvp(fun, jvp, operands, symbolic_zeros)
+
+    def process_custom_vjp_call(
+        self, primitive, fun, fwd, bwd, operands, /, *, out_trees, symbolic_zeros
+    ):
+        if not self.owns_any(operands):
+            params = dict(
+                subfuns=(fun, fwd, bwd),
+                out_trees=out_trees,
+                symbolic_zeros=symbolic_zeros,
+            )
+            avals = [typeof(x) for x in operands]
+            return primitive.bind_with_trace(self.parent, operands, avals, params)
+        rule = CustomVJP(fun, fwd, bwd, out_trees, symbolic_zeros)
+        with set_current_trace(self.parent):
+            return self.custom_vjp(rule, operands)
+
+    def stage_value(self, val):
+        return val
+
+    def interpret(self, primitive: Primitive, operands, params) -> Any:
+        raise NotImplementedError
+
+    def custom_jvp(self, fun, jvp, operands, symbolic_zeros: bool) -> list[Any]:
+        raise NotImplementedError
+
+    def custom_vjp(self, rule: CustomVJP, operands) -> list[Any]:
+        raise NotImplementedError
+
+
+@contextmanager
+def running(make_trace, *args) -> Iterator[Any]:
+    """Make `make_trace(parent, *args)` the current trace for the block.
+
+    The trace is invalidated at the end: a tracer that escaped the block raises
+    `jax.errors.UnexpectedTracerError` when it is used.
+    """
+    with take_current_trace() as parent:
+        trace = make_trace(parent, *args)
+        try:
+            with set_current_trace(trace):
+                yield trace
+        finally:
+            trace.invalidate()
+
+
+def run_jaxpr(trace: jax.core.Trace, jaxpr, operands: Sequence[Any]) -> list[Any]:
+    """Run a closed jaxpr's equations one by one under `trace`."""
+    consts, jaxpr = jaxpr.consts, getattr(jaxpr, "jaxpr", jaxpr)
+    env = dict(zip(jaxpr.constvars, consts, strict=True))
+    env.update(zip(jaxpr.invars, operands, strict=True))
+
+    def read(atom):
+        return atom.val if isinstance(atom, Literal) else env[atom]
+
+    for eqn in jaxpr.eqns:
+        params = eqn.primitive.get_bind_params(eqn.params)
+        inputs, avals = map(read, eqn.invars), [v.aval for v in eqn.invars]
+        with source_info_util.user_context(eqn.source_info.traceback):
+            out = eqn.primitive.bind_with_trace(trace, list(inputs), avals, params)
+        outs = out if eqn.primitive.multiple_results else [out]
+        env.update(zip(eqn.outvars, outs, strict=True))
+    return [read(v) for v in jaxpr.outvars]
+
+
+def run_jaxpr_here(jaxpr, operands: Sequence[Any]) -> list[Any]:
+    """Run a closed jaxpr under the current trace."""
+    with take_current_trace() as trace:
+        return run_jaxpr(trace, jaxpr, operands)
+
+
+class CustomVJP:
+    """A `jax.custom_vjp` function at one call: its rule, over flat operands."""
+
+    def __init__(self, fun, fwd, bwd, out_trees, symbolic_zeros: bool):
+        self.fun, self.fwd, self.bwd = fun, fwd, bwd
+        self.out_trees, self.symbolic_zeros = out_trees, symbolic_zeros
+
+    @property
+    def name(self) -> str:
+        return getattr(getattr(self.fun, "debug_info", None), "func_name", "?")
+
+    def forward(self, primals, differentiated: Sequence[bool]):
+        """Run the user's `fwd`; returns (outputs, residuals)."""
+        flat = [x for pair in zip(primals, differentiated, strict=True) for x in pair]
+        outs = self.fwd.call_wrapped(*flat)
+        _, res_tree, forwarded = self.out_trees()
+        # A residual that is an operand of the function isn't returned a second time.
+        n_new = res_tree.num_leaves - sum(i is not None for i in forwarded)
+        new, outs = iter(outs[:n_new]), outs[n_new:]
+        return outs, [next(new) if i is None else primals[i] for i in forwarded]
+
+    def backward(self, residuals, cotangents) -> list[Any]:
+        """Run the user's `bwd`; None stands for a zero cotangent, in and out."""
+        out = self.bwd.call_wrapped(*residuals, *cotangents)
+        # JAX 0.10 returns the cotangents, later versions a pair with a log.
+        if isinstance(out, tuple) and len(out) == 2 and isinstance(out[0], list):
+            out = out[0]
+        return [none_if_zero(ct) for ct in out]
+
+
+def none_if_zero(x: Any) -> Any:
+    """JAX's symbolic zeros, and float0 arrays, become None."""
+    if isinstance(x, SymbolicZero) or type(x).__name__ == "Zero":
+        return None
+    return None if getattr(x, "dtype", None) == jax.dtypes.float0 else x
+
+
+def concrete(x: Any) -> Any:
+    """The concrete value behind `x`, or None where a trace has none."""
+    return x.to_concrete_value() if isinstance(x, jax.core.Tracer) else x
+
+
+def output_aval(primitive: Primitive, operands, params) -> Any:
+    """The abstract output (a list for several) of a primitive, without running it."""
+    avals = [typeof(x) for x in operands]
+    return primitive.abstract_eval(*avals, **params)[0]
+
+
+def user_line() -> str:
+    """`file:line (function)` of the user's code that is running now."""
+    return source_info_util.summarize(source_info_util.current())
