@@ -101,7 +101,7 @@ def _jit_transpose(program, cts):
 
 
 def _transpose(cts, *operands, code: Code):
-    program, inputs = _program(operands, code)
+    program, _ = _program(operands, code)
     return [None] * len(program.residuals) + _jit_transpose(program, cts)
 
 

@@ -17,7 +17,7 @@ therefore crosses `jax.jit`, `jax.vmap` and `jax.lax.scan` like any other value.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -33,7 +33,7 @@ from jaxkit.tracing import Trace, Tracer
 class Atom:
     """An operand with a number: a `Var` (a tangent) or a `Residual` (an array)."""
 
-    __slots__ = ("index", "aval")
+    __slots__ = ("aval", "index")
 
     def __init__(self, index: int, aval: Any):
         self.index, self.aval = index, aval
@@ -61,10 +61,31 @@ class Residual(Atom):
     letter = "r"
 
 
+class Constant:
+    """An operand that is a plain number, the same in every run of the program."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def _key(self):  # 1, 1.0 and np.float32(1) are equal, but not the same constant
+        return type(self.value), repr(self.value)
+
+    def __eq__(self, other):
+        return isinstance(other, Constant) and self._key() == other._key()
+
+    def __hash__(self):
+        return hash(self._key())
+
+    def __repr__(self):
+        return str(self.value)
+
+
 class Equation(NamedTuple):
     """`outputs = operator(*operands, **params)`, linear in the operands that are Vars.
 
-    An operand is a Var, a Zero, a Residual, or a plain Python or NumPy scalar.
+    An operand is a Var, a Zero, a Residual, or a Constant.
     """
 
     operator: Any
@@ -86,8 +107,6 @@ class LinearOperator(NamedTuple):
     jointly: bool
 
 
-SCALARS = (int, float, complex, np.generic)
-
 OPERATORS: dict[Any, LinearOperator] = {}
 
 
@@ -96,10 +115,54 @@ def operator_info(operator: Any) -> LinearOperator | None:
     return OPERATORS.get(operator) or OPERATORS.get(operator.name)
 
 
+def transpose_equation(operator, ct, operands, residuals, params) -> Sequence[Any]:
+    """The cotangents of an equation's operands; see `LinearOperator.transpose`.
+
+    Where everything is concrete, the transpose is one call of a compiled program.
+    """
+    arrays = [residuals[x.index] for x in operands if type(x) is Residual]
+    if (
+        not isinstance(operator, Primitive)
+        or isinstance(ct, jax.core.Tracer)
+        or any(isinstance(x, jax.core.Tracer) for x in arrays)
+    ):
+        return _transpose_with(operator, operands, params, ct, arrays)
+    static = tuple(
+        x.aval if type(x) is Var else None if type(x) is Residual else x
+        for x in operands
+    )
+    return _compiled_transpose(operator, static, tuple(params.items()))(ct, arrays)
+
+
+def _transpose_with(operator, operands, params, ct, arrays):
+    arrays = iter(arrays)
+
+    def value(x):
+        if type(x) is Residual:
+            return next(arrays)
+        return x.value if type(x) is Constant else x
+
+    values = [value(x) for x in operands]
+    return operator_info(operator).transpose(ct, *values, **params)
+
+
+@lru_cache(maxsize=4096)
+def _compiled_transpose(operator, static, params):
+    operands = [
+        Residual(0, None) if x is None else Var(0, x) if _is_aval(x) else x
+        for x in static
+    ]
+    return jax.jit(partial(_transpose_with, operator, operands, dict(params)))
+
+
+def _is_aval(x):
+    return isinstance(x, tracing.ShapedArray)
+
+
 class Code:
     """The static part of a linear program: everything but its residual arrays."""
 
-    __slots__ = ("inputs", "outputs", "equations", "_hash")
+    __slots__ = ("_hash", "equations", "inputs", "outputs")
 
     def __init__(self, inputs, outputs, equations):
         self.inputs: tuple[Var, ...] = tuple(inputs)
@@ -149,7 +212,7 @@ class LinearProgram:
                 return env[x.index]
             if type(x) is Residual:
                 return residuals[x.index]
-            return zeros(x.aval) if type(x) is Zero else x
+            return x.value if type(x) is Constant else zeros(x.aval)
 
         for operator, operands, params, outputs in self.code.equations:
             out = operator.bind(*map(read, operands), **params)
@@ -182,10 +245,7 @@ class LinearProgram:
                 ct = env.pop(outputs[0].index, None)
                 if ct is None:
                     continue
-            values = [
-                residuals[x.index] if type(x) is Residual else x for x in operands
-            ]
-            cts = operator_info(operator).transpose(ct, *values, **params)
+            cts = transpose_equation(operator, ct, operands, residuals, params)
             for x, c in zip(operands, cts, strict=True):
                 add(x, c)
         return [env.get(var.index) for var in self.code.inputs]
@@ -209,7 +269,9 @@ class LinearProgram:
         new = dict(zip(self.code.inputs, recorder.inputs, strict=True))
 
         def rename(x):
-            return self.residuals[x.index] if type(x) is Residual else new.get(x, x)
+            if type(x) is Residual:
+                return self.residuals[x.index]
+            return x.value if type(x) is Constant else new.get(x, x)
 
         for operator, operands, params, outputs in reversed(kept):
             operands = [rename(x) for x in operands]
@@ -222,6 +284,9 @@ class LinearProgram:
         from jaxkit.printing import format_program
 
         return format_program(self)
+
+
+SCALARS = (int, float, complex, np.generic)
 
 
 class Recorder:
@@ -249,8 +314,10 @@ class Recorder:
         return outputs
 
     def _operand(self, x):
-        if type(x) is Var or type(x) is Zero or isinstance(x, SCALARS):
+        if type(x) is Var or type(x) is Zero:
             return x
+        if isinstance(x, SCALARS):
+            return Constant(x)
         known = self._known.get(id(x))
         if known is None:
             known = self._known[id(x)] = Residual(

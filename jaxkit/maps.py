@@ -1,4 +1,4 @@
-"""Linear maps between pytrees: what `linearize`, `vjp` and `linear_transpose` return."""
+"""Linear maps between pytrees: what `linearize` and `vjp` return."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ Where a zero must keep its place in a linear program it is a `Zero`, still no ar
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import jax
@@ -37,7 +37,7 @@ class Zero:
         return f"0:{self.aval.str_short(short_dtypes=True)}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def moves(dtype: Any) -> bool:
     """Whether values of this dtype have derivatives: floats and complex numbers do."""
     return bool(jax.dtypes.issubdtype(dtype, np.inexact))

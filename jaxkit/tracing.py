@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import jax
@@ -136,6 +136,20 @@ def running(make_trace, *args) -> Iterator[Any]:
 
 def run_jaxpr(trace: jax.core.Trace, jaxpr, operands: Sequence[Any]) -> list[Any]:
     """Run a closed jaxpr's equations one by one under `trace`."""
+    return _run(trace, jaxpr, operands, lambda eqn: nullcontext())
+
+
+def run_jaxpr_here(jaxpr, operands: Sequence[Any]) -> list[Any]:
+    """Run a closed jaxpr under the current trace, as if from the lines it was from."""
+
+    def at_line(eqn):
+        return source_info_util.user_context(eqn.source_info.traceback)
+
+    with take_current_trace() as trace:
+        return _run(trace, jaxpr, operands, at_line)
+
+
+def _run(trace, jaxpr, operands, context) -> list[Any]:
     consts, jaxpr = jaxpr.consts, getattr(jaxpr, "jaxpr", jaxpr)
     env = dict(zip(jaxpr.constvars, consts, strict=True))
     env.update(zip(jaxpr.invars, operands, strict=True))
@@ -145,18 +159,12 @@ def run_jaxpr(trace: jax.core.Trace, jaxpr, operands: Sequence[Any]) -> list[Any
 
     for eqn in jaxpr.eqns:
         params = eqn.primitive.get_bind_params(eqn.params)
-        inputs, avals = map(read, eqn.invars), [v.aval for v in eqn.invars]
-        with source_info_util.user_context(eqn.source_info.traceback):
-            out = eqn.primitive.bind_with_trace(trace, list(inputs), avals, params)
+        inputs, avals = [read(v) for v in eqn.invars], [v.aval for v in eqn.invars]
+        with context(eqn):
+            out = eqn.primitive.bind_with_trace(trace, inputs, avals, params)
         outs = out if eqn.primitive.multiple_results else [out]
         env.update(zip(eqn.outvars, outs, strict=True))
     return [read(v) for v in jaxpr.outvars]
-
-
-def run_jaxpr_here(jaxpr, operands: Sequence[Any]) -> list[Any]:
-    """Run a closed jaxpr under the current trace."""
-    with take_current_trace() as trace:
-        return run_jaxpr(trace, jaxpr, operands)
 
 
 class CustomVJP:

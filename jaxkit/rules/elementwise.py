@@ -104,7 +104,7 @@ elementwise(p.rem_p, 1, _truncated_quotient)
 
 
 def _first_wins(wins, wins_or_ties):
-    """Partial of max or min: 1 where the operand wins, 0 where it loses, 1/2 at a tie."""
+    """Partial of max or min: 1 where the operand wins, 1/2 at a tie, else 0."""
 
     def partial(z, x, y):
         wins_now = lax.convert_element_type(wins(x, y), z.dtype)
@@ -155,8 +155,8 @@ elementwise(p.cbrt_p, lambda z, x: mul(1 / 3, lax.integer_pow(z, -2)))
 
 
 def _integer_pow(z, x, *, y):
-    if y in (0, 1):
-        return y
+    if y == 0:
+        return lax.full_like(x, 0)
     return mul(float(y), x if y == 2 else lax.integer_pow(x, y - 1))
 
 
@@ -206,6 +206,8 @@ elementwise("one_minus_square", lambda z, x: mul(-2.0, x))
 
 def _one_minus_square(x):
     """1 - x^2, without cancellation near |x| = 1."""
+    if one_minus_square_p := getattr(p, "one_minus_square_p", None):  # JAX 0.11 on
+        return one_minus_square_p.bind(x)
     return mul(sub(1.0, x), add(1.0, x))
 
 

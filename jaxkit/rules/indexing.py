@@ -19,7 +19,7 @@ def _zeros(x):
     return lax.full(x.aval.shape, 0, x.aval.dtype)
 
 
-# --- One block at a computed offset -----------------------------------------------------
+# --- One block at a computed offset -------------------------------------------------
 
 linear(
     p.dynamic_slice_p,
@@ -38,7 +38,7 @@ def _update_slice_transpose(ct, x, update, *start):
 
 linear(p.dynamic_update_slice_p, _update_slice_transpose, operands=(0, 1))
 
-# --- Many places ------------------------------------------------------------------------
+# --- Many places --------------------------------------------------------------------
 
 
 def _scatter_numbers(numbers: lax.GatherDimensionNumbers):

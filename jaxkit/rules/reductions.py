@@ -115,45 +115,42 @@ def _take(x, places, axis):
 # --- Matrix products ------------------------------------------------------------------
 
 
-def _dot_transpose(ct, other, aval, own, others, ct_free, precision, preferred):
-    """Cotangent of one operand of a dot product, a dot product of ct with the other.
-
-    own, others: (contracting, batch) axes of this operand and of the other one;
-    ct_free: the axes of ct that come from the other operand.
-    """
-    (contract, batch), (other_contract, other_batch) = own, others
-    free = [d for d in range(len(aval.shape)) if d not in (*contract, *batch)]
-    other_free = [
-        d for d in range(other.ndim) if d not in (*other_contract, *other_batch)
-    ]
-    numbers = ((ct_free, other_free), (range(len(batch)), other_batch))
-    out = lax.dot_general(ct, other, numbers, precision, preferred)
-    # The axes of `out`, named by the axes of the operand that they belong to.
-    axes = [*batch, *free, *(contract[i] for i in np.argsort(other_contract))]
-    return lax.convert_element_type(lax.transpose(out, np.argsort(axes)), aval.dtype)
+# Let z = x y, summed over the contracted axes c; f are the free axes, b the batch ones.
+#     z has axes (b, f of x, f of y), so that for a cotangent Z of z
+#     X = Z y, summed over f of y, has axes (b, f of x, c in the order of y), and
+#     Y = x Z, summed over f of x, has axes (b, c in the order of x, f of y).
 
 
-def _dot_left(
-    ct, x, y, *, dimension_numbers, precision, preferred_element_type, **params
-):
+def _free(ndim, contracted, batch):
+    return [d for d in range(ndim) if d not in contracted and d not in batch]
+
+
+def _arrange(product, axes, aval):
+    """A product whose axes are those numbered `axes` in an operand, as the operand."""
+    order = sorted(range(len(axes)), key=axes.__getitem__)
+    return lax.convert_element_type(lax.transpose(product, order), aval.dtype)
+
+
+def _dot_left(ct, x, y, *, dimension_numbers, precision, preferred_element_type, **_):
     (xc, yc), (xb, yb) = dimension_numbers
-    n_free = y.ndim - len(yc) - len(yb)
-    ct_free = range(ct.ndim - n_free, ct.ndim)
-    return _dot_transpose(
-        ct, y, x.aval, (xc, xb), (yc, yb), ct_free, precision, preferred_element_type
-    )
+    y_free, batch = _free(y.ndim, yc, yb), range(len(xb))
+    ct_y_free = range(ct.ndim - len(y_free), ct.ndim)
+    numbers = ((ct_y_free, y_free), (batch, yb))
+    product = lax.dot_general(ct, y, numbers, precision, preferred_element_type)
+    contracted = [c for _, c in sorted(zip(yc, xc, strict=True))]
+    axes = [*xb, *_free(x.aval.ndim, xc, xb), *contracted]
+    return _arrange(product, axes, x.aval)
 
 
-def _dot_right(
-    ct, x, y, *, dimension_numbers, precision, preferred_element_type, **params
-):
+def _dot_right(ct, x, y, *, dimension_numbers, precision, preferred_element_type, **_):
     (xc, yc), (xb, yb) = dimension_numbers
-    n_free = x.ndim - len(xc) - len(xb)
-    ct_free = range(len(xb), len(xb) + n_free)
-    swapped = precision[::-1] if isinstance(precision, tuple) else precision
-    return _dot_transpose(
-        ct, x, y.aval, (yc, yb), (xc, xb), ct_free, swapped, preferred_element_type
-    )
+    x_free, batch = _free(x.ndim, xc, xb), range(len(xb))
+    ct_x_free = range(len(xb), len(xb) + len(x_free))
+    numbers = ((x_free, ct_x_free), (xb, batch))
+    product = lax.dot_general(x, ct, numbers, precision, preferred_element_type)
+    contracted = [c for _, c in sorted(zip(xc, yc, strict=True))]
+    axes = [*yb, *contracted, *_free(y.aval.ndim, yc, yb)]
+    return _arrange(product, axes, y.aval)
 
 
 bilinear(p.dot_general_p, _dot_left, _dot_right)

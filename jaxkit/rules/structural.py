@@ -58,12 +58,12 @@ linear(
 
 
 def _broadcast_transpose(ct, x, *dynamic_shape, broadcast_dimensions, **params):
-    kept = {
-        d: n for d, n in zip(broadcast_dimensions, x.aval.shape, strict=True)
-        if n == ct.shape[d]
-    }  # fmt: skip
-    summed = [d for d in range(ct.ndim) if d not in kept]
-    return lax.reshape(lax.reduce_sum(ct, summed), x.aval.shape)
+    sizes = zip(broadcast_dimensions, x.aval.shape, strict=True)
+    kept = {d for d, n in sizes if n == ct.shape[d]}
+    summed = [d for d, n in enumerate(ct.shape) if d not in kept and n != 1]
+    if summed:
+        ct = lax.reduce_sum(ct, summed)
+    return lax.reshape(ct, x.aval.shape)
 
 
 linear(p.broadcast_in_dim_p, _broadcast_transpose)

@@ -22,8 +22,10 @@ tangent code of all other rules is transposed by transposing each of its steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from jax.extend.core import primitives as prim
 
@@ -78,14 +80,28 @@ def elementwise(
     Example: `elementwise(exp_p, lambda y, x: y)`.
     """
 
-    def rule(primitive, arithmetic, primals, tangents, params):
+    def evaluate(primitive, primals, params, moving):
         y = primitive.bind(*primals, **params)
-        aval = y.aval
         kept = {name: params[name] for name in static}
-        total = None
-        for dx, partial in zip(tangents, partials, strict=True):
+        return y, [
+            partial(y, *primals, **kept) if moved and callable(partial) else None
+            for partial, moved in zip(partials, moving, strict=True)
+        ]
+
+    @lru_cache(maxsize=1024)
+    def compiled(primitive, params, moving):
+        return jax.jit(lambda *xs: evaluate(primitive, xs, dict(params), moving))
+
+    def rule(primitive, arithmetic, primals, tangents, params):
+        moving = tuple(dx is not None for dx in tangents)
+        if any(isinstance(x, jax.core.Tracer) for x in primals):
+            y, factors = evaluate(primitive, primals, params, moving)
+        else:  # all in one call of a compiled program
+            y, factors = compiled(primitive, tuple(params.items()), moving)(*primals)
+        aval, total = y.aval, None
+        for dx, factor, partial in zip(tangents, factors, partials, strict=True):
             if dx is not None and partial is not None:
-                factor = partial(y, *primals, **kept) if callable(partial) else partial
+                factor = partial if factor is None else factor
                 term = scale(arithmetic, dx, factor, aval)
                 total = add_tangents(arithmetic, total, term, aval)
         return y, total
@@ -226,7 +242,7 @@ def custom(primitive: Any) -> Callable[[Callable], Callable]:
 
 
 def structured(*primitives: Any) -> Callable[[Callable], Callable]:
-    """Decorator: declare primitives by the full form of a rule (calls, control flow)."""
+    """Decorator: declare primitives by a rule in its full form (calls, control)."""
 
     def declare(rule):
         for primitive in primitives:
