@@ -11,21 +11,18 @@ reverse mode runs its transpose from the outputs to the inputs.
 
 from jaxkit import calls as _calls  # noqa: F401  (registers jit's rule)
 from jaxkit import rules
-from jaxkit.linear import LinearProgram
-from jaxkit.maps import LinearMap
-from jaxkit.transforms import (
+from jaxkit.gradients import (
     grad,
     hessian,
     hvp,
     jacfwd,
     jacobian,
     jacrev,
-    jvp,
-    linear_transpose,
-    linearize,
     value_and_grad,
-    vjp,
 )
+from jaxkit.linear import LinearProgram
+from jaxkit.maps import LinearMap
+from jaxkit.transforms import jvp, linear_transpose, linearize, vjp
 from jaxkit.version import __version__
 
 __all__ = [

@@ -13,7 +13,8 @@ import jax
 from jax.extend.core import primitives
 
 from jaxkit.dual import Evaluate, jvp_flat, linearize_flat
-from jaxkit.linear import Code, LinearProgram, Var
+from jaxkit.equations import Var
+from jaxkit.linear import Code, LinearProgram
 from jaxkit.rules.table import structured, transposable
 from jaxkit.tangents import moves
 from jaxkit.tracing import run_jaxpr_here

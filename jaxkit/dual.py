@@ -18,7 +18,7 @@ from typing import Any
 from jax.custom_derivatives import SymbolicZero
 
 from jaxkit import tracing
-from jaxkit.linear import Recorder
+from jaxkit.recording import Recorder
 from jaxkit.rules.custom_vjp import custom_pullback
 from jaxkit.rules.table import derivative_rule
 from jaxkit.tangents import Zero, moves, zeros

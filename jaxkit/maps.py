@@ -82,7 +82,7 @@ class LinearMap:
             not self._transposed,
             self.codomain,
             self.domain,
-            f"transpose of {self.name}",
+            self.name,
         )
 
     @property
@@ -103,33 +103,27 @@ class LinearMap:
         leaving out integers and booleans.  It costs one pass of the program for each
         row or each column, whichever are fewer.
         """
-        rows, columns = _sizes(self.codomain), _sizes(self.domain)
-        if sum(rows) < sum(columns):
-            return self.T._columns(rows).T
-        return self._columns(columns)
+        if sum(self.codomain.sizes) < sum(self.domain.sizes):
+            return self.T._columns().T
+        return self._columns()
 
-    def _columns(self, sizes):
+    def _columns(self):
         def column(values):
             outs = zip(self._run(values), self.codomain.moving_avals, strict=True)
             return [jnp.ravel(zeros(aval) if y is None else y) for y, aval in outs]
 
-        outs = jax.vmap(column, out_axes=-1)(identity(self.domain))
+        n = sum(self.domain.sizes)
+        outs = jax.vmap(column, out_axes=-1, axis_size=n)(identity(self.domain))
         if not outs:
-            return jnp.zeros((0, sum(sizes)))
+            return jnp.zeros((0, n))
         dtype = jnp.result_type(*outs)
         return jnp.concatenate([y.astype(dtype) for y in outs])
 
 
-def _sizes(space: Space) -> list[int]:
-    return [aval.size for aval in space.moving_avals]
-
-
 def identity(space: Space) -> list[jax.Array]:
     """The standard basis of a space of n dimensions: leaves of shape (n, *shape)."""
-    sizes = _sizes(space)
-    n = sum(sizes)
-    starts = accumulate(sizes, initial=0)
+    n, starts = sum(space.sizes), accumulate(space.sizes, initial=0)
     return [
-        jnp.eye(n, size, -start, dtype=aval.dtype).reshape(n, *aval.shape)
-        for aval, size, start in zip(space.moving_avals, sizes, starts, strict=False)
+        jnp.eye(n, aval.size, -start, dtype=aval.dtype).reshape(n, *aval.shape)
+        for aval, start in zip(space.moving_avals, starts, strict=False)
     ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxkit.linear import Code, LinearProgram, Residual
+from jaxkit.equations import Residual
+from jaxkit.linear import Code, LinearProgram
 
 
 def format_program(program: LinearProgram) -> str:
@@ -23,7 +24,7 @@ def format_program(program: LinearProgram) -> str:
         for x in eqn.operands
         if type(x) is Residual
     }
-    head = f"linear program of {_typed(program.code.inputs)}"
+    head = f"linear program of {_typed(program.code.inputs) or 'nothing'}"
     if residuals:
         head += f" with residuals {_typed(residuals[i] for i in sorted(residuals))}"
     return "\n".join([head, *_body(program.code)])

@@ -16,7 +16,6 @@ from jax.tree_util import (
     keystr,
     tree_flatten,
     tree_flatten_with_path,
-    tree_structure,
     tree_unflatten,
 )
 
@@ -122,18 +121,19 @@ class Space:
     def moving_avals(self) -> list[Any]:
         return [aval for aval in self.avals if moves(aval.dtype)]
 
+    @property
+    def sizes(self) -> list[int]:
+        """How many numbers each leaf that moves has."""
+        return [aval.size for aval in self.moving_avals]
+
     def flatten(self, transform: str, element: Any) -> list[Any]:
         """Check an element; returns those of its leaves that move."""
         leaves, treedef = tree_flatten(element)
         if treedef != self.tree:
-            hint = ""
-            if isinstance(element, list) and self.tree == tree_structure(
-                tuple(element)
-            ):
-                hint = " Pass a tuple, not a list."
             raise self.errors.structure(
                 f"{transform}: the {self.what} must have the tree structure of the "
-                f"{self.of}, {self.tree}, but has {treedef}.{hint}"
+                f"{self.of}, {self.tree}, but has {treedef}; "
+                f"{self._difference(element)}."
             )
         moved = []
         for i, (x, aval) in enumerate(zip(leaves, self.avals, strict=True)):
@@ -141,6 +141,28 @@ class Space:
             if moves(aval.dtype):
                 moved.append(x)
         return moved
+
+    def _named(self, element: Any) -> Iterable[tuple[Any, Any]]:
+        return enumerate(element) if self.arguments else [("the output", element)]
+
+    def _difference(self, element: Any) -> str:
+        """Which leaves an element of the wrong structure lacks, or has too many."""
+
+        def names(tree):
+            try:
+                n = len(tree_flatten(tree)[0])
+                return [leaf_name(self._named(tree), i) for i in range(n)]
+            except TypeError:  # no sequence, where one was wanted
+                return []
+
+        template = tree_unflatten(self.tree, range(self.tree.num_leaves))
+        want, have = names(template), names(element)
+        lacking = [name for name in want if name not in have]
+        extra = [name for name in have if name not in want]
+        parts = [f"it lacks one for {', '.join(lacking)}"] if lacking else []
+        parts += [f"there is no {', '.join(extra)}"] if extra else []
+        kind = type(template).__name__
+        return " and ".join(parts) or f"its containers differ; pass a {kind}"
 
     def _check(self, transform, element, i, x, aval) -> Any:
         dtype = tangent_dtype(aval.dtype)
@@ -153,9 +175,8 @@ class Space:
         if got is not None and got.shape == aval.shape and got.dtype == dtype:
             return x
         want = jax.ShapeDtypeStruct(aval.shape, dtype)
-        named = enumerate(element) if self.arguments else [("the output", element)]
         text = (
-            f"{transform}: the {self.what} of {leaf_name(named, i)} is "
+            f"{transform}: the {self.what} of {leaf_name(self._named(element), i)} is "
             f"{describe(x) if got is None else short(got)}, but the {self.of} is "
             f"{short(aval)}; pass {short(want)}"
         )
@@ -165,13 +186,18 @@ class Space:
         wrong_shape = got is not None and got.shape != aval.shape
         raise (self.errors.shape if wrong_shape else self.errors.dtype)(text + ".")
 
-    def unflatten(self, moved: Sequence[Any]) -> Any:
-        """The element whose moving leaves are given; None becomes zeros."""
+    def unflatten(self, moved: Sequence[Any], axes: tuple[int, ...] = ()) -> Any:
+        """The element whose moving leaves are given; None becomes zeros.
+
+        With `axes`, lengths of leading axes, leaves are arrays of elements.
+        """
         values = iter(moved)
         leaves = []
         for aval in self.avals:
             x = next(values) if moves(aval.dtype) else None
-            leaves.append(zeros(aval) if x is None else x)
+            if x is None:
+                x = zeros(jax.ShapeDtypeStruct((*axes, *aval.shape), aval.dtype))
+            leaves.append(x)
         return tree_unflatten(self.tree, leaves)
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.dtypes import float0
@@ -56,5 +57,8 @@ def zeros(aval: Any) -> Any:
 
 
 def ones(aval: Any) -> Any:
-    """An array of ones of abstract type `aval`."""
+    """An array of ones of abstract type `aval`, weakly typed if it is."""
+    one = jnp.asarray(1.0 if aval.dtype.kind != "c" else 1.0 + 0j)
+    if aval.weak_type and aval.shape == () and one.dtype == aval.dtype:
+        return one
     return lax.full(aval.shape, 1, aval.dtype)

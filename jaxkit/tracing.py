@@ -18,7 +18,7 @@ and `jax.extend.core`, and differences between JAX versions live here.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -75,7 +75,7 @@ class Trace(jax.core.Trace):
         if not self.owns_any(operands):
             avals = [typeof(x) for x in operands]
             return primitive.bind_with_trace(self.parent, operands, avals, params)
-        if primitive is primitives.jit_p and params["inline"]:
+        if primitive is primitives.jit_p and is_inlined(params["inline"]):
             return run_jaxpr(self, params["jaxpr"], operands)
         with set_current_trace(self.parent):
             return self.interpret(primitive, operands, params)
@@ -204,6 +204,19 @@ def none_if_zero(x: Any) -> Any:
     return None if getattr(x, "dtype", None) == jax.dtypes.float0 else x
 
 
+def is_traced(x: Any) -> bool:
+    """Whether x is a tracer, of whatever transform; other values are concrete."""
+    return isinstance(x, jax.core.Tracer)
+
+
+def is_inlined(inline: Any) -> bool:
+    """Whether a jit is a mere bundle of operations, as most `jax.numpy` functions are.
+
+    JAX 0.10 has a truth value here, later versions an enumeration.
+    """
+    return inline is True or getattr(inline, "name", "").startswith("JAX_")
+
+
 def concrete(x: Any) -> Any:
     """The concrete value behind `x`, or None where a trace has none."""
     return x.to_concrete_value() if isinstance(x, jax.core.Tracer) else x
@@ -213,6 +226,11 @@ def output_aval(primitive: Primitive, operands, params) -> Any:
     """The abstract output (a list for several) of a primitive, without running it."""
     avals = [typeof(x) for x in operands]
     return primitive.abstract_eval(*avals, **params)[0]
+
+
+def default_params(fun: Callable, *avals: Any) -> dict[str, Any]:
+    """The parameters that this version of JAX gives the primitive behind `fun`."""
+    return jax.make_jaxpr(fun)(*avals).eqns[0].params
 
 
 def user_line() -> str:

@@ -125,32 +125,36 @@ def _free(ndim, contracted, batch):
     return [d for d in range(ndim) if d not in contracted and d not in batch]
 
 
-def _arrange(product, axes, aval):
-    """A product whose axes are those numbered `axes` in an operand, as the operand."""
-    order = sorted(range(len(axes)), key=axes.__getitem__)
-    return lax.convert_element_type(lax.transpose(product, order), aval.dtype)
+def _product(x, y, contracted, batch, axes, aval, params):
+    """A dot product whose axes are those numbered `axes` in an operand, as the operand.
+
+    `axes` names the product's axes by the operand's, `aval` is the operand's.
+    """
+    numbers = (tuple(map(tuple, contracted)), tuple(map(tuple, batch)))
+    product = p.dot_general_p.bind(x, y, **dict(params, dimension_numbers=numbers))
+    if axes != sorted(axes):
+        product = lax.transpose(product, sorted(range(len(axes)), key=axes.__getitem__))
+    return lax.convert_element_type(product, aval.dtype)
 
 
-def _dot_left(ct, x, y, *, dimension_numbers, precision, preferred_element_type, **_):
+def _dot_left(ct, x, y, *, dimension_numbers, **params):
     (xc, yc), (xb, yb) = dimension_numbers
-    y_free, batch = _free(y.ndim, yc, yb), range(len(xb))
+    y_free = _free(y.ndim, yc, yb)
     ct_y_free = range(ct.ndim - len(y_free), ct.ndim)
-    numbers = ((ct_y_free, y_free), (batch, yb))
-    product = lax.dot_general(ct, y, numbers, precision, preferred_element_type)
-    contracted = [c for _, c in sorted(zip(yc, xc, strict=True))]
-    axes = [*xb, *_free(x.aval.ndim, xc, xb), *contracted]
-    return _arrange(product, axes, x.aval)
+    in_order_of_y = [c for _, c in sorted(zip(yc, xc, strict=True))]
+    axes = [*xb, *_free(x.aval.ndim, xc, xb), *in_order_of_y]
+    batch = range(len(xb)), yb
+    return _product(ct, y, (ct_y_free, y_free), batch, axes, x.aval, params)
 
 
-def _dot_right(ct, x, y, *, dimension_numbers, precision, preferred_element_type, **_):
+def _dot_right(ct, x, y, *, dimension_numbers, **params):
     (xc, yc), (xb, yb) = dimension_numbers
-    x_free, batch = _free(x.ndim, xc, xb), range(len(xb))
+    x_free = _free(x.ndim, xc, xb)
     ct_x_free = range(len(xb), len(xb) + len(x_free))
-    numbers = ((x_free, ct_x_free), (xb, batch))
-    product = lax.dot_general(x, ct, numbers, precision, preferred_element_type)
-    contracted = [c for _, c in sorted(zip(xc, yc, strict=True))]
-    axes = [*yb, *contracted, *_free(y.aval.ndim, yc, yb)]
-    return _arrange(product, axes, y.aval)
+    in_order_of_x = [c for _, c in sorted(zip(xc, yc, strict=True))]
+    axes = [*yb, *in_order_of_x, *_free(y.aval.ndim, yc, yb)]
+    batch = xb, range(len(xb))
+    return _product(x, ct, (x_free, ct_x_free), batch, axes, y.aval, params)
 
 
 bilinear(p.dot_general_p, _dot_left, _dot_right)

@@ -13,7 +13,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from jaxkit.linear import Var
+from jaxkit.equations import Var
 from jaxkit.rules.arith import eq
 from jaxkit.rules.table import linear
 

@@ -22,15 +22,16 @@ tangent code of all other rules is transposed by transposing each of its steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax import lax
 from jax.extend.core import primitives as prim
 
 from jaxkit import tracing
-from jaxkit.linear import OPERATORS, LinearOperator, Var
+from jaxkit.equations import OPERATORS, LinearOperator, Var
 from jaxkit.tangents import Zero, moves
 
 RULES: dict[Any, Callable] = {}
@@ -94,7 +95,7 @@ def elementwise(
 
     def rule(primitive, arithmetic, primals, tangents, params):
         moving = tuple(dx is not None for dx in tangents)
-        if any(isinstance(x, jax.core.Tracer) for x in primals):
+        if any(map(tracing.is_traced, primals)):
             y, factors = evaluate(primitive, primals, params, moving)
         else:  # all in one call of a compiled program
             y, factors = compiled(primitive, tuple(params.items()), moving)(*primals)
@@ -268,7 +269,13 @@ def scale(arithmetic, dx, factor, aval) -> Any:
         if factor == -1:
             return fill(arithmetic, arithmetic.bind(prim.neg_p, (dx,), _aval(dx)), aval)
         factor = np.dtype(aval.dtype).type(factor)
-    return arithmetic.bind(prim.mul_p, (dx, factor), aval)
+    return arithmetic.bind(prim.mul_p, (dx, factor), aval, **_mul_params())
+
+
+@cache
+def _mul_params() -> dict[str, Any]:
+    scalar = tracing.ShapedArray((), np.dtype(np.float32))
+    return tracing.default_params(lax.mul, scalar, scalar)
 
 
 def fill(arithmetic, dx, aval) -> Any:

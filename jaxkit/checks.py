@@ -1,0 +1,99 @@
+"""What may be differentiated: checks of dtypes and shapes, with exact messages."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax.tree_util import tree_structure
+
+from jaxkit.spaces import leaf_name, short
+from jaxkit.tangents import moves
+from jaxkit.tracing import concrete, typeof
+
+
+def check_reverse_input(transform, x, named, i, holomorphic, allow_int) -> None:
+    dtype = x.dtype
+    if holomorphic:
+        if dtype.kind != "c":
+            raise TypeError(
+                f"{transform}: with holomorphic=True arguments must be complex, but "
+                f"{leaf_name(named, i)} is {short(typeof(x))}; pass it as complex."
+            )
+    elif not moves(dtype) and not allow_int:
+        raise TypeError(
+            f"{transform}: {leaf_name(named, i)} is {short(typeof(x))}, and "
+            f"derivatives are with respect to real or complex numbers; "
+            f"{_instead(x)}. With allow_int=True its gradient is a float0 zero."
+        )
+
+
+def check_forward_input(x, named, i, holomorphic) -> None:
+    kind = x.dtype.kind
+    if holomorphic and kind != "c":
+        raise TypeError(
+            f"jacfwd: with holomorphic=True arguments must be complex, but "
+            f"{leaf_name(named, i)} is {short(typeof(x))}; pass it as complex."
+        )
+    if not moves(x.dtype):
+        raise TypeError(
+            f"jacfwd: {leaf_name(named, i)} is {short(typeof(x))}, and derivatives are "
+            f"with respect to real numbers; {_instead(x)}."
+        )
+    if kind == "c" and not holomorphic:
+        raise TypeError(
+            f"jacfwd: {leaf_name(named, i)} is {short(typeof(x))}, and the Jacobian is "
+            "with respect to real numbers; pass holomorphic=True if the function is "
+            "complex-differentiable, else use jvp."
+        )
+
+
+def _instead(x) -> str:
+    """What to pass instead of an integer or boolean."""
+    value = concrete(x)
+    if value is None or jnp.ndim(x) > 0 or not jnp.issubdtype(x.dtype, jnp.number):
+        return "pass an array of floats, such as x.astype(float)"
+    return f"pass {float(value)}"
+
+
+def check_reverse_output(transform, y, name, holomorphic) -> None:
+    kind = typeof(y).dtype.kind
+    if holomorphic and kind != "c":
+        raise TypeError(
+            f"{transform}: with holomorphic=True outputs must be complex, but {name} "
+            f"is {short(typeof(y))}."
+        )
+    if not holomorphic and not jnp.issubdtype(typeof(y).dtype, jnp.floating):
+        hint = (
+            "pass holomorphic=True if the function is complex-differentiable, else "
+            "use vjp"
+            if kind == "c"
+            else "return a float, or use vjp"
+        )
+        raise TypeError(
+            f"{transform}: {name} is {short(typeof(y))}, but must be real; {hint}."
+        )
+
+
+def check_complex_outputs(transform, outs) -> None:
+    for i, y in enumerate(outs):
+        if typeof(y).dtype.kind != "c":
+            raise TypeError(
+                f"{transform}: with holomorphic=True outputs must be complex, but "
+                f"output leaf {i} is {short(typeof(y))}."
+            )
+
+
+def check_scalar(transform, flat, outs, holomorphic) -> None:
+    if flat.out_tree != tree_structure(0):
+        raise TypeError(
+            f"{transform}: the function must return one scalar, but it returned a "
+            f"pytree {flat.out_tree}; return one of its leaves, or use vjp or jacrev "
+            "(or has_aux=True, for a pair of a scalar and other data)."
+        )
+    aval = typeof(outs[0])
+    if aval.shape != ():
+        raise TypeError(
+            f"{transform}: the function must return a scalar, but its output has shape "
+            f"{aval.shape}; reduce it to a scalar, or use vjp (one product with a "
+            "cotangent) or jacrev (the whole Jacobian)."
+        )
+    check_reverse_output(transform, outs[0], "the output", holomorphic)

@@ -1,0 +1,310 @@
+"""Gradients, Jacobians and Hessians, with the names and signatures of JAX's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxkit.arguments import select
+from jaxkit.checks import (
+    check_complex_outputs,
+    check_forward_input,
+    check_reverse_input,
+    check_reverse_output,
+    check_scalar,
+)
+from jaxkit.dual import jvp_flat, linearize_flat
+from jaxkit.maps import identity
+from jaxkit.spaces import JVP_ERRORS, VJP_ERRORS, Space, as_leaves, leaf_name
+from jaxkit.tangents import moves, ones, tangent_dtype
+from jaxkit.tracing import typeof
+from jaxkit.transforms import Flat, avals_of, check_callable, jvp, output_space
+
+
+def value_and_grad(
+    fun: Callable,
+    argnums: int | Sequence[int] | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+    reduce_axes: Sequence[Any] = (),
+    *,
+    argnames: str | Sequence[str] | None = None,
+) -> Callable:
+    """Like `grad`, but the function returned gives (value, gradient).
+
+    With `has_aux` it gives ((value, aux), gradient).
+
+    Example:
+
+        >>> value_and_grad(lambda x: x**2)(3.0)
+        (Array(9., ...), Array(6., ...))
+    """
+    return _value_and_grad(
+        "value_and_grad", fun, argnums, argnames, has_aux, holomorphic, allow_int
+    )
+
+
+def grad(
+    fun: Callable,
+    argnums: int | Sequence[int] | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+    reduce_axes: Sequence[Any] = (),
+    *,
+    argnames: str | Sequence[str] | None = None,
+) -> Callable:
+    """The gradient of a scalar function, by reverse mode, as a function.
+
+    Args:
+        fun: function whose output is a scalar, of shape () and a float dtype.
+        argnums: which positional arguments to differentiate: an int (default 0), or a
+            tuple of ints; negative ones count from the end.
+        has_aux: whether `fun` returns a pair (output, auxiliary data).
+        holomorphic: whether `fun` is complex-differentiable, from complex to complex.
+        allow_int: whether to accept integer arguments, with float0 gradients.
+        reduce_axes: accepted, as in JAX, and without effect.
+        argnames: which arguments to differentiate by name: a string, or a tuple of
+            strings.  Alone it replaces the default of `argnums`.
+
+    Returns:
+        a function of the same arguments.  It returns the gradient with respect to the
+        argument selected, a pytree of its shapes and dtypes; a tuple for several
+        `argnums`, a dict for a tuple of `argnames`, the pair of both where both are
+        given; with `has_aux`, (gradient, aux).
+
+    Raises (when called):
+        TypeError: an argument selected is an integer or no JAX type, or is missing; the
+            output isn't a scalar, or isn't real (without `holomorphic`).
+
+    Example:
+
+        >>> grad(jnp.tanh)(0.0)
+        Array(1., dtype=float32, weak_type=True)
+        >>> grad(lambda x, w: w * x, argnames="w")(2.0, w=3.0)
+        Array(2., dtype=float32, weak_type=True)
+    """
+    f = _value_and_grad("grad", fun, argnums, argnames, has_aux, holomorphic, allow_int)
+
+    @wraps(fun)
+    def grad_f(*args, **kwargs):
+        value, gradient = f(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return grad_f
+
+
+def _value_and_grad(transform, fun, argnums, argnames, has_aux, holomorphic, allow_int):
+    selection = select(transform, fun, argnums, argnames)
+
+    @wraps(fun)
+    def value_and_grad_f(*args, **kwargs):
+        tree, call, named = selection(args, kwargs)
+        leaves, in_tree = as_leaves(transform, tree, named)
+        for i, x in enumerate(leaves):
+            check_reverse_input(transform, x, named, i, holomorphic, allow_int)
+        flat = Flat(transform, call, in_tree, has_aux)
+        outs, program, aux = linearize_flat(flat, leaves)
+        check_scalar(transform, flat, outs, holomorphic)
+        cts = program.transpose([ones(program.code.outputs[0].aval)])
+        space = Space(in_tree, avals_of(leaves), "", "", False, VJP_ERRORS)
+        value = (outs[0], flat.aux(aux)) if has_aux else outs[0]
+        return value, space.unflatten(cts)
+
+    return value_and_grad_f
+
+
+def jacfwd(
+    fun: Callable,
+    argnums: int | Sequence[int] | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    argnames: str | Sequence[str] | None = None,
+) -> Callable:
+    """The Jacobian of `fun`, column by column, by forward mode.
+
+    One pass for each input, all passes batched by `jax.vmap`: cheap for few inputs.
+
+    Args:
+        fun: function whose output is a pytree of arrays.
+        argnums, argnames: which arguments to differentiate, as in `grad`.
+        has_aux: whether `fun` returns a pair (output, auxiliary data).
+        holomorphic: whether `fun` is complex-differentiable, from complex to complex.
+
+    Returns:
+        a function of the same arguments that returns the Jacobian: in place of each
+        output leaf, a structure like the arguments selected, whose leaves have shape
+        (*output leaf's shape, *input leaf's shape); with `has_aux`, (Jacobian, aux).
+
+    Raises (when called):
+        TypeError: an argument selected isn't real (or complex, with `holomorphic`).
+
+    Example:
+
+        >>> jacfwd(lambda x: x**2)(jnp.array([1.0, 2.0]))
+        Array([[2., 0.],
+               [0., 4.]], dtype=float32)
+    """
+    selection = select("jacfwd", fun, argnums, argnames)
+
+    @wraps(fun)
+    def jacfwd_f(*args, **kwargs):
+        tree, call, named = selection(args, kwargs)
+        leaves, in_tree = as_leaves("jacfwd", tree, named)
+        for i, x in enumerate(leaves):
+            check_forward_input(x, named, i, holomorphic)
+        domain = Space(in_tree, avals_of(leaves), "", "", False, JVP_ERRORS)
+        flat = Flat("jacfwd", call, in_tree, has_aux)
+
+        def push(tangents):
+            moved = iter(tangents)
+            given = [next(moved) if moves(a.dtype) else None for a in domain.avals]
+            return jvp_flat(flat, leaves, given)
+
+        n = sum(domain.sizes)
+        push = jax.vmap(push, out_axes=(None, -1, None), axis_size=n)
+        outs, columns, aux = push(identity(domain))
+        if holomorphic:
+            check_complex_outputs("jacfwd", outs)
+
+        def block(y, column):
+            if column is None:
+                shape = (*jnp.shape(y), n)
+                column = jnp.zeros(shape, tangent_dtype(typeof(y).dtype))
+            parts = cut(column, domain.sizes, -1)
+            pairs = zip(parts, domain.moving_avals, strict=True)
+            shaped = [c.reshape(*jnp.shape(y), *aval.shape) for c, aval in pairs]
+            return domain.unflatten(shaped, jnp.shape(y))
+
+        jacobian = flat.result(map(block, outs, columns))
+        return (jacobian, flat.aux(aux)) if has_aux else jacobian
+
+    return jacfwd_f
+
+
+def jacrev(
+    fun: Callable,
+    argnums: int | Sequence[int] | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+    *,
+    argnames: str | Sequence[str] | None = None,
+) -> Callable:
+    """The Jacobian of `fun`, row by row, by reverse mode.
+
+    One backward pass for each output, batched by `jax.vmap`: cheap for few outputs.
+    Arguments and results are those of `jacfwd`, and `allow_int` that of `grad`.
+
+    Raises (when called):
+        TypeError: an argument selected is an integer, or an output isn't real (or
+            complex, with `holomorphic`).
+
+    Example:
+
+        >>> jacrev(lambda x: x**2)(jnp.array([1.0, 2.0]))
+        Array([[2., 0.],
+               [0., 4.]], dtype=float32)
+    """
+    selection = select("jacrev", fun, argnums, argnames)
+
+    @wraps(fun)
+    def jacrev_f(*args, **kwargs):
+        tree, call, named = selection(args, kwargs)
+        leaves, in_tree = as_leaves("jacrev", tree, named)
+        for i, x in enumerate(leaves):
+            check_reverse_input("jacrev", x, named, i, holomorphic, allow_int)
+        flat = Flat("jacrev", call, in_tree, has_aux)
+        outs, program, aux = linearize_flat(flat, leaves)
+        for i, y in enumerate(outs):
+            name = leaf_name([("the output", flat.result(outs))], i)
+            check_reverse_output("jacrev", y, name, holomorphic)
+        domain = Space(in_tree, avals_of(leaves), "", "", False, VJP_ERRORS)
+        codomain = output_space(flat, outs, VJP_ERRORS)
+        pull = jax.vmap(program.transpose, axis_size=sum(codomain.sizes))
+        rows = pull(identity(codomain))
+
+        def blocks(row, aval):
+            """The rows of one input leaf, cut at the output leaves."""
+            if row is None:
+                row = jnp.zeros((sum(codomain.sizes), *aval.shape), aval.dtype)
+            parts = zip(cut(row, codomain.sizes, 0), codomain.avals, strict=True)
+            return [c.reshape(*y.shape, *aval.shape) for c, y in parts]
+
+        by_input = map(blocks, rows, domain.moving_avals)
+        by_output = zip(*by_input, strict=True) if rows else [()] * len(outs)
+        shapes = [y.shape for y in codomain.avals]
+        jacobian = flat.result(map(domain.unflatten, by_output, shapes))
+        return (jacobian, flat.aux(aux)) if has_aux else jacobian
+
+    return jacrev_f
+
+
+jacobian = jacrev
+
+
+def hessian(
+    fun: Callable,
+    argnums: int | Sequence[int] | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    argnames: str | Sequence[str] | None = None,
+) -> Callable:
+    """The Hessian of `fun`: forward mode over reverse mode.
+
+    Arguments as in `jacfwd`.  Returns a function that returns the Jacobian of the
+    Jacobian: for a scalar function of an array of shape s, an array of shape (*s, *s);
+    for pytrees, a structure like the arguments in place of each leaf of a structure
+    like the arguments.
+
+    Example:
+
+        >>> hessian(lambda x: x[0] ** 2 * x[1] + x[1] + 2)(jnp.array([3.0, 4.0]))
+        Array([[8., 6.],
+               [6., 0.]], dtype=float32)
+    """
+    which = dict(argnums=argnums, argnames=argnames)
+    options = dict(has_aux=has_aux, holomorphic=holomorphic)
+    return jacfwd(jacrev(fun, **which, **options), **which, **options)
+
+
+def hvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """The Hessian of a scalar function times a vector, without the Hessian.
+
+    Forward mode over reverse mode: it costs a small multiple of one call of `fun`,
+    whatever the number of inputs (Pearlmutter 1994).
+
+    Args:
+        fun: function with a scalar, real output.
+        primals: tuple of its arguments.
+        tangents: tuple like `primals`: the vector.
+
+    Returns:
+        the product: for one argument, a pytree like it; for several, a tuple.
+
+    Raises:
+        TypeError, ValueError: as `grad` for `fun` and `primals`, as `jvp` for
+            `tangents`.
+
+    Example:
+
+        >>> hvp(lambda x: jnp.sum(x**3), (jnp.array([1.0, 2.0]),), (jnp.ones(2),))
+        Array([ 6., 12.], dtype=float32)
+    """
+    check_callable("hvp", fun)
+    several = isinstance(primals, tuple | list) and len(primals) > 1
+    argnums = tuple(range(len(primals))) if several else 0
+    return jvp(grad(fun, argnums), primals, tangents)[1]
+
+
+def cut(x: Any, sizes: Sequence[int], axis: int) -> list[Any]:
+    """Cut an array along an axis into parts of these sizes."""
+    return jnp.split(x, np.cumsum(sizes)[:-1], axis) if sizes else []
