@@ -168,7 +168,8 @@ class Space:
         dtype = tangent_dtype(aval.dtype)
         if dtype is not float0 and type(x) in (float, complex) and aval.shape == ():
             if type(x) is float or aval.dtype.kind == "c":
-                return jnp.asarray(x, dtype)
+                number = jnp.asarray(x)
+                return number if number.dtype == dtype else number.astype(dtype)
         got = getattr(x, "aval", None) or _aval_or_none(x)
         if getattr(x, "dtype", None) == float0:
             got = jax.ShapeDtypeStruct(np.shape(x), float0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
@@ -222,7 +223,11 @@ elementwise(
 
 elementwise(p.lgamma_p, lambda z, x: lax.digamma(x))
 elementwise(p.digamma_p, lambda z, x: lax.polygamma(lax.full_like(x, 1), x))
-elementwise(p.polygamma_p, None, lambda z, m, x: lax.polygamma(add(m, 1.0), x))
+elementwise(
+    p.polygamma_p,
+    lambda z, m, x: _no_closed_form("polygamma", "m"),
+    lambda z, m, x: lax.polygamma(add(m, 1.0), x),
+)
 elementwise(p.erf_p, lambda z, x: _gaussian(x, 2 / math.sqrt(math.pi)))
 elementwise(p.erfc_p, lambda z, x: _gaussian(x, -2 / math.sqrt(math.pi)))
 elementwise(
@@ -279,7 +284,7 @@ def _no_closed_form(name, argument):
 
 def _i1e(z, x):
     # I1'(x) = I0(x) - I1(x)/x, with i1e(x) = e^-|x| I1(x); at 0 the value is 1/2.
-    tiny = lt(lax.abs(x), float(lax.finfo(x.dtype).eps))
+    tiny = lt(lax.abs(x), float(jnp.finfo(x.dtype).eps))
     safe = lax.select(tiny, lax.full_like(x, 1), x)
     slope = add(lax.sign(safe), div(1.0, safe))
     partial = sub(lax.bessel_i0e(safe), mul(z, slope))

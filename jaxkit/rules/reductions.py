@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
@@ -34,31 +36,38 @@ linear(
 
 @custom(p.reduce_prod_p)
 def _(primals, tangents, *, axes, **params):
-    # dy = sum_i dx_i prod_(j != i) x_j, with the product of the others from the
-    # products of those before and those after, so that zeros among the x are no case.
+    # d(a b) = a db + b da, for the two halves of the factors, until one is left: no
+    # division, so that zeros among the factors are no special case.
     (x,), (dx,) = primals, tangents
     y = p.reduce_prod_p.bind(x, axes=axes, **params)
     kept = [d for d in range(x.ndim) if d not in axes]
-    shape = [x.shape[d] for d in kept]
-    flat = lax.reshape(lax.transpose(x, [*kept, *axes]), [*shape, -1])
-    axis, n = len(kept), int(np.prod([x.shape[d] for d in axes]))
+    n = math.prod(x.shape[d] for d in axes)
     if n == 0:
         return y, None
-    flat = lax.reshape(flat, [*shape, n])
-    one = lax.full((*shape, 1), 1, x.dtype)
 
-    def exclusive(reverse):
-        inner = (
-            lax.slice_in_dim(flat, 1, n, axis=axis)
-            if reverse
-            else lax.slice_in_dim(flat, 0, n - 1, axis=axis)
-        )
-        product = lax.cumprod(inner, axis=axis, reverse=reverse)
-        return lax.concatenate([product, one] if reverse else [one, product], axis)
+    def factors_first(x):
+        moved = lax.transpose(x, [*axes, *kept])
+        return lax.reshape(moved, (n, *moved.shape[len(axes) :]))
 
-    others = lax.mul(exclusive(False), exclusive(True))
-    moved = lax.reshape(lax.transpose(dx, [*kept, *axes]), [*shape, n])
-    return y, lax.reduce_sum(lax.mul(moved, others), [axis])
+    a, da = factors_first(x), factors_first(dx)
+    while n > 1:
+        half = n // 2
+        (left, right, rest), (d_left, d_right, d_rest) = _halves(a), _halves(da)
+        products = lax.mul(left, right)
+        d_products = lax.add(lax.mul(left, d_right), lax.mul(d_left, right))
+        a, da = _join(products, rest), _join(d_products, d_rest)
+        n -= half
+    return y, lax.squeeze(da, (0,))
+
+
+def _halves(x):
+    """The first half, the second half, and what is left where the number is odd."""
+    n, half = x.shape[0], x.shape[0] // 2
+    return x[:half], x[half : 2 * half], x[2 * half : n]
+
+
+def _join(x, rest):
+    return lax.concatenate([x, rest], 0) if rest.shape[0] else x
 
 
 # --- Extremes -------------------------------------------------------------------------

@@ -28,6 +28,8 @@ linear(
 
 
 def _convert_transpose(ct, x, **params):
+    if ct.dtype.kind == "c" != x.aval.dtype.kind:
+        ct = lax.real(ct)
     return lax.convert_element_type(ct, x.aval.dtype)
 
 
