@@ -235,4 +235,8 @@ def default_params(fun: Callable, *avals: Any) -> dict[str, Any]:
 
 def user_line() -> str:
     """`file:line (function)` of the user's code that is running now."""
-    return source_info_util.summarize(source_info_util.current())
+    line = source_info_util.summarize(source_info_util.current())
+    if not line:  # an operation that JAX traced outside any user's code
+        with source_info_util.user_context(None):
+            line = source_info_util.summarize(source_info_util.current())
+    return line

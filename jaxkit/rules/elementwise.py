@@ -15,13 +15,18 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
+from jaxkit import tracing
 from jaxkit.equations import Var
 from jaxkit.rules.arith import add, div, eq, ge, lt, mul, sub
 from jaxkit.rules.table import (
+    add_tangents,
     custom,
     elementwise,
     linear,
+    minus,
     over,
+    scale,
+    structured,
     transposable,
     zero,
 )
@@ -53,7 +58,7 @@ def _fill(x, like):
 
 zero(
     p.eq_p, p.ne_p, p.lt_p, p.le_p, p.gt_p, p.ge_p, p.eq_to_p, p.le_to_p, p.lt_to_p,
-    p.floor_p, p.ceil_p, p.round_p, p.sign_p, p.is_finite_p, p.nextafter_p,
+    p.floor_p, p.ceil_p, p.round_p, p.sign_p, p.is_finite_p,
     p.not_p, p.and_p, p.or_p, p.xor_p, p.population_count_p, p.clz_p,
     p.shift_left_p, p.shift_right_arithmetic_p, p.shift_right_logical_p,
     p.bitcast_convert_type_p, p.stop_gradient_p, "mulhi",
@@ -71,13 +76,17 @@ for add_p in p.add_p, p.add_jaxvals_p:
     transposable(add_p, _add_transpose, operands=(0, 1))
 
 elementwise(p.sub_p, 1, -1)
-transposable(
-    p.sub_p,
-    lambda ct, x, y: (unfill(ct, x), unfill(lax.neg(ct), y)),
-    operands=(0, 1),
-)
+
+
+def _sub_transpose(ct, x, y):
+    ct_y = unfill(ct, y)
+    return unfill(ct, x), None if ct_y is None else lax.neg(ct_y)
+
+
+transposable(p.sub_p, _sub_transpose, operands=(0, 1))
 
 elementwise(p.neg_p, -1)
+elementwise(p.nextafter_p, 1, None)  # x, but for one rounding
 transposable(p.neg_p, lambda ct, x: lax.neg(ct))
 
 elementwise(p.mul_p, lambda z, x, y: y, lambda z, x, y: x)
@@ -91,7 +100,25 @@ def _mul_transpose(ct, x, y, **params):
 
 transposable(p.mul_p, _mul_transpose, operands=(0, 1), jointly=False)
 
-elementwise(p.div_p, lambda z, x, y: over(y), lambda z, x, y: lax.neg(div(z, y)))
+
+@structured(p.div_p)
+def _(primitive, arithmetic, primals, tangents, params):
+    # dz = dx / y - z dy / y, where y divides z or dy, whichever is smaller.
+    (x, y), (dx, dy) = primals, tangents
+    z = primitive.bind(x, y, **params)
+    total = None if dx is None else scale(arithmetic, dx, over(y), z.aval)
+    if dy is not None:
+        aval = tracing.typeof(y)
+        if aval.shape == z.shape:
+            factor = div(z, y)
+        else:
+            dy, factor = scale(arithmetic, dy, over(y), aval), z
+        falling = scale(arithmetic, dy, -1, aval)
+        term = scale(arithmetic, falling, factor, z.aval)
+        total = add_tangents(arithmetic, total, term, z.aval)
+    return z, total
+
+
 transposable(p.div_p, lambda ct, x, y: unfill(div(ct, y), x))
 
 
@@ -104,19 +131,19 @@ def _truncated_quotient(z, x, y):
 elementwise(p.rem_p, 1, _truncated_quotient)
 
 
-def _first_wins(wins, wins_or_ties):
-    """Partial of max or min: 1 where the operand wins, 1/2 at a tie, else 0."""
+def first_wins(wins, wins_or_ties):
+    """Partials of max or min: 1 where the operand wins, 1/2 at a tie, else 0."""
 
     def partial(z, x, y):
         wins_now = lax.convert_element_type(wins(x, y), z.dtype)
         or_ties = lax.convert_element_type(wins_or_ties(x, y), z.dtype)
         return mul(0.5, add(wins_now, or_ties))
 
-    return partial
+    return partial, lambda z, x, y: partial(z, y, x)
 
 
-elementwise(p.max_p, _first_wins(lax.gt, lax.ge), _first_wins(lax.lt, lax.le))
-elementwise(p.min_p, _first_wins(lax.lt, lax.le), _first_wins(lax.gt, lax.ge))
+elementwise(p.max_p, *first_wins(lax.gt, lax.ge))
+elementwise(p.min_p, *first_wins(lax.lt, lax.le))
 
 
 def _where(z, *conditions):
@@ -191,10 +218,10 @@ elementwise("log2", lambda z, x: over(mul(math.log(2), x)))
 elementwise(p.log1p_p, lambda z, x: over(add(x, 1.0)))
 elementwise(p.logistic_p, lambda z, x: mul(z, sub(1.0, z)))
 elementwise(p.sin_p, lambda z, x: lax.cos(x))
-elementwise(p.cos_p, lambda z, x: lax.neg(lax.sin(x)))
+elementwise(p.cos_p, lambda z, x: minus(lax.sin(x)))
 elementwise(p.tan_p, lambda z, x: add(1.0, lax.square(z)))
 elementwise(p.asin_p, lambda z, x: lax.rsqrt(_one_minus_square(x)))
-elementwise(p.acos_p, lambda z, x: lax.neg(lax.rsqrt(_one_minus_square(x))))
+elementwise(p.acos_p, lambda z, x: minus(lax.rsqrt(_one_minus_square(x))))
 elementwise(p.atan_p, lambda z, x: over(add(1.0, lax.square(x))))
 elementwise(p.sinh_p, lambda z, x: lax.cosh(x))
 elementwise(p.cosh_p, lambda z, x: lax.sinh(x))

@@ -11,7 +11,7 @@ from jax import lax
 from jax.extend.core import primitives as p
 
 from jaxkit.equations import Var
-from jaxkit.rules.arith import eq
+from jaxkit.rules.arith import add, eq
 from jaxkit.rules.table import custom, linear, transposable
 
 
@@ -134,7 +134,7 @@ def _(primals, tangents, **params):
         du = lax.full_like(update, 0) if du is None else du
         return y, p.scatter_p.bind(dx, indices, du, **params)
     count = int(np.prod(update.shape))
-    number = lax.reshape(lax.add(lax.iota(np.int32, count), 1), update.shape)
+    number = lax.reshape(add(lax.iota(np.int32, count), 1), update.shape)
     nobody = lax.full(x.shape, 0, np.int32)
     winner = p.scatter_p.bind(nobody, indices, number, **params)
     if dx is None:

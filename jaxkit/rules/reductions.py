@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
 from jaxkit.rules.arith import eq
+from jaxkit.rules.elementwise import first_wins
 from jaxkit.rules.table import bilinear, custom, linear, zero
 
 zero(p.argmax_p, p.argmin_p, p.reduce_and_p, p.reduce_or_p, p.reduce_xor_p)
@@ -30,6 +32,47 @@ linear(
     p.cumsum_p,
     lambda ct, x, *, axis, reverse: lax.cumsum(ct, axis=axis, reverse=not reverse),
 )
+
+# --- Other cumulative operations ------------------------------------------------------
+
+
+def _cumulative(primitive, op, *partials):
+    """Declare y_i = op(y_(i-1), x_i), by the partials of the associative `op`.
+
+    Dual numbers are combined as numbers are, so that they may be in any grouping: an
+    associative scan (Blelloch 1990).
+    """
+
+    def combine(one, two):
+        (x, dx), (y, dy) = one, two
+        z = op(x, y)
+        terms = [
+            lax.mul(partial(z, x, y), d)
+            for partial, d in zip(partials, (dx, dy), strict=True)
+        ]
+        return z, lax.add(*terms)
+
+    @custom(primitive)
+    def _(primals, tangents, *, axis, reverse):
+        (x,), (dx,) = primals, tangents
+        return lax.associative_scan(combine, (x, dx), reverse, axis)
+
+
+def _share(x, total):
+    """e^(x - total), also where both are -inf: then nothing has a share."""
+    finite = lax.select(lax.is_finite(total), total, lax.full_like(total, 0))
+    return lax.exp(lax.sub(x, finite))
+
+
+_cumulative(p.cumprod_p, lax.mul, lambda z, x, y: y, lambda z, x, y: x)
+_cumulative(
+    p.cumlogsumexp_p,
+    jnp.logaddexp,
+    lambda z, x, y: _share(x, z),
+    lambda z, x, y: _share(y, z),
+)
+_cumulative(p.cummax_p, lax.max, *first_wins(lax.gt, lax.ge))
+_cumulative(p.cummin_p, lax.min, *first_wins(lax.lt, lax.le))
 
 # --- Products -------------------------------------------------------------------------
 

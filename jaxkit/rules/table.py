@@ -74,7 +74,7 @@ def elementwise(
     """Declare a primitive that acts on each element, by one partial per operand.
 
     `partials[i](y, *operands)` is dy/dx_i for each element; `y` is the output, for
-    reuse.  It returns an array, a Python number, or `over(d)` for 1/d.  In place of
+    reuse.  It returns an array, `over(d)` for 1/d, or `minus(f)` for -f.  In place of
     the function may stand a number, or None for zero.  The parameters named in
     `static` are passed on as keyword arguments.
 
@@ -259,10 +259,18 @@ class over(NamedTuple):
     d: Any
 
 
+class minus(NamedTuple):
+    """A partial derivative -f: the tangent is negated, and not the array `f`."""
+
+    f: Any
+
+
 def scale(arithmetic, dx, factor, aval) -> Any:
     """The tangent `factor * dx`, of abstract type `aval`."""
     if isinstance(factor, over):
         return arithmetic.bind(prim.div_p, (dx, factor.d), aval)
+    if isinstance(factor, minus):
+        dx, factor = arithmetic.bind(prim.neg_p, (dx,), _aval(dx)), factor.f
     if isinstance(factor, int | float) and not hasattr(factor, "dtype"):
         if factor == 1:
             return fill(arithmetic, dx, aval)
