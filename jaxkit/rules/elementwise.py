@@ -131,19 +131,18 @@ def _truncated_quotient(z, x, y):
 elementwise(p.rem_p, 1, _truncated_quotient)
 
 
-def first_wins(wins, wins_or_ties):
+def first_wins(wins):
     """Partials of max or min: 1 where the operand wins, 1/2 at a tie, else 0."""
 
     def partial(z, x, y):
-        wins_now = lax.convert_element_type(wins(x, y), z.dtype)
-        or_ties = lax.convert_element_type(wins_or_ties(x, y), z.dtype)
-        return mul(0.5, add(wins_now, or_ties))
+        one, half, none = (lax.full_like(z, c) for c in (1, 0.5, 0))
+        return lax.select(wins(x, y), one, lax.select(eq(x, y), half, none))
 
     return partial, lambda z, x, y: partial(z, y, x)
 
 
-elementwise(p.max_p, *first_wins(lax.gt, lax.ge))
-elementwise(p.min_p, *first_wins(lax.lt, lax.le))
+elementwise(p.max_p, *first_wins(lax.gt))
+elementwise(p.min_p, *first_wins(lax.lt))
 
 
 def _where(z, *conditions):
@@ -212,7 +211,7 @@ elementwise(p.pow_p, _pow_base, _pow_exponent)
 
 elementwise(p.exp_p, lambda z, x: z)
 elementwise(p.exp2_p, lambda z, x: mul(math.log(2), z))
-elementwise(p.expm1_p, lambda z, x: add(z, 1.0))
+elementwise(p.expm1_p, lambda z, x: lax.exp(x))  # z + 1 would lose digits, x << 0
 elementwise(p.log_p, lambda z, x: over(x))
 elementwise("log2", lambda z, x: over(mul(math.log(2), x)))
 elementwise(p.log1p_p, lambda z, x: over(add(x, 1.0)))

@@ -71,8 +71,8 @@ _cumulative(
     lambda z, x, y: _share(x, z),
     lambda z, x, y: _share(y, z),
 )
-_cumulative(p.cummax_p, lax.max, *first_wins(lax.gt, lax.ge))
-_cumulative(p.cummin_p, lax.min, *first_wins(lax.lt, lax.le))
+_cumulative(p.cummax_p, lax.max, *first_wins(lax.gt))
+_cumulative(p.cummin_p, lax.min, *first_wins(lax.lt))
 
 # --- Products -------------------------------------------------------------------------
 
