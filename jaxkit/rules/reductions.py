@@ -170,20 +170,25 @@ def _take(x, places, axis):
 # Let z = x y, summed over the contracted axes c; f are the free axes, b the batch ones.
 #     z has axes (b, f of x, f of y), so that for a cotangent Z of z
 #     X = Z y, summed over f of y, has axes (b, f of x, c in the order of y), and
-#     Y = x Z, summed over f of x, has axes (b, c in the order of x, f of y).
+#     Y = x Z, summed over f of x, has axes (b, c in the order of x, f of y),
+#       = Z x                      has axes (b, f of y, c in the order of x).
 
 
 def _free(ndim, contracted, batch):
     return [d for d in range(ndim) if d not in contracted and d not in batch]
 
 
-def _product(x, y, contracted, batch, axes, aval, params):
-    """A dot product whose axes are those numbered `axes` in an operand, as the operand.
+def _in_order_of(keys, values):
+    return [v for _, v in sorted(zip(keys, values, strict=True))]
 
-    `axes` names the product's axes by the operand's, `aval` is the operand's.
-    """
+
+def _product(x, y, contracted, batch, params):
     numbers = (tuple(map(tuple, contracted)), tuple(map(tuple, batch)))
-    product = p.dot_general_p.bind(x, y, **dict(params, dimension_numbers=numbers))
+    return p.dot_general_p.bind(x, y, **dict(params, dimension_numbers=numbers))
+
+
+def _arrange(product, axes, aval):
+    """A product whose axes are those numbered `axes` in an operand, as the operand."""
     if axes != sorted(axes):
         product = lax.transpose(product, sorted(range(len(axes)), key=axes.__getitem__))
     return lax.convert_element_type(product, aval.dtype)
@@ -192,21 +197,25 @@ def _product(x, y, contracted, batch, axes, aval, params):
 def _dot_left(ct, x, y, *, dimension_numbers, **params):
     (xc, yc), (xb, yb) = dimension_numbers
     y_free = _free(y.ndim, yc, yb)
-    ct_y_free = range(ct.ndim - len(y_free), ct.ndim)
-    in_order_of_y = [c for _, c in sorted(zip(yc, xc, strict=True))]
-    axes = [*xb, *_free(x.aval.ndim, xc, xb), *in_order_of_y]
-    batch = range(len(xb)), yb
-    return _product(ct, y, (ct_y_free, y_free), batch, axes, x.aval, params)
+    ct_free = range(ct.ndim - len(y_free), ct.ndim)
+    product = _product(ct, y, (ct_free, y_free), (range(len(xb)), yb), params)
+    axes = [*xb, *_free(x.aval.ndim, xc, xb), *_in_order_of(yc, xc)]
+    return _arrange(product, axes, x.aval)
 
 
 def _dot_right(ct, x, y, *, dimension_numbers, **params):
     (xc, yc), (xb, yb) = dimension_numbers
-    x_free = _free(x.ndim, xc, xb)
-    ct_x_free = range(len(xb), len(xb) + len(x_free))
-    in_order_of_x = [c for _, c in sorted(zip(xc, yc, strict=True))]
-    axes = [*yb, *in_order_of_x, *_free(y.aval.ndim, yc, yb)]
-    batch = xb, range(len(xb))
-    return _product(x, ct, (x_free, ct_x_free), batch, axes, y.aval, params)
+    x_free, y_free = _free(x.ndim, xc, xb), _free(y.aval.ndim, yc, yb)
+    ct_free, ct_batch = range(len(xb), len(xb) + len(x_free)), range(len(xb))
+    # The factors may stand in either order; the one that needs no transposition is
+    # taken, Z x if there is a choice (for a matrix times a vector XLA is quicker so).
+    axes = [*yb, *y_free, *_in_order_of(xc, yc)]
+    if axes == sorted(axes):
+        product = _product(ct, x, (ct_free, x_free), (ct_batch, xb), params)
+    else:
+        product = _product(x, ct, (x_free, ct_free), (xb, ct_batch), params)
+        axes = [*yb, *_in_order_of(xc, yc), *y_free]
+    return _arrange(product, axes, y.aval)
 
 
 bilinear(p.dot_general_p, _dot_left, _dot_right)
