@@ -1,0 +1,81 @@
+"""Measuring the points that a record lacks, with a progress bar."""
+
+import os
+import signal
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from experiments.bench.environment import load
+from experiments.bench.record import Record
+
+
+def complete(
+    record: Record,
+    points: Iterable[dict],
+    measure: Callable[[dict, dict], dict],
+) -> int:
+    """Add `measure(point, settings)` to the record for each point that isn't there.
+
+    Returns how many failed. Those aren't recorded: a later run tries them again.
+    Raises KeyboardInterrupt after the current point if Ctrl-C is pressed.
+    """
+    points = list(points)
+    missing = [point for point in points if point not in record]
+    done, failed = len(points) - len(missing), 0
+    if done:
+        print(f"{done} of {len(points)} points were measured before: {record.path}")
+    busy(record.environment["device"]["threads"])
+    bar = tqdm(total=len(points), initial=done, unit="point", dynamic_ncols=True)
+    with bar, ctrl_c() as pressed:
+        for point in missing:
+            if pressed:
+                raise KeyboardInterrupt
+            label = " ".join(str(value) for value in point.values())
+            bar.set_description(label)
+            try:
+                result = measure(point, record.settings)
+            except Exception:
+                failed += 1
+                bar.write(f"failed: {label}: {traceback.format_exc()}")
+                continue
+            record.add(point, result | {"load": load()})
+            for name, program in result["programs"].items():
+                if "skipped" in program:
+                    bar.write(f"skipped: {label}: {name} {program['skipped']}")
+            bar.update()
+    return failed
+
+
+@contextmanager
+def ctrl_c() -> Iterator[list]:
+    """The list that fills when Ctrl-C is pressed; pressed again, it interrupts.
+
+    An interrupt right away is lost if it falls into one of JAX's callbacks from the
+    garbage collector, and costs the point that is being measured.
+    """
+    pressed = []
+
+    def handler(signum, frame):
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(signum)
+        # Not print, which isn't safe here: it may be what was interrupted.
+        note = "\nStopping when this point is measured; Ctrl-C again stops at once.\n"
+        os.write(2, note.encode())
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def busy(threads: int) -> None:
+    """Say so if other programs keep the machine busy."""
+    average = (load() or [0])[0]
+    if average > threads / 2:
+        print(f"The machine is busy (load {average} on {threads} threads): ", end="")
+        print("times will spread, FLOPs and memory won't.")

@@ -1,0 +1,119 @@
+"""One run's file: JSON lines, a header first, then a line for each measured point.
+
+A point is its key (what was measured: function, sizes, ...) and its result. Each is
+on disk before the next is begun, so an interrupted run loses at most one point.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from experiments.bench import ExperimentError
+
+
+class Record:
+    """The points of one run. `settings` and `environment` say how they were made."""
+
+    def __init__(self, path: Path, header: dict, points: list[dict]):
+        self.path = path
+        self.header = header
+        self.points = points
+
+    @property
+    def settings(self) -> dict:
+        """The settings of the run."""
+        return self.header["settings"]
+
+    @property
+    def environment(self) -> dict:
+        """Device, threads, flags and versions of the run."""
+        return self.header["environment"]
+
+    @classmethod
+    def read(cls, path: Path) -> "Record":
+        """The record in a file. Raises ExperimentError if there is none."""
+        header, *points = lines(path)
+        return cls(path, header, [p for p in points if "key" in p])
+
+    @classmethod
+    def resume(cls, path: Path, experiment: str, settings: dict, environment: dict):
+        """The record in a file, or a new one.
+
+        Raises ExperimentError if the file holds a run with other settings, versions or
+        device: samples of two runs don't mix.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header = {
+            "experiment": experiment,
+            "settings": settings,
+            "environment": environment["fixed"],
+        }
+        noted = {"noted": environment["noted"]}
+        if not path.exists() or b"\n" not in path.read_bytes():
+            path.write_text(json.dumps(header | noted) + "\n")
+            return cls(path, header, [])
+        drop_broken_line(path)
+        record = cls.read(path)
+        changes = differences(record.header, header)
+        if changes:
+            raise ExperimentError(
+                f"{path} holds a run with other settings or surroundings:\n  "
+                + "\n  ".join(changes)
+                + "\nGive another folder with --out, or --fresh to replace that run."
+            )
+        append(path, noted)
+        return record
+
+    def __contains__(self, key: dict) -> bool:
+        return any(point["key"] == key for point in self.points)
+
+    def add(self, key: dict, result: dict) -> None:
+        """Write one measured point to disk."""
+        point = {"key": key, "result": result}
+        append(self.path, point)
+        self.points.append(point)
+
+
+def lines(path: Path) -> list[dict]:
+    """The file's lines, without a last one that was cut off."""
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        raise ExperimentError(f"{path} doesn't exist: measure first") from None
+    whole = text[: text.rfind("\n") + 1]
+    try:
+        found = [json.loads(line) for line in whole.splitlines()]
+    except ValueError as error:
+        raise ExperimentError(f"{path} isn't a record of a run: {error}") from None
+    if not found or "settings" not in found[0]:
+        raise ExperimentError(f"{path} isn't a record of a run: it has no header")
+    return found
+
+
+def append(path: Path, entry: dict) -> None:
+    """Add a line and wait until it is on disk."""
+    with path.open("a") as file:
+        file.write(json.dumps(entry) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def drop_broken_line(path: Path) -> None:
+    """Cut what a run that was killed while writing left after the last whole line."""
+    data = path.read_bytes()
+    with path.open("r+b") as file:
+        file.truncate(data.rfind(b"\n") + 1)
+
+
+def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
+    """Where two headers differ, one line for each: `sizes: [1, 2] there, [1] now`."""
+    found = []
+    for key in sorted(old.keys() | new.keys() - {"noted"}):
+        a, b = old.get(key), new.get(key)
+        if key == "noted" or a == b:
+            continue
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += differences(a, b, f"{prefix}{key}.")
+        else:
+            found.append(f"{prefix}{key}: {json.dumps(a)} there, {json.dumps(b)} now")
+    return found

@@ -1,0 +1,73 @@
+"""Numbers as people write them: 4G, 1.2 ms, 3.4 M; and options read from text."""
+
+import argparse
+import math
+
+BINARY = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+DECIMAL = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")]
+SMALL = [(1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")]
+
+
+def seconds(x: float) -> str:
+    """A duration in s, ms, us or ns with three digits."""
+    scale, unit = next((u for u in SMALL if x >= u[0]), SMALL[-1])
+    return f"{x / scale:.3g} {unit}"
+
+
+def amount(x: float) -> str:
+    """A count with a decimal prefix and three digits: 3.21 M."""
+    scale, unit = next((u for u in DECIMAL if x >= u[0]), DECIMAL[-1])
+    return f"{x / scale:.3g} {unit}".rstrip()
+
+
+def size(x: float) -> str:
+    """Bytes with a binary prefix and three digits: 1.5 MiB."""
+    unit = next((u for u in "TGMK" if x >= BINARY[u]), "")
+    return f"{x / BINARY[unit]:.3g} {unit + 'i' if unit else ''}B"
+
+
+def memory(text: str) -> int:
+    """Bytes from text such as 200M, 4G or 4GiB (binary prefixes)."""
+    number = text.strip().upper().removesuffix("B").removesuffix("I")
+    unit = number[-1:] if number[-1:] in BINARY else ""
+    value = positive(number.removesuffix(unit), "a size such as 200M")
+    return round(value * BINARY[unit])
+
+
+def positive(text: str, what: str = "a positive number") -> float:
+    """A positive finite number from text."""
+    try:
+        x = float(text)
+    except ValueError:
+        x = -1.0
+    if not (math.isfinite(x) and x > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+    return x
+
+
+def count(text: str) -> int:
+    """A positive whole number from text."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)
+
+
+def names(known: list[str]):
+    """Reads a comma-separated choice among the known names."""
+
+    def read(text: str) -> list[str]:
+        chosen = [name.strip() for name in text.split(",")]
+        for name in chosen:
+            if name not in known:
+                raise argparse.ArgumentTypeError(
+                    f"{name!r} is not one of {', '.join(known)}"
+                )
+        return chosen
+
+    return read
+
+
+def check(holds: bool, message: str) -> None:
+    """Refuses an option's text with a message."""
+    if not holds:
+        raise argparse.ArgumentTypeError(message)

@@ -1,0 +1,109 @@
+"""What theory says of the cost, and how the measurements are held against it.
+
+A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapters 3
+and 4: in operations, weighted by their time, a tangent (jvp) costs at most 2.5 times
+f; a gradient (vjp) at most 4 times f, or 5 in the usual, more careful statement of
+the cheap gradient principle. They count scalar operations as written. XLA's count
+differs: it fuses, recomputes, and expands functions such as tanh.
+"""
+
+import numpy as np
+
+from experiments.bench.record import Record
+from experiments.bench.table import spread
+
+BOUND = {"jvp": 2.5, "vjp": 5.0}
+SLOPES = {
+    ("jacfwd", "n"): 1,
+    ("jacrev", "n"): 0,
+    ("jacfwd", "m"): 0,
+    ("jacrev", "m"): 1,
+    ("jacfwd", "n=m"): 1,
+    ("jacrev", "n=m"): 1,
+}
+TIMES = ("time low", "time", "time high")
+# Below, the one evaluation of f within a Jacobian still shows beside the n or m others.
+SLOPE_FROM = 4
+
+
+def cost(program: dict, quantity: str) -> float:
+    """One number for a program: nan if it was skipped.
+
+    `time` is the median in seconds, `time low` and `time high` are the quartiles;
+    `flops`, `bytes` and `temporaries` are XLA's.
+    """
+    if "skipped" in program:
+        return np.nan
+    if quantity in TIMES:
+        return spread(program["samples_s"])[TIMES.index(quantity)]
+    return program[quantity]
+
+
+def programs(record: Record, **key) -> dict:
+    """The programs of the one point with this key; empty if it isn't measured yet."""
+    found = [p["result"]["programs"] for p in record.points if p["key"] == key]
+    return found[0] if found else {}
+
+
+def grid(record: Record, function: str, program: str, quantity: str) -> np.ndarray:
+    """The cost over n (rows) and m (columns), nan where there is none."""
+    sizes = record.settings["sizes"]
+
+    def at(n, m):
+        found = programs(record, function=function, kind="jacobian", n=n, m=m)
+        return cost(found[program], quantity) if found else np.nan
+
+    return np.array([[at(n, m) for m in sizes] for n in sizes], float)
+
+
+def along(costs: np.ndarray, sweep: str) -> np.ndarray:
+    """The part of a grid along a sweep: `n` (m = 1), `m` (n = 1) or `n=m`."""
+    return {"n": costs[:, 0], "m": costs[0], "n=m": np.diag(costs)}[sweep]
+
+
+def slope(sizes, costs) -> float:
+    """The exponent p in cost ~ size^p, by least squares on logarithms; nan if few."""
+    sizes, costs = np.asarray(sizes, float), np.asarray(costs, float)
+    used = (sizes >= SLOPE_FROM) & np.isfinite(costs) & (costs > 0)
+    if used.sum() < 2:
+        return np.nan
+    return float(np.polyfit(np.log(sizes[used]), np.log(costs[used]), 1)[0])
+
+
+def crossover(sizes, forward, reverse) -> float:
+    """The size at which forward mode becomes the dearer one; nan if there is none.
+
+    Between sizes, the ratio of the two is taken to be a power of the size. So it is
+    beyond the first and the last one too, but by no more than a factor of 2.
+    """
+    x = np.log(np.asarray(sizes, float))
+    y = np.log(np.asarray(forward, float) / np.asarray(reverse, float))
+    for i in range(len(x) - 1):
+        left = -np.log(2) if i == 0 else 0
+        right = np.log(2) if i == len(x) - 2 else 0
+        if y[i + 1] > y[i]:
+            root = x[i] - y[i] * (x[i + 1] - x[i]) / (y[i + 1] - y[i])
+            if x[i] + left <= root <= x[i + 1] + right:
+                return float(np.exp(root))
+    return np.nan
+
+
+def crossovers(record: Record, function: str, library: str, quantity: str):
+    """For each m, the n at which jacfwd and jacrev cost the same (nan if none)."""
+    forward = grid(record, function, f"{library} jacfwd", quantity)
+    reverse = grid(record, function, f"{library} jacrev", quantity)
+    sizes = record.settings["sizes"]
+    return np.array(
+        [crossover(sizes, *pair) for pair in zip(forward.T, reverse.T, strict=True)]
+    )
+
+
+def one_pass(record: Record, function: str) -> dict:
+    """The programs f, jvp and vjp of a function; empty if not measured yet."""
+    n = record.settings["sizes"][-1]
+    return programs(record, function=function, kind="pass", n=n, m=n)
+
+
+def relative(program: dict, unit: dict | None, quantity: str) -> float:
+    """The cost of a program, in units of another's if one is given."""
+    return cost(program, quantity) / (cost(unit, quantity) if unit else 1)
