@@ -42,7 +42,7 @@ class Dual(Tracer):
     __slots__ = ("primal", "tangent")
 
     def __init__(self, trace: DualTrace, primal: Any, tangent: Any):
-        super().__init__(trace, tracing.typeof(primal))
+        super().__init__(trace, tracing.aval_of(primal))
         self.primal = primal
         self.tangent = tangent
 
@@ -56,6 +56,8 @@ class Dual(Tracer):
 class DualTrace(Trace):
     """Carries tangents through a program, by the given tangent arithmetic."""
 
+    tracer = Dual
+
     def __init__(self, parent, arithmetic: Evaluate | Recorder):
         super().__init__(parent)
         self.arithmetic = arithmetic
@@ -67,7 +69,7 @@ class DualTrace(Trace):
         """Primals and tangents of values; None for one that doesn't move."""
         primals, tangents = [], []
         for x in values:
-            mine = type(x) is Dual and x._trace is self
+            mine = self.owns(x)
             primals.append(x.primal if mine else x)
             tangents.append(x.tangent if mine else None)
         return primals, tangents

@@ -56,7 +56,7 @@ class Recorder:
         known = self._known.get(id(x))
         if known is None:
             known = self._known[id(x)] = Residual(
-                len(self.residuals), tracing.typeof(x)
+                len(self.residuals), tracing.aval_of(x)
             )
             self.residuals.append(x)
         return known
@@ -96,6 +96,8 @@ class LinearTracer(Tracer):
 
 class LinearTrace(Trace):
     """Records plain JAX code on tangents, and refuses what isn't linear in them."""
+
+    tracer = LinearTracer
 
     def __init__(self, parent, recorder: Recorder):
         super().__init__(parent)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -53,21 +53,24 @@ class Tracer(jax.core.Tracer):
 class Trace(jax.core.Trace):
     """Base of the transforms: unwraps nothing, and passes down what isn't its own.
 
-    A subclass defines `interpret`, called with the parent as current trace for each
-    primitive that has one of this trace's tracers among its operands, and
-    `custom_jvp` and `custom_vjp` for functions with a user's own rule.
+    A subclass names the class of its tracers and defines `interpret`, called with the
+    parent as current trace for each primitive that has one of this trace's tracers
+    among its operands, and `custom_jvp` and `custom_vjp` for functions with a user's
+    own rule.
     """
+
+    tracer: type[Tracer]
 
     def __init__(self, parent: jax.core.Trace):
         super().__init__()
         self.parent = parent
 
     def owns(self, x: Any) -> bool:
-        return isinstance(x, Tracer) and x._trace is self
+        return type(x) is self.tracer and x._trace is self
 
     def owns_any(self, operands: Sequence[Any]) -> bool:
-        for x in operands:
-            if isinstance(x, Tracer) and x._trace is self:
+        for x in operands:  # a plain loop: this is the hottest place of all
+            if type(x) is self.tracer and x._trace is self:
                 return True
         return False
 
@@ -136,34 +139,40 @@ def running(make_trace, *args) -> Iterator[Any]:
 
 def run_jaxpr(trace: jax.core.Trace, jaxpr, operands: Sequence[Any]) -> list[Any]:
     """Run a closed jaxpr's equations one by one under `trace`."""
-    return _run(trace, jaxpr, operands, lambda eqn: nullcontext())
+    return _run(trace, jaxpr, operands, _bind)
 
 
 def run_jaxpr_here(jaxpr, operands: Sequence[Any]) -> list[Any]:
     """Run a closed jaxpr under the current trace, as if from the lines it was from."""
-
-    def at_line(eqn):
-        return source_info_util.user_context(eqn.source_info.traceback)
-
     with take_current_trace() as trace:
-        return _run(trace, jaxpr, operands, at_line)
+        return _run(trace, jaxpr, operands, _bind_at_its_line)
 
 
-def _run(trace, jaxpr, operands, context) -> list[Any]:
+def _bind(eqn, trace, inputs):
+    avals = [v.aval for v in eqn.invars]
+    params = eqn.primitive.get_bind_params(eqn.params)
+    return eqn.primitive.bind_with_trace(trace, inputs, avals, params)
+
+
+def _bind_at_its_line(eqn, trace, inputs):
+    with source_info_util.user_context(eqn.source_info.traceback):
+        return _bind(eqn, trace, inputs)
+
+
+def _run(trace, jaxpr, operands, bind) -> list[Any]:
     consts, jaxpr = jaxpr.consts, getattr(jaxpr, "jaxpr", jaxpr)
     env = dict(zip(jaxpr.constvars, consts, strict=True))
     env.update(zip(jaxpr.invars, operands, strict=True))
 
     def read(atom):
-        return atom.val if isinstance(atom, Literal) else env[atom]
+        return atom.val if type(atom) is Literal else env[atom]
 
     for eqn in jaxpr.eqns:
-        params = eqn.primitive.get_bind_params(eqn.params)
-        inputs, avals = [read(v) for v in eqn.invars], [v.aval for v in eqn.invars]
-        with context(eqn):
-            out = eqn.primitive.bind_with_trace(trace, inputs, avals, params)
-        outs = out if eqn.primitive.multiple_results else [out]
-        env.update(zip(eqn.outvars, outs, strict=True))
+        out = bind(eqn, trace, [read(v) for v in eqn.invars])
+        if eqn.primitive.multiple_results:
+            env.update(zip(eqn.outvars, out, strict=True))
+        else:
+            env[eqn.outvars[0]] = out
     return [read(v) for v in jaxpr.outvars]
 
 
@@ -202,6 +211,11 @@ def none_if_zero(x: Any) -> Any:
     if isinstance(x, SymbolicZero) or type(x).__name__ == "Zero":
         return None
     return None if getattr(x, "dtype", None) == jax.dtypes.float0 else x
+
+
+def aval_of(x: Any) -> Any:
+    """The abstract type of a value: `typeof`, but quick for arrays and tracers."""
+    return x.aval if hasattr(x, "aval") else typeof(x)
 
 
 def is_traced(x: Any) -> bool:

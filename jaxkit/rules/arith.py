@@ -7,7 +7,9 @@ and no array of ones or zeros is ever filled to meet it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import jax
 import numpy as np
 from jax import lax
 
@@ -15,14 +17,21 @@ from jax import lax
 def _with_constants(op: Callable) -> Callable:
     def arith(x, y):
         if isinstance(x, int | float) and not hasattr(x, "dtype"):
-            return op(np.array(x, y.dtype), y)
-        if isinstance(y, int | float) and not hasattr(y, "dtype"):
-            return op(x, np.array(y, x.dtype))
+            x = constant(x, y.dtype)
+        elif isinstance(y, int | float) and not hasattr(y, "dtype"):
+            y = constant(y, x.dtype)
         return op(x, y)
 
     arith.__name__ = op.__name__
     arith.__doc__ = f"`jax.lax.{op.__name__}`; a Python number takes the other's dtype."
     return arith
+
+
+def constant(value: float, dtype: np.dtype) -> Any:
+    """A number as an operand of this dtype; JAX is quickest with Python's floats."""
+    if dtype == (np.float64 if jax.config.jax_enable_x64 else np.float32):
+        return float(value)
+    return np.array(value, dtype)
 
 
 add = _with_constants(lax.add)

@@ -94,8 +94,8 @@ elementwise(p.mul_p, lambda z, x, y: y, lambda z, x, y: x)
 
 def _mul_transpose(ct, x, y, **params):
     if type(x) is Var:
-        return unfill(mul(ct, y), x), None
-    return None, unfill(mul(x, ct), y)
+        return unfill(p.mul_p.bind(ct, y, **params), x), None
+    return None, unfill(p.mul_p.bind(x, ct, **params), y)
 
 
 transposable(p.mul_p, _mul_transpose, operands=(0, 1), jointly=False)

@@ -309,4 +309,4 @@ def add_tangents(arithmetic, a, b, aval) -> Any:
 
 
 def _aval(tangent) -> Any:
-    return tangent.aval if type(tangent) is Var else tracing.typeof(tangent)
+    return tracing.aval_of(tangent)
