@@ -7,9 +7,8 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
-from jax.extend.core import Primitive
 
-from jaxkit.tracing import ShapedArray, is_traced
+from jaxkit.tracing import ShapedArray, compilable
 
 
 class Atom:
@@ -103,11 +102,7 @@ def transpose_equation(operator, ct, operands, residuals, params) -> Sequence[An
     Where everything is concrete, the transpose is one call of a compiled program.
     """
     arrays = [residuals[x.index] for x in operands if type(x) is Residual]
-    if (
-        not isinstance(operator, Primitive)
-        or is_traced(ct)
-        or any(map(is_traced, arrays))
-    ):
+    if operator.multiple_results or not compilable(operator, [ct, *arrays]):
         return _transpose_with(operator, operands, params, ct, arrays)
     static = tuple(
         x.aval if type(x) is Var else None if type(x) is Residual else x

@@ -40,8 +40,7 @@ source_info_util.register_exclusion(os.path.dirname(__file__) + os.sep)
 ShapedArray = jax.core.ShapedArray
 typeof = jax.typeof
 
-# Primitives that JAX makes but does not export, by name; met once seen in a program.
-_unexported: dict[str, Any] = {}
+_JAX_PRIMITIVES = {x for x in vars(primitives).values() if isinstance(x, Primitive)}
 
 
 class Tracer(jax.core.Tracer):
@@ -221,6 +220,14 @@ def aval_of(x: Any) -> Any:
 def is_traced(x: Any) -> bool:
     """Whether x is a tracer, of whatever transform; other values are concrete."""
     return isinstance(x, jax.core.Tracer)
+
+
+def compilable(primitive: Any, operands: Sequence[Any]) -> bool:
+    """Whether an operation can be run as compiled code: all values are concrete.
+
+    A user's own primitive may have no compiled form, so only JAX's are trusted.
+    """
+    return primitive in _JAX_PRIMITIVES and not any(map(is_traced, operands))
 
 
 def is_inlined(inline: Any) -> bool:

@@ -95,10 +95,10 @@ def elementwise(
 
     def rule(primitive, arithmetic, primals, tangents, params):
         moving = tuple(dx is not None for dx in tangents)
-        if any(map(tracing.is_traced, primals)):
-            y, factors = evaluate(primitive, primals, params, moving)
-        else:  # all in one call of a compiled program
+        if tracing.compilable(primitive, primals):  # all in one call
             y, factors = compiled(primitive, tuple(params.items()), moving)(*primals)
+        else:
+            y, factors = evaluate(primitive, primals, params, moving)
         aval, total = y.aval, None
         for dx, factor, partial in zip(tangents, factors, partials, strict=True):
             if dx is not None and partial is not None:

@@ -1,0 +1,50 @@
+"""The README is true: its examples print what it says, CI runs its test command."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import jax
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.S)
+
+
+def run(source: str) -> str:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), jax.enable_x64(False):
+        exec(compile(source, "README.md", "exec"), {})
+    return printed.getvalue()
+
+
+def test_first_example():
+    printed = run(EXAMPLES[0])
+    shown = re.search(r"```\n(linear program.*?)```", README, re.S).group(1)
+    assert printed.startswith("[24. 10.]\n[[8. 6.]\n [6. 0.]]\n" + shown)
+    assert "broadcast_in_dim" in printed, "the transpose is printed too"
+    assert printed.rstrip().endswith("]]"), "and the matrix"
+
+
+def test_adding_a_rule():
+    assert run(EXAMPLES[1]) == "0.25\n"
+
+
+def test_every_example_is_tested():
+    assert len(EXAMPLES) == 2
+
+
+def test_ci_runs_the_readmes_test_command():
+    commands = re.findall(r"```sh\n(.*?)\n```", README, re.S)
+    assert len(commands) == 2
+    assert commands[1] in (ROOT / ".ci" / "run").read_text()
+
+
+def test_files_named_in_the_readme_exist():
+    for name in re.findall(r"`((?:jaxkit|docs|experiments)/[\w/.]+)`", README):
+        assert (ROOT / name).exists(), name
+
+
+def test_no_address_of_a_registry():
+    assert "http" not in README
