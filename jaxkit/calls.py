@@ -15,14 +15,28 @@ from jax.extend.core import primitives
 from jaxkit.dual import Evaluate, jvp_flat, linearize_flat
 from jaxkit.equations import Var
 from jaxkit.linear import Code, LinearProgram
-from jaxkit.rules.table import structured, transposable
+from jaxkit.rules.table import missing_rule, structured, transposable
 from jaxkit.tangents import moves
 from jaxkit.tracing import run_jaxpr_here
 
 
 @structured(primitives.jit_p)
 def _(primitive, arithmetic, primals, tangents, params):
-    jaxpr, name = params["jaxpr"], params["name"]
+    return _call(arithmetic, primals, tangents, params["jaxpr"], params["name"])
+
+
+@structured(primitives.cond_p)
+def _(primitive, arithmetic, primals, tangents, params):
+    # Of conditionals, only those of `lax.platform_dependent`: ways to compute the same
+    # that suit different platforms (jax.numpy.diagonal has one). Any of them will do.
+    platforms = params.get("branches_platforms")
+    if platforms is None:
+        raise missing_rule(primitive)
+    default = params["branches"][platforms.index(None) if None in platforms else -1]
+    return _call(arithmetic, primals[1:], tangents[1:], default, "platform_dependent")
+
+
+def _call(arithmetic, primals, tangents, jaxpr, name):
     moving = tuple(t is not None for t in tangents)
     given = [t for t in tangents if t is not None]
     if isinstance(arithmetic, Evaluate):

@@ -46,12 +46,17 @@ def derivative_rule(primitive: Any) -> Callable:
     """
     rule = RULES.get(primitive) or RULES.get(primitive.name)
     if rule is None:
-        raise NotImplementedError(
-            f"jaxkit has no derivative rule for the primitive '{primitive}', reached "
-            f"at {tracing.user_line()}. Add one with jaxkit.rules: elementwise, "
-            "linear, bilinear, zero, or custom."
-        )
+        raise missing_rule(primitive)
     return rule
+
+
+def missing_rule(primitive: Any) -> NotImplementedError:
+    """The exception for a primitive without a rule, at the user's line."""
+    return NotImplementedError(
+        f"jaxkit has no derivative rule for the primitive '{primitive}', reached at "
+        f"{tracing.user_line()}. Add one with jaxkit.rules: elementwise, linear, "
+        "bilinear, zero, or custom."
+    )
 
 
 def zero(*primitives: Any) -> None:
