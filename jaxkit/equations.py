@@ -120,7 +120,9 @@ def _transpose_with(operator, operands, params, ct, arrays):
         return x.value if type(x) is Constant else x
 
     values = [value(x) for x in operands]
-    return operator_info(operator).transpose(ct, *values, **params)
+    info = operator_info(operator)
+    assert info is not None, operator
+    return info.transpose(ct, *values, **params)
 
 
 @lru_cache(maxsize=4096)

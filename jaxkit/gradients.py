@@ -271,9 +271,8 @@ def hessian(
         Array([[8., 6.],
                [6., 0.]], dtype=float32)
     """
-    which = dict(argnums=argnums, argnames=argnames)
-    options = dict(has_aux=has_aux, holomorphic=holomorphic)
-    return jacfwd(jacrev(fun, **which, **options), **which, **options)
+    gradient = jacrev(fun, argnums, has_aux, holomorphic, argnames=argnames)
+    return jacfwd(gradient, argnums, has_aux, holomorphic, argnames=argnames)
 
 
 def hvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:

@@ -145,7 +145,7 @@ class LinearProgram:
         recorder = Recorder([v.aval for v in self.code.inputs])
         new = dict(zip(self.code.inputs, recorder.inputs, strict=True))
 
-        def rename(x):
+        def rename(x) -> Any:
             if type(x) is Residual:
                 return self.residuals[x.index]
             return x.value if type(x) is Constant else new.get(x, x)

@@ -34,7 +34,7 @@ class Recorder:
         self._count = len(self.inputs)
         self._known: dict[int, Residual] = {}
 
-    def bind(self, operator, operands, aval, **params):
+    def bind(self, operator, operands, aval, **params) -> Any:
         """Record one equation; `aval` is that of its output (a list for several)."""
         if operator.multiple_results:
             return list(self.record(operator, operands, aval, params))
@@ -75,7 +75,7 @@ class Recorder:
                     "a derivative rule's primal output depends on its tangents; it "
                     "must be computed from the primals alone"
                 )
-            return outs, [t.var if trace.owns(t) else None for t in tangents_out]
+            return outs, [t.tangent if trace.owns(t) else None for t in tangents_out]
 
     def program(self, outputs: Sequence[Var | Zero]) -> LinearProgram:
         return LinearProgram(Code(self.inputs, outputs, self.equations), self.residuals)
@@ -84,14 +84,14 @@ class Recorder:
 class LinearTracer(Tracer):
     """A tangent without a primal: it has a shape and dtype, and a `Var`."""
 
-    __slots__ = ("var",)
+    __slots__ = ("tangent",)
 
     def __init__(self, trace: LinearTrace, var: Var):
         super().__init__(trace, var.aval)
-        self.var = var
+        self.tangent = var
 
     def _short_repr(self):
-        return f"Tangent<{self.var}:{self.aval.str_short(short_dtypes=True)}>"
+        return f"Tangent<{self.tangent}:{self.aval.str_short(short_dtypes=True)}>"
 
 
 class LinearTrace(Trace):
@@ -108,7 +108,7 @@ class LinearTrace(Trace):
             return tracing.run_jaxpr(self, params["jaxpr"], operands)
         self._check_linear(primitive, operands)
         aval = tracing.output_aval(primitive, operands, params)
-        operands = [x.var if self.owns(x) else x for x in operands]
+        operands = [x.tangent if self.owns(x) else x for x in operands]
         out = self.recorder.bind(primitive, operands, aval, **params)
         wrap = partial(LinearTracer, self)
         return list(map(wrap, out)) if primitive.multiple_results else wrap(out)

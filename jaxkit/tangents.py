@@ -11,7 +11,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -41,7 +40,7 @@ class Zero:
 @cache
 def moves(dtype: Any) -> bool:
     """Whether values of this dtype have derivatives: floats and complex numbers do."""
-    return bool(jax.dtypes.issubdtype(dtype, np.inexact))
+    return bool(jnp.issubdtype(dtype, np.inexact))
 
 
 def tangent_dtype(dtype: Any) -> Any:

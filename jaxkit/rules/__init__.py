@@ -16,11 +16,11 @@ from jaxkit.rules.table import (
     custom,
     elementwise,
     linear,
-    over,
     structured,
     transposable,
     zero,
 )
+from jaxkit.rules.terms import minus, over
 
 __all__ = [
     "RULES",
@@ -28,6 +28,7 @@ __all__ = [
     "custom",
     "elementwise",
     "linear",
+    "minus",
     "over",
     "structured",
     "transposable",

@@ -15,10 +15,10 @@ from jax import lax
 
 
 def _with_constants(op: Callable) -> Callable:
-    def arith(x, y):
-        if isinstance(x, int | float) and not hasattr(x, "dtype"):
+    def arith(x: Any, y: Any):
+        if type(x) in (int, float):
             x = constant(x, y.dtype)
-        elif isinstance(y, int | float) and not hasattr(y, "dtype"):
+        elif type(y) in (int, float):
             y = constant(y, x.dtype)
         return op(x, y)
 
@@ -27,11 +27,15 @@ def _with_constants(op: Callable) -> Callable:
     return arith
 
 
-def constant(value: float, dtype: np.dtype) -> Any:
+def constant(value: float, dtype: Any) -> Any:
     """A number as an operand of this dtype; JAX is quickest with Python's floats."""
-    if dtype == (np.float64 if jax.config.jax_enable_x64 else np.float32):
-        return float(value)
-    return np.array(value, dtype)
+    return float(value) if dtype == _python_float() else np.array(value, dtype)
+
+
+def _python_float() -> Any:
+    """The dtype that JAX gives to a Python float."""
+    x64 = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
+    return np.float64 if x64 else np.float32
 
 
 add = _with_constants(lax.add)

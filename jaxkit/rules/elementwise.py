@@ -19,17 +19,14 @@ from jaxkit import tracing
 from jaxkit.equations import Var
 from jaxkit.rules.arith import add, div, eq, ge, lt, mul, sub
 from jaxkit.rules.table import (
-    add_tangents,
     custom,
     elementwise,
     linear,
-    minus,
-    over,
-    scale,
     structured,
     transposable,
     zero,
 )
+from jaxkit.rules.terms import add_tangents, minus, over, scale
 from jaxkit.tangents import moves
 
 
@@ -182,8 +179,8 @@ elementwise(p.cbrt_p, lambda z, x: mul(1 / 3, lax.integer_pow(z, -2)))
 
 
 def _integer_pow(z, x, *, y):
-    if y == 0:
-        return lax.full_like(x, 0)
+    if y in (0, 1):
+        return lax.full_like(x, y)
     return mul(float(y), x if y == 2 else lax.integer_pow(x, y - 1))
 
 

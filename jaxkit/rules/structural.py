@@ -87,18 +87,15 @@ linear(p.slice_p, _slice_transpose)
 
 def _pad_transpose(ct, x, value, *, padding_config):
     lows, highs, interiors = zip(*padding_config, strict=True)
-    ct_x = None
-    if type(x) is Var or type(value) is Var:
-        # Cut off (or, where it was negative, put back) the border, then skip the gaps.
-        border = [(-low, -high, 0) for low, high in zip(lows, highs, strict=True)]
-        inner = lax.pad(ct, np.zeros((), ct.dtype), border)
-        strides = [interior + 1 for interior in interiors]
-        ct_x = lax.slice(inner, [0] * ct.ndim, inner.shape, strides)
-    ct_value = None
-    if type(value) is Var:
-        axes = tuple(range(ct.ndim))
-        ct_value = lax.sub(lax.reduce_sum(ct, axes), lax.reduce_sum(ct_x, axes))
-    return ct_x, ct_value
+    # Cut off (or, where it was negative, put back) the border, then skip the gaps.
+    border = [(-low, -high, 0) for low, high in zip(lows, highs, strict=True)]
+    inner = lax.pad(ct, np.zeros((), ct.dtype), border)
+    strides = [interior + 1 for interior in interiors]
+    ct_x = lax.slice(inner, [0] * ct.ndim, inner.shape, strides)
+    if type(value) is not Var:
+        return ct_x, None
+    axes = range(ct.ndim)
+    return ct_x, lax.sub(lax.reduce_sum(ct, axes), lax.reduce_sum(ct_x, axes))
 
 
 linear(p.pad_p, _pad_transpose, operands=(0, 1))

@@ -22,16 +22,14 @@ tangent code of all other rules is transposed by transposing each of its steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
 import jax
-import numpy as np
-from jax import lax
-from jax.extend.core import primitives as prim
 
 from jaxkit import tracing
 from jaxkit.equations import OPERATORS, LinearOperator, Var
+from jaxkit.rules.terms import add_tangents, scale
 from jaxkit.tangents import Zero, moves
 
 RULES: dict[Any, Callable] = {}
@@ -256,62 +254,3 @@ def structured(*primitives: Any) -> Callable[[Callable], Callable]:
         return rule
 
     return declare
-
-
-class over(NamedTuple):
-    """A partial derivative 1/d: the tangent is divided by `d`, not multiplied."""
-
-    d: Any
-
-
-class minus(NamedTuple):
-    """A partial derivative -f: the tangent is negated, and not the array `f`."""
-
-    f: Any
-
-
-def scale(arithmetic, dx, factor, aval) -> Any:
-    """The tangent `factor * dx`, of abstract type `aval`."""
-    if isinstance(factor, over):
-        return arithmetic.bind(prim.div_p, (dx, factor.d), aval)
-    if isinstance(factor, minus):
-        dx, factor = arithmetic.bind(prim.neg_p, (dx,), _aval(dx)), factor.f
-    if isinstance(factor, int | float) and not hasattr(factor, "dtype"):
-        if factor == 1:
-            return fill(arithmetic, dx, aval)
-        if factor == -1:
-            return fill(arithmetic, arithmetic.bind(prim.neg_p, (dx,), _aval(dx)), aval)
-        factor = np.dtype(aval.dtype).type(factor)
-    return arithmetic.bind(prim.mul_p, (dx, factor), aval, **_mul_params())
-
-
-@cache
-def _mul_params() -> dict[str, Any]:
-    scalar = tracing.ShapedArray((), np.dtype(np.float32))
-    return tracing.default_params(lax.mul, scalar, scalar)
-
-
-def fill(arithmetic, dx, aval) -> Any:
-    """The tangent dx, repeated where its operand was: a scalar, or along an axis."""
-    shape = _aval(dx).shape
-    if shape == aval.shape:
-        return dx
-    return arithmetic.bind(
-        prim.broadcast_in_dim_p,
-        (dx,),
-        aval,
-        shape=aval.shape,
-        broadcast_dimensions=tuple(range(len(shape))),
-        sharding=None,
-    )
-
-
-def add_tangents(arithmetic, a, b, aval) -> Any:
-    """The sum of two tangents, either of which may be None."""
-    if a is None or b is None:
-        return b if a is None else a
-    return arithmetic.bind(prim.add_p, (a, b), aval)
-
-
-def _aval(tangent) -> Any:
-    return tracing.aval_of(tangent)

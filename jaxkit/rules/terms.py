@@ -1,0 +1,73 @@
+"""Terms of a tangent: partial derivative times tangent, and sums of such terms.
+
+Each function applies linear operators by the tangent arithmetic that it is given, so
+that it serves both modes (see `dual.py`).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from jax import lax
+from jax.extend.core import primitives
+
+from jaxkit.tracing import ShapedArray, aval_of, default_params
+
+
+class over(NamedTuple):
+    """A partial derivative 1/d: the tangent is divided by `d`, not multiplied."""
+
+    d: Any
+
+
+class minus(NamedTuple):
+    """A partial derivative -f: the tangent is negated, and not the array `f`."""
+
+    f: Any
+
+
+def scale(arithmetic, dx, factor, aval) -> Any:
+    """The tangent `factor * dx`, of abstract type `aval`."""
+    if isinstance(factor, over):
+        return arithmetic.bind(primitives.div_p, (dx, factor.d), aval)
+    if isinstance(factor, minus):
+        dx, factor = arithmetic.bind(primitives.neg_p, (dx,), aval_of(dx)), factor.f
+    if isinstance(factor, int | float) and not hasattr(factor, "dtype"):
+        if factor == 1:
+            return fill(arithmetic, dx, aval)
+        if factor == -1:
+            return fill(
+                arithmetic, arithmetic.bind(primitives.neg_p, (dx,), aval_of(dx)), aval
+            )
+        factor = np.dtype(aval.dtype).type(factor)
+    return arithmetic.bind(primitives.mul_p, (dx, factor), aval, **_mul_params())
+
+
+@cache
+def _mul_params() -> dict[str, Any]:
+    scalar = ShapedArray((), np.dtype(np.float32))
+    return default_params(lax.mul, scalar, scalar)
+
+
+def fill(arithmetic, dx, aval) -> Any:
+    """The tangent dx, repeated where its operand was: a scalar, or along an axis."""
+    shape = aval_of(dx).shape
+    if shape == aval.shape:
+        return dx
+    return arithmetic.bind(
+        primitives.broadcast_in_dim_p,
+        (dx,),
+        aval,
+        shape=aval.shape,
+        broadcast_dimensions=tuple(range(len(shape))),
+        sharding=None,
+    )
+
+
+def add_tangents(arithmetic, a, b, aval) -> Any:
+    """The sum of two tangents, either of which may be None."""
+    if a is None or b is None:
+        return b if a is None else a
+    return arithmetic.bind(primitives.add_p, (a, b), aval)
