@@ -46,6 +46,11 @@ def select(
         where = []
         if positions is not None:
             found = [_find(transform, i, args) for i in _as_tuple(positions)]
+            if len(set(found)) < len(found):
+                raise TypeError(
+                    f"{transform}: argnums={positions} selects an argument twice; name "
+                    "each position once."
+                )
             where.append(found if isinstance(positions, tuple) else found[0])
         if names is not None:
             keys = {n: _find_name(transform, fun, n, args, kwargs)
@@ -97,6 +102,8 @@ def _positions(transform, argnums):
         if isinstance(argnums, str):
             raise TypeError
         if isinstance(argnums, Sequence):
+            if not argnums:
+                raise ValueError(f"{transform}: argnums is empty; name a position.")
             return tuple(map(operator.index, argnums))
         return operator.index(argnums)
     except TypeError:
@@ -142,5 +149,6 @@ def _find_name(transform, fun, name, args, kwargs) -> int | str:
         return parameters.index(name)
     raise TypeError(
         f"{transform}: argnames names {name!r}, but the call passes no such argument; "
-        f"it passes {len(args)} by position and {sorted(kwargs)} by keyword."
+        f"it passes {len(args)} by position and {sorted(kwargs)} by keyword. An "
+        "argument that is differentiated must be passed, also where it has a default."
     )

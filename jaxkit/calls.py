@@ -7,7 +7,7 @@ compiled function that takes it: JAX carries the residuals from one to the other
 
 from __future__ import annotations
 
-from functools import lru_cache
+from weakref import WeakKeyDictionary, ref
 
 import jax
 from jax.extend.core import primitives
@@ -36,6 +36,15 @@ def _(primitive, arithmetic, primals, tangents, params):
     return _call(arithmetic, primals[1:], tangents[1:], default, "platform_dependent")
 
 
+@structured("call_hi_primitive")
+def _(primitive, arithmetic, primals, tangents, params):
+    # JAX's composite primitives; one with integer outputs (searchsorted) is constant.
+    outs = primitive.bind(*primals, **params)
+    if any(moves(y.aval.dtype) for y in outs):
+        raise missing_rule(params["_prim"])
+    return outs, [None] * len(outs)
+
+
 def _call(arithmetic, primals, tangents, jaxpr, name):
     moving = tuple(t is not None for t in tangents)
     given = [t for t in tangents if t is not None]
@@ -51,10 +60,26 @@ def _call(arithmetic, primals, tangents, jaxpr, name):
 
 
 def _flat(jaxpr):
-    return lambda values: (run_jaxpr_here(jaxpr, values), [])
+    return lambda values: (run_jaxpr_here(jaxpr(), values), [])
 
 
-@lru_cache(maxsize=1024)
+def _per_jaxpr(make):
+    """Remember what `make(jaxpr, *key)` made for as long as the jaxpr is alive.
+
+    `make` gets a weak reference: a jaxpr holds the arrays its function closes over.
+    """
+    made = WeakKeyDictionary()
+
+    def get(jaxpr, *key):
+        entries = made.setdefault(jaxpr, {})
+        if key not in entries:
+            entries[key] = make(ref(jaxpr), *key)
+        return entries[key]
+
+    return get
+
+
+@_per_jaxpr
 def _jit_jvp(jaxpr, name, moving):
     def jvp(primals, given):
         given = iter(given)
@@ -66,7 +91,7 @@ def _jit_jvp(jaxpr, name, moving):
     return jax.jit(jvp)
 
 
-@lru_cache(maxsize=1024)
+@_per_jaxpr
 def _jit_linearize(jaxpr, name, moving):
     def linearize(primals):
         outs, program, _ = linearize_flat(_flat(jaxpr), primals, moving)

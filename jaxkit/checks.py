@@ -13,7 +13,7 @@ from jaxkit.tracing import concrete, typeof
 def check_reverse_input(transform, x, named, i, holomorphic, allow_int) -> None:
     dtype = x.dtype
     if holomorphic:
-        if dtype.kind != "c":
+        if not jnp.issubdtype(dtype, jnp.complexfloating):
             raise TypeError(
                 f"{transform}: with holomorphic=True arguments must be complex, but "
                 f"{leaf_name(named, i)} is {short(typeof(x))}; pass it as complex."
@@ -27,8 +27,8 @@ def check_reverse_input(transform, x, named, i, holomorphic, allow_int) -> None:
 
 
 def check_forward_input(x, named, i, holomorphic) -> None:
-    kind = x.dtype.kind
-    if holomorphic and kind != "c":
+    is_complex = jnp.issubdtype(x.dtype, jnp.complexfloating)
+    if holomorphic and not is_complex:
         raise TypeError(
             f"jacfwd: with holomorphic=True arguments must be complex, but "
             f"{leaf_name(named, i)} is {short(typeof(x))}; pass it as complex."
@@ -38,7 +38,7 @@ def check_forward_input(x, named, i, holomorphic) -> None:
             f"jacfwd: {leaf_name(named, i)} is {short(typeof(x))}, and derivatives are "
             f"with respect to real numbers; {_instead(x)}."
         )
-    if kind == "c" and not holomorphic:
+    if is_complex and not holomorphic:
         raise TypeError(
             f"jacfwd: {leaf_name(named, i)} is {short(typeof(x))}, and the Jacobian is "
             "with respect to real numbers; pass holomorphic=True if the function is "

@@ -20,7 +20,7 @@ from jaxkit.checks import (
 )
 from jaxkit.dual import jvp_flat, linearize_flat
 from jaxkit.maps import identity
-from jaxkit.spaces import JVP_ERRORS, VJP_ERRORS, Space, as_leaves, leaf_name
+from jaxkit.spaces import VJP_ERRORS, Space, as_leaves, leaf_name
 from jaxkit.tangents import moves, ones, tangent_dtype
 from jaxkit.tracing import typeof
 from jaxkit.transforms import Flat, avals_of, check_callable, jvp, output_space
@@ -113,7 +113,7 @@ def _value_and_grad(transform, fun, argnums, argnames, has_aux, holomorphic, all
         outs, program, aux = linearize_flat(flat, leaves)
         check_scalar(transform, flat, outs, holomorphic)
         cts = program.transpose([ones(program.code.outputs[0].aval)])
-        space = Space(in_tree, avals_of(leaves), "", "", False, VJP_ERRORS)
+        space = Space(in_tree, avals_of(leaves))
         value = (outs[0], flat.aux(aux)) if has_aux else outs[0]
         return value, space.unflatten(cts)
 
@@ -160,7 +160,7 @@ def jacfwd(
         leaves, in_tree = as_leaves("jacfwd", tree, named)
         for i, x in enumerate(leaves):
             check_forward_input(x, named, i, holomorphic)
-        domain = Space(in_tree, avals_of(leaves), "", "", False, JVP_ERRORS)
+        domain = Space(in_tree, avals_of(leaves))
         flat = Flat("jacfwd", call, in_tree, has_aux)
 
         def push(tangents):
@@ -226,7 +226,7 @@ def jacrev(
         for i, y in enumerate(outs):
             name = leaf_name([("the output", flat.result(outs))], i)
             check_reverse_output("jacrev", y, name, holomorphic)
-        domain = Space(in_tree, avals_of(leaves), "", "", False, VJP_ERRORS)
+        domain = Space(in_tree, avals_of(leaves))
         codomain = output_space(flat, outs, VJP_ERRORS)
         pull = jax.vmap(program.transpose, axis_size=sum(codomain.sizes))
         rows = pull(identity(codomain))

@@ -116,13 +116,18 @@ class LinearTrace(Trace):
     def _check_linear(self, primitive, operands):
         where = [i for i, x in enumerate(operands) if self.owns(x)]
         info = operator_info(primitive)
-        if info is None or not set(where) <= set(info.operands(len(operands))):
-            which = "an operand" if info is None else f"operand {where[0]}"
+        if info is None:
             raise NotImplementedError(
-                f"'{primitive}' is not linear in {which}, so it has no transpose; only "
+                f"'{primitive}' is not linear, or no transpose of it is known; only "
                 "linear operations may act on a tangent (in a function given to "
-                "linear_transpose, or in a JVP rule on its tangents). "
-                f"At {tracing.user_line()}."
+                "linear_transpose, or in a JVP rule on its tangents). At "
+                f"{tracing.user_line()}. If it is linear, add its transpose with "
+                "jaxkit.rules.transposable."
+            )
+        if not set(where) <= set(info.operands(len(operands))):
+            raise NotImplementedError(
+                f"'{primitive}' is not linear in operand {where[0]}, which depends on "
+                f"the linear inputs. At {tracing.user_line()}."
             )
         if len(where) > 1 and not info.jointly:
             raise NotImplementedError(

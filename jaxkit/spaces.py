@@ -40,7 +40,7 @@ def describe(x: Any) -> str:
 
 
 def short(aval: Any) -> str:
-    dtype = "float0" if aval.dtype == float0 else np.dtype(aval.dtype).name
+    dtype = "float0" if aval.dtype == float0 else aval.dtype.name
     return f"{dtype}[{','.join(map(str, aval.shape))}]"
 
 
@@ -93,6 +93,12 @@ class Errors(NamedTuple):
     dtype: type[Exception]
 
 
+JVP_ERRORS = Errors(TypeError, ValueError, TypeError)
+LINEARIZE_ERRORS = Errors(TypeError, ValueError, ValueError)
+VJP_ERRORS = Errors(ValueError, ValueError, ValueError)
+TRANSPOSE_ERRORS = Errors(TypeError, TypeError, TypeError)
+
+
 class Space:
     """The tangent space of a pytree of arrays, as the domain of a linear map.
 
@@ -102,7 +108,13 @@ class Space:
     """
 
     def __init__(
-        self, tree, avals, what: str, of: str, arguments: bool, errors: Errors
+        self,
+        tree: Any,
+        avals: Iterable[Any],
+        what: str = "element",
+        of: str = "space",
+        arguments: bool = False,
+        errors: Errors = JVP_ERRORS,
     ):
         self.tree = tree
         self.avals = tuple(avals)
@@ -197,12 +209,6 @@ class Space:
         for aval in self.avals:
             x = next(values) if moves(aval.dtype) else None
             if x is None:
-                x = zeros(jax.ShapeDtypeStruct((*axes, *aval.shape), aval.dtype))
+                x = zeros(aval.update(shape=(*axes, *aval.shape)))
             leaves.append(x)
         return tree_unflatten(self.tree, leaves)
-
-
-JVP_ERRORS = Errors(TypeError, ValueError, TypeError)
-LINEARIZE_ERRORS = Errors(TypeError, ValueError, ValueError)
-VJP_ERRORS = Errors(ValueError, ValueError, ValueError)
-TRANSPOSE_ERRORS = Errors(TypeError, TypeError, TypeError)

@@ -52,12 +52,18 @@ def zeros(aval: Any) -> Any:
     """A tangent of zeros for values of abstract type `aval`, as an array."""
     if not moves(aval.dtype):
         return np.zeros(aval.shape, float0)
-    return lax.full(aval.shape, 0, aval.dtype)
+    return _full(aval, 0.0)
 
 
 def ones(aval: Any) -> Any:
-    """An array of ones of abstract type `aval`, weakly typed if it is."""
-    one = jnp.asarray(1.0 if aval.dtype.kind != "c" else 1.0 + 0j)
-    if aval.weak_type and aval.shape == () and one.dtype == aval.dtype:
-        return one
-    return lax.full(aval.shape, 1, aval.dtype)
+    """An array of ones of abstract type `aval`."""
+    return _full(aval, 1.0)
+
+
+def _full(aval: Any, value: float) -> Any:
+    """A constant array, weakly typed if `aval` is (a Python number's own type)."""
+    if aval.weak_type and aval.shape == ():
+        number = jnp.asarray(value + 0j if aval.dtype.kind == "c" else value)
+        if number.dtype == aval.dtype:
+            return number
+    return lax.full(aval.shape, value, aval.dtype)

@@ -18,6 +18,7 @@ and `jax.extend.core`, and differences between JAX versions live here.
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -35,7 +36,13 @@ from jax.extend.core import (
 )
 
 # Frames of jaxkit are not the user's: "the user's line" is the first one outside.
-source_info_util.register_exclusion(os.path.dirname(__file__) + os.sep)
+_HERE = os.path.dirname(__file__) + os.sep
+_INTERNAL = (
+    _HERE,
+    os.path.dirname(jax.__file__) + os.sep,
+    os.path.dirname(os.__file__),
+)
+source_info_util.register_exclusion(_HERE)
 
 ShapedArray = jax.core.ShapedArray
 typeof = jax.typeof
@@ -63,6 +70,9 @@ class Trace(jax.core.Trace):
     def __init__(self, parent: jax.core.Trace):
         super().__init__()
         self.parent = parent
+        # Composite ("high") primitives come as they are, not as what they consist of:
+        # the derivative of those parts, bit operations for one, may not be theirs.
+        self.requires_low = False
 
     def owns(self, x: Any) -> bool:
         return type(x) is self.tracer and x._trace is self
@@ -257,7 +267,11 @@ def default_params(fun: Callable, *avals: Any) -> dict[str, Any]:
 def user_line() -> str:
     """`file:line (function)` of the user's code that is running now."""
     line = source_info_util.summarize(source_info_util.current())
-    if not line:  # an operation that JAX traced outside any user's code
-        with source_info_util.user_context(None):
-            line = source_info_util.summarize(source_info_util.current())
-    return line
+    if line:
+        return line
+    # An operation of one of JAX's own functions: the line that called it.
+    for frame, number in traceback.walk_stack(None):
+        code = frame.f_code
+        if not code.co_filename.startswith(_INTERNAL):
+            return f"{code.co_filename}:{number} ({code.co_name})"
+    return "an unknown line"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.tree_util import tree_flatten, tree_unflatten
 
 from jaxkit.dual import jvp_flat, linearize_flat
@@ -231,9 +232,11 @@ def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
         (Array(6., ...),)
     """
     check_callable("linear_transpose", fun)
-    leaves, tree = tree_flatten(primals)
-    if not all(isinstance(x, jax.ShapeDtypeStruct) for x in leaves):
-        leaves = Point("linear_transpose", primals, TRANSPOSE_ERRORS).leaves
+    arrays = jax.tree.map(
+        lambda x: jnp.empty(x.shape, x.dtype) if type(x) is jax.ShapeDtypeStruct else x,
+        primals,
+    )
+    leaves, tree = as_leaves("linear_transpose", arrays, enumerate(arrays))
     avals = [ShapedArray(x.shape, x.dtype) for x in leaves]
     for i, aval in enumerate(avals):
         if not moves(aval.dtype):

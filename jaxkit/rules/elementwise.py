@@ -55,10 +55,11 @@ def _fill(x, like):
 
 zero(
     p.eq_p, p.ne_p, p.lt_p, p.le_p, p.gt_p, p.ge_p, p.eq_to_p, p.le_to_p, p.lt_to_p,
-    p.floor_p, p.ceil_p, p.round_p, p.sign_p, p.is_finite_p,
+    p.floor_p, p.ceil_p, p.round_p, p.is_finite_p,
     p.not_p, p.and_p, p.or_p, p.xor_p, p.population_count_p, p.clz_p,
     p.shift_left_p, p.shift_right_arithmetic_p, p.shift_right_logical_p,
     p.bitcast_convert_type_p, p.stop_gradient_p, "mulhi",
+    "debug_print", "debug_callback",
 )  # fmt: skip
 
 # --- Arithmetic ----------------------------------------------------------------------
@@ -128,7 +129,7 @@ def _truncated_quotient(z, x, y):
 elementwise(p.rem_p, 1, _truncated_quotient)
 
 
-def first_wins(wins):
+def shares_of_extreme(wins):
     """Partials of max or min: 1 where the operand wins, 1/2 at a tie, else 0."""
 
     def partial(z, x, y):
@@ -138,8 +139,8 @@ def first_wins(wins):
     return partial, lambda z, x, y: partial(z, y, x)
 
 
-elementwise(p.max_p, *first_wins(lax.gt))
-elementwise(p.min_p, *first_wins(lax.lt))
+elementwise(p.max_p, *shares_of_extreme(lax.gt))
+elementwise(p.min_p, *shares_of_extreme(lax.lt))
 
 
 def _where(z, *conditions):
@@ -168,6 +169,19 @@ def _(primals, tangents):
     nonzero = lax.select(eq(y, 0), lax.full_like(y, 1), y)
     direction = div(lax.conj(x), lax.convert_element_type(nonzero, x.dtype))
     return y, lax.real(mul(dx, direction))
+
+
+@custom(p.sign_p)
+def _(primals, tangents):
+    # Real: constant.  Complex: z = x / |x|, dz = (dx - z Re(conj(z) dx)) / |x|.
+    (x,), (dx,) = primals, tangents
+    z = lax.sign(x)
+    if x.dtype.kind != "c":
+        return z, None
+    size = lax.abs(x)
+    size = lax.select(eq(size, 0), lax.full_like(size, 1), size)
+    along = lax.convert_element_type(lax.real(mul(lax.conj(z), dx)), x.dtype)
+    return z, div(sub(dx, mul(z, along)), lax.convert_element_type(size, x.dtype))
 
 
 # --- Powers and roots ----------------------------------------------------------------

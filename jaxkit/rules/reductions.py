@@ -9,8 +9,8 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from jaxkit.rules.arith import eq
-from jaxkit.rules.elementwise import first_wins
+from jaxkit.rules.arith import cast, eq
+from jaxkit.rules.elementwise import shares_of_extreme
 from jaxkit.rules.table import bilinear, custom, linear, zero
 
 zero(p.argmax_p, p.argmin_p, p.reduce_and_p, p.reduce_or_p, p.reduce_xor_p)
@@ -71,8 +71,8 @@ _cumulative(
     lambda z, x, y: _share(x, z),
     lambda z, x, y: _share(y, z),
 )
-_cumulative(p.cummax_p, lax.max, *first_wins(lax.gt))
-_cumulative(p.cummin_p, lax.min, *first_wins(lax.lt))
+_cumulative(p.cummax_p, lax.max, *shares_of_extreme(lax.gt))
+_cumulative(p.cummin_p, lax.min, *shares_of_extreme(lax.lt))
 
 # --- Products -------------------------------------------------------------------------
 
@@ -191,7 +191,7 @@ def _arrange(product, axes, aval):
     """A product whose axes are those numbered `axes` in an operand, as the operand."""
     if axes != sorted(axes):
         product = lax.transpose(product, sorted(range(len(axes)), key=axes.__getitem__))
-    return lax.convert_element_type(product, aval.dtype)
+    return cast(product, aval.dtype)
 
 
 def _dot_left(ct, x, y, *, dimension_numbers, **params):

@@ -14,7 +14,7 @@ from jax import lax
 from jax.extend.core import primitives as p
 
 from jaxkit.equations import Var
-from jaxkit.rules.arith import eq
+from jaxkit.rules.arith import cast, eq
 from jaxkit.rules.table import linear
 
 linear(p.copy_p, lambda ct, x: ct)
@@ -28,9 +28,7 @@ linear(
 
 
 def _convert_transpose(ct, x, **params):
-    if ct.dtype.kind == "c" != x.aval.dtype.kind:
-        ct = lax.real(ct)
-    return lax.convert_element_type(ct, x.aval.dtype)
+    return cast(ct, x.aval.dtype)
 
 
 linear(p.convert_element_type_p, _convert_transpose)

@@ -154,11 +154,13 @@ def transposable(
 
     `operands` are the positions in which it is linear (None: all; or a function of how
     many there are), `jointly` in all of them at once, or in each while the others are
-    fixed.  `transpose(ct, *operands,
-    **params)` gets the output's cotangent (for several outputs a list, with None for
-    zero); of the operands, those that carry a tangent are `Var`s, with `.aval` (shape
-    and dtype) but no value.  It returns the operand's cotangent if the operator is
-    linear in one operand only, else one entry for each operand, None for no matter.
+    fixed.
+
+    `transpose(ct, *operands, **params)` gets the output's cotangent (for several
+    outputs a list, with None for zero).  Of the operands, those that carry a tangent
+    are `Var`s, with `.aval` (shape and dtype) but no value.  It returns one entry for
+    each operand, None for no matter; or, if the operator is linear in one operand only,
+    the cotangent of that one.
     """
     if isinstance(operands, tuple) and len(operands) == 1:
         transpose = _place(transpose, operands[0])
