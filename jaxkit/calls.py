@@ -31,18 +31,9 @@ def _(primitive, arithmetic, primals, tangents, params):
     # that suit different platforms (jax.numpy.diagonal has one). Any of them will do.
     platforms = params.get("branches_platforms")
     if platforms is None:
-        raise missing_rule(primitive)
+        raise missing_rule(primitive, params)
     default = params["branches"][platforms.index(None) if None in platforms else -1]
     return _call(arithmetic, primals[1:], tangents[1:], default, "platform_dependent")
-
-
-@structured("call_hi_primitive")
-def _(primitive, arithmetic, primals, tangents, params):
-    # JAX's composite primitives; one with integer outputs (searchsorted) is constant.
-    outs = primitive.bind(*primals, **params)
-    if any(moves(y.aval.dtype) for y in outs):
-        raise missing_rule(params["_prim"])
-    return outs, [None] * len(outs)
 
 
 def _call(arithmetic, primals, tangents, jaxpr, name):

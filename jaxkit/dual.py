@@ -76,7 +76,7 @@ class DualTrace(Trace):
 
     def interpret(self, primitive, operands, params):
         primals, tangents = self.split(operands)
-        rule = derivative_rule(primitive)
+        rule = derivative_rule(primitive, params)
         out, tangent = rule(primitive, self.arithmetic, primals, tangents, params)
         if primitive.multiple_results:
             return [self.dual(y, dy) for y, dy in zip(out, tangent, strict=True)]

@@ -37,21 +37,22 @@ RULES: dict[Any, Callable] = {}
 Positions = tuple[int, ...] | Callable[[int], Sequence[int]] | None
 
 
-def derivative_rule(primitive: Any) -> Callable:
+def derivative_rule(primitive: Any, params: dict[str, Any]) -> Callable:
     """The rule of a primitive; one that JAX doesn't export is known by its name.
 
     Raises NotImplementedError, with the user's line, for a primitive without a rule.
     """
     rule = RULES.get(primitive) or RULES.get(primitive.name)
     if rule is None:
-        raise missing_rule(primitive)
+        raise missing_rule(primitive, params)
     return rule
 
 
-def missing_rule(primitive: Any) -> NotImplementedError:
+def missing_rule(primitive: Any, params: dict[str, Any]) -> NotImplementedError:
     """The exception for a primitive without a rule, at the user's line."""
+    name = params.get("_prim", primitive)  # JAX's composite primitives share one name
     return NotImplementedError(
-        f"jaxkit has no derivative rule for the primitive '{primitive}', reached at "
+        f"jaxkit has no derivative rule for the primitive '{name}', reached at "
         f"{tracing.user_line()}. Add one with jaxkit.rules: elementwise, linear, "
         "bilinear, zero, or custom."
     )

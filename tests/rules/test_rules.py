@@ -1,0 +1,113 @@
+"""Every rule in the table has cases, and in each its derivatives are right.
+
+The cases mirror `jaxkit/rules`, file by file; what is checked of each is in `checker`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import jax
+import pytest
+from jax.extend.core import Primitive
+
+import jaxkit as jk
+from jaxkit.linear import Code
+from jaxkit.rules import RULES
+from jaxkit.rules.table import OPERATORS
+from rules import cases_elementwise, cases_indexing, cases_reductions, cases_structural
+from rules.checker import Case, check, flat, generator, sample
+
+CASES: list[Case] = [
+    *cases_elementwise.CASES,
+    *cases_structural.CASES,
+    *cases_reductions.CASES,
+    *cases_indexing.CASES,
+]
+
+
+def skip_unless_available(case: Case) -> None:
+    if not case.available:
+        pytest.skip(f"JAX {jax.__version__} has no {case.needs}")
+
+
+@pytest.mark.parametrize(
+    ("case", "dtype"),
+    [
+        pytest.param(case, dtype, id=f"{case.name}-{dtype}")
+        for case in CASES
+        for dtype in case.dtypes
+    ],
+)
+def test_rule(case, dtype):
+    skip_unless_available(case)
+    problems = check(case, dtype)
+    assert not problems, "\n".join([f"{case.name}, {dtype}:", *problems])
+
+
+@pytest.mark.parametrize("key", {**RULES, **OPERATORS}, ids=str)
+def test_rule_has_a_case(key):
+    assert any(case.primitive == key for case in CASES), (
+        f"the rule of '{key}' has no case; add one to tests/rules/cases_*.py"
+    )
+
+
+def test_only_rules_have_cases():
+    for case in CASES:
+        assert case.primitive in RULES or case.primitive in OPERATORS, case.name
+
+
+def test_names_are_distinct():
+    """The name is the seed of a case's arguments, and it names its failure."""
+    repeated = [name for name, n in Counter(x.name for x in CASES).items() if n > 1]
+    assert not repeated
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case_reaches_its_primitive(case):
+    skip_unless_available(case)
+    args = sample(case, generator(case), case.dtypes[0])
+    assert case.primitive in reached(case, args)
+
+
+def reached(case: Case, args) -> set:
+    """Keys of the primitives in a case's program and the operators in its linear one.
+
+    A primitive is named both by itself and, as one that JAX doesn't export, by name.
+    """
+    found = set()
+
+    def visit(program):
+        if hasattr(program, "jaxpr"):
+            program = program.jaxpr
+        if isinstance(program, Code):
+            steps = [(e.operator, e.params) for e in program.equations]
+        else:
+            steps = [(e.primitive, e.params) for e in program.eqns]
+        for operator, params in steps:
+            found.update([operator, getattr(operator, "name", None)])
+            for value in jax.tree.leaves(params, is_leaf=is_program):
+                if is_program(value):
+                    visit(value)
+
+    def is_program(x):
+        return isinstance(x, Code) or hasattr(x, "eqns") or hasattr(x, "jaxpr")
+
+    visit(jax.make_jaxpr(case.function)(*args))
+    if not isinstance(case.primitive, Primitive | str):
+        f, xs = flat(case.function, args)
+        pushforward = jax.eval_shape(lambda xs: jk.linearize(f, xs)[1], xs)
+        visit(pushforward.program.code)
+    return found
+
+
+@pytest.mark.parametrize("case", [x for x in CASES if x.needs != "jax"])
+def test_what_a_case_needs_is_the_primitive_itself(case):
+    """So a case isn't skipped for want of something else.
+
+    Where JAX lacks the function it has no primitive of that name either.
+    """
+    name = case.primitive.replace("-", "_")
+    assert case.needs == f"jax.lax.{name}"
+    if not case.available:
+        assert not hasattr(jax.extend.core.primitives, f"{name}_p")
