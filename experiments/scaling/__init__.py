@@ -28,7 +28,7 @@ FULL = {
     "min_time": 0.01,
     "memory_limit": None,
 }
-QUICK = FULL | {"sizes": [1, 4, 16, 64], "samples": 7, "min_time": 0.002}
+QUICK = FULL | {"sizes": [1, 8, 64], "samples": 7, "min_time": 0.002}
 
 
 def add_options(parser) -> None:
