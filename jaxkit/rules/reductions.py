@@ -170,8 +170,7 @@ def _take(x, places, axis):
 # Let z = x y, summed over the contracted axes c; f are the free axes, b the batch ones.
 #     z has axes (b, f of x, f of y), so that for a cotangent Z of z
 #     X = Z y, summed over f of y, has axes (b, f of x, c in the order of y), and
-#     Y = x Z, summed over f of x, has axes (b, c in the order of x, f of y),
-#       = Z x                      has axes (b, f of y, c in the order of x).
+#     Y = Z x, summed over f of x, has axes (b, f of y, c in the order of x).
 
 
 def _free(ndim, contracted, batch):
@@ -205,16 +204,11 @@ def _dot_left(ct, x, y, *, dimension_numbers, **params):
 
 def _dot_right(ct, x, y, *, dimension_numbers, **params):
     (xc, yc), (xb, yb) = dimension_numbers
-    x_free, y_free = _free(x.ndim, xc, xb), _free(y.aval.ndim, yc, yb)
-    ct_free, ct_batch = range(len(xb), len(xb) + len(x_free)), range(len(xb))
-    # The factors may stand in either order; the one that needs no transposition is
-    # taken, Z x if there is a choice (for a matrix times a vector XLA is quicker so).
-    axes = [*yb, *y_free, *_in_order_of(xc, yc)]
-    if axes == sorted(axes):
-        product = _product(ct, x, (ct_free, x_free), (ct_batch, xb), params)
-    else:
-        product = _product(x, ct, (x_free, ct_free), (xb, ct_batch), params)
-        axes = [*yb, *_in_order_of(xc, yc), *y_free]
+    x_free = _free(x.ndim, xc, xb)
+    ct_free = range(len(xb), len(xb) + len(x_free))
+    # Z x and not x Z, for XLA runs it faster where Z has one more axis, of a batch.
+    product = _product(ct, x, (ct_free, x_free), (range(len(xb)), xb), params)
+    axes = [*yb, *_free(y.aval.ndim, yc, yb), *_in_order_of(xc, yc)]
     return _arrange(product, axes, y.aval)
 
 
