@@ -157,6 +157,11 @@ def _clamp(low, x, high):  # JAX can't differentiate in scalar bounds
     return lax.clamp(low, x, high)
 
 
+def _unit(x):
+    size = lax.sqrt(lax.real(x) ** 2 + lax.imag(x) ** 2)
+    return x / lax.convert_element_type(size, x.dtype)
+
+
 ARITHMETIC = [
     *_binary(p.add_p, lax.add, -2, 2, BOTH),
     *_binary(p.add_jaxvals_p, p.add_jaxvals_p.bind, -2, 2, BOTH, {"": SHAPES[""]}),
@@ -215,6 +220,14 @@ ARITHMETIC = [
     ),
     Case(p.abs_p, "abs", lax.abs, sampler(offgrid(4)), REAL_AND_LOW, orders=3),
     Case(p.abs_p, "abs of complex", lax.abs, sampler(offgrid(4)), COMPLEX),
+    Case(
+        p.sign_p,
+        "sign of complex",
+        lax.sign,
+        sampler(offgrid(4)),
+        COMPLEX,
+        reference=_unit,  # JAX has sign's derivative from 0.12 on
+    ),
 ]
 
 # --- Functions of one variable: name, domain, dtypes ----------------------------------
