@@ -21,6 +21,15 @@ class Selection(NamedTuple):
     named: list[tuple[int | str, Any]]
 
 
+def check_callable(transform: str, fun: Any, usage: str) -> None:
+    """Raise TypeError for what is not a function, such as the value `f(x)`."""
+    if not callable(fun):
+        raise TypeError(
+            f"{transform}: the first argument must be a function, got {fun!r} of "
+            f"{type(fun)}; pass f itself, as in {usage}, and not f(x)."
+        )
+
+
 def select(
     transform: str,
     fun: Callable,
@@ -32,11 +41,7 @@ def select(
     Raises TypeError where `argnums` are no ints or `argnames` no strings; on a call,
     TypeError for a missing argument and ValueError for a negative one out of range.
     """
-    if not callable(fun):
-        raise TypeError(
-            f"{transform}: the first argument must be a function, got {fun!r} of "
-            f"{type(fun)}; write {transform}(f)(x), not {transform}(f(x))."
-        )
+    check_callable(transform, fun, f"{transform}(f)(x)")
     if argnums is None and argnames is None:
         argnums = 0
     positions = None if argnums is None else _positions(transform, argnums)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxkit.arguments import select
+from jaxkit.arguments import check_callable, select
 from jaxkit.checks import (
     check_complex_outputs,
     check_forward_input,
@@ -23,7 +23,7 @@ from jaxkit.maps import identity
 from jaxkit.spaces import VJP_ERRORS, Space, as_leaves, leaf_name
 from jaxkit.tangents import moves, ones, tangent_dtype
 from jaxkit.tracing import typeof
-from jaxkit.transforms import Flat, avals_of, check_callable, jvp, output_space
+from jaxkit.transforms import Flat, avals_of, jvp, output_space
 
 
 def value_and_grad(
@@ -298,7 +298,7 @@ def hvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         >>> hvp(lambda x: jnp.sum(x**3), (jnp.array([1.0, 2.0]),), (jnp.ones(2),))
         Array([ 6., 12.], dtype=float32)
     """
-    check_callable("hvp", fun)
+    check_callable("hvp", fun, "hvp(f, (x,), (v,))")
     several = isinstance(primals, tuple | list) and len(primals) > 1
     argnums = tuple(range(len(primals))) if several else 0
     return jvp(grad(fun, argnums), primals, tangents)[1]

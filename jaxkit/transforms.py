@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import tree_flatten, tree_unflatten
 
+from jaxkit.arguments import check_callable
 from jaxkit.dual import jvp_flat, linearize_flat
 from jaxkit.maps import LinearMap
 from jaxkit.recording import record
@@ -60,14 +61,6 @@ class Flat:
 
     def aux(self, aux):
         return tree_unflatten(self.aux_tree, aux)
-
-
-def check_callable(transform: str, fun: Any) -> None:
-    if not callable(fun):
-        raise TypeError(
-            f"{transform}: the first argument must be a function, got {fun!r} of "
-            f"{type(fun)}."
-        )
 
 
 def avals_of(values: Sequence[Any]) -> list[Any]:
@@ -119,7 +112,7 @@ def jvp(
 
     Source: Wengert 1964; Griewank & Walther, Evaluating Derivatives (2008), ch. 3.1.
     """
-    check_callable("jvp", fun)
+    check_callable("jvp", fun, "jvp(f, (x,), (dx,))")
     point = Point("jvp", primals, JVP_ERRORS)
     if not isinstance(tangents, tuple | list):
         raise TypeError(
@@ -199,7 +192,7 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
 
 
 def _linear_map(transform, fun, primals, has_aux):
-    check_callable(transform, fun)
+    check_callable(transform, fun, f"{transform}(f, x)")
     errors = LINEARIZE_ERRORS if transform == "linearize" else VJP_ERRORS
     point = Point(transform, primals, errors)
     flat = Flat(transform, lambda args: fun(*args), point.tree, has_aux)
@@ -231,7 +224,7 @@ def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
         >>> linear_transpose(lambda x: 3 * x, 1.0)(2.0)
         (Array(6., ...),)
     """
-    check_callable("linear_transpose", fun)
+    check_callable("linear_transpose", fun, "linear_transpose(f, x)")
     arrays = jax.tree.map(
         lambda x: jnp.empty(x.shape, x.dtype) if type(x) is jax.ShapeDtypeStruct else x,
         primals,
