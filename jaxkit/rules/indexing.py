@@ -145,12 +145,9 @@ def _(primals, tangents, **params):
         return y, dx
     wins = eq(_read_back(winner, indices, update, **params), number)
     du = lax.select(wins, du, lax.full_like(du, 0))
-    names = "dimension_numbers", "indices_are_sorted", "unique_indices", "mode"
-    numbers, *rest = (params[name] for name in names)
-    return y, lax.scatter_add(
-        dx, indices, du, numbers,
-        indices_are_sorted=rest[0], unique_indices=rest[1], mode=rest[2],
-    )  # fmt: skip
+    names = "indices_are_sorted", "unique_indices", "mode"
+    options = {name: params[name] for name in names}
+    return y, lax.scatter_add(dx, indices, du, params["dimension_numbers"], **options)
 
 
 def _scatter_transpose(ct, x, indices, update, **params):
