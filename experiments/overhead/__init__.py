@@ -9,7 +9,8 @@ Ratios jaxkit / JAX, from runs in pairs within one process, each beside its bar:
 
 Eager and trace are taken on a chain of 30 scalar operations and on a perceptron of 24
 layers, both in plain jax.numpy; compiled on the programs of tests/programs.py, in
-float32. Differences of one run to the next show in the quartiles of the ratio.
+float32, timed over many runs in one call. Differences of one run to the next show in
+the quartiles of the ratio.
 """
 
 from experiments.bench import units

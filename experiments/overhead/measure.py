@@ -9,6 +9,8 @@ from experiments.bench.measure import build, interleaved, run
 from experiments.libraries import libraries
 from experiments.overhead.programs import SMALL, real
 
+RUNS = 256  # of a compiled program in one call
+
 
 def points(settings: dict) -> Iterator[dict]:
     """Each kind of measurement on each of its programs."""
@@ -51,11 +53,24 @@ def trace(f, args) -> dict:
 
 
 def compiled(name: str, settings: dict) -> dict:
-    """Compiled gradients of one real program."""
+    """Compiled gradients of one real program: the cost of one run, and times of many.
+
+    To call a compiled program takes longer than many of these run, so that a sample
+    is of RUNS runs in one call, one after the other, and a time the mean of those.
+    """
     program = real([name])[name]
     args = program.cast(jnp.float32)
-    programs = {
-        name: build(library.grad(program.scalar), args)
-        for name, library in libraries().items()
-    }
-    return run(programs, settings)
+    points = jax.tree.map(lambda x: jnp.broadcast_to(x, (RUNS, *x.shape)), args)
+    gradients = {name: lib.grad(program.scalar) for name, lib in libraries().items()}
+    single = {name: build(grad, args) for name, grad in gradients.items()}
+    loops = {name: build(loop(grad), points) for name, grad in gradients.items()}
+    results = run(loops, settings)
+    for name, result in results.items():
+        result |= single[name].cost
+        result["samples_s"] = [t / RUNS for t in result["samples_s"]]
+    return results
+
+
+def loop(function):
+    """`function` at each point of a batch, in turn."""
+    return lambda *points: jax.lax.map(lambda args: function(*args), points)

@@ -20,7 +20,7 @@ from jaxkit.rules.table import (
     transposable,
     zero,
 )
-from jaxkit.rules.terms import minus, over
+from jaxkit.rules.terms import minus, over, times
 
 __all__ = [
     "RULES",
@@ -31,6 +31,7 @@ __all__ = [
     "minus",
     "over",
     "structured",
+    "times",
     "transposable",
     "zero",
 ]

@@ -26,7 +26,7 @@ from jaxkit.rules.table import (
     transposable,
     zero,
 )
-from jaxkit.rules.terms import add_tangents, minus, over, scale
+from jaxkit.rules.terms import add_tangents, minus, over, scale, times
 from jaxkit.tangents import moves
 
 
@@ -265,16 +265,16 @@ elementwise(
     lambda z, m, x: _no_closed_form("polygamma", "m"),
     lambda z, m, x: lax.polygamma(add(m, 1.0), x),
 )
-elementwise(p.erf_p, lambda z, x: _gaussian(x, 2 / math.sqrt(math.pi)))
-elementwise(p.erfc_p, lambda z, x: _gaussian(x, -2 / math.sqrt(math.pi)))
+elementwise(p.erf_p, lambda z, x: times(2 / math.sqrt(math.pi), _gaussian(x)))
+elementwise(p.erfc_p, lambda z, x: times(-2 / math.sqrt(math.pi), _gaussian(x)))
 elementwise(
     p.erf_inv_p,
-    lambda z, x: mul(math.sqrt(math.pi) / 2, lax.exp(lax.square(z))),
+    lambda z, x: times(math.sqrt(math.pi) / 2, lax.exp(lax.square(z))),
 )
 
 
-def _gaussian(x, factor):
-    return mul(factor, lax.exp(lax.neg(lax.square(x))))
+def _gaussian(x):
+    return lax.exp(lax.neg(lax.square(x)))
 
 
 def _gamma_density(a, x):

@@ -78,8 +78,9 @@ def elementwise(
     """Declare a primitive that acts on each element, by one partial per operand.
 
     `partials[i](y, *operands)` is dy/dx_i for each element; `y` is the output, for
-    reuse.  It returns an array, `over(d)` for 1/d, or `minus(f)` for -f.  In place of
-    the function may stand a number, or None for zero.  The parameters named in
+    reuse.  It returns an array, `over(d)` for 1/d, `minus(f)` for -f, or `times(c, f)`
+    for a number c times f.  In place of the function may stand a number, or None for
+    zero.  The parameters named in
     `static` are passed on as keyword arguments.
 
     Example: `elementwise(exp_p, lambda y, x: y)`.

@@ -6,12 +6,14 @@ that it serves both modes (see `dual.py`).
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from jax import lax
 from jax.extend.core import primitives
+from jax.tree_util import register_dataclass
 
 from jaxkit.tracing import ShapedArray, aval_of, default_params
 
@@ -22,18 +24,29 @@ class over(NamedTuple):
     d: Any
 
 
-class minus(NamedTuple):
-    """A partial derivative -f: the tangent is negated, and not the array `f`."""
+@partial(register_dataclass, data_fields=["f"], meta_fields=["c"])
+@dataclass(frozen=True)
+class times:
+    """A partial derivative c f: the tangent is multiplied by the number `c`, then `f`.
 
+    So a constant meets those of the steps before and after, and is folded with them.
+    """
+
+    c: float
     f: Any
+
+
+def minus(f: Any) -> times:
+    """A partial derivative -f: the tangent is negated, and not the array `f`."""
+    return times(-1, f)
 
 
 def scale(arithmetic, dx, factor, aval) -> Any:
     """The tangent `factor * dx`, of abstract type `aval`."""
     if isinstance(factor, over):
         return arithmetic.bind(primitives.div_p, (dx, factor.d), aval)
-    if isinstance(factor, minus):
-        dx, factor = arithmetic.bind(primitives.neg_p, (dx,), aval_of(dx)), factor.f
+    if isinstance(factor, times):
+        dx, factor = scale(arithmetic, dx, factor.c, aval_of(dx)), factor.f
     if isinstance(factor, int | float) and not hasattr(factor, "dtype"):
         if factor == 1:
             return fill(arithmetic, dx, aval)
