@@ -147,7 +147,8 @@ def test_dtypes_and_weak_types_are_kept():
     for dtype in (jnp.float32, jnp.bfloat16, jnp.float16):
         x = jnp.ones(3, dtype)
         assert jk.grad(lambda x: jnp.sum(jnp.tanh(x) * 2.0))(x).dtype == dtype
-    assert jk.grad(jnp.sin)(1.0).weak_type
+    for f in jnp.sin, lambda x: x**2, lambda x: x * jnp.float16(2), jnp.tanh:
+        assert jk.grad(f)(1.0).weak_type and jax.jit(jk.grad(f))(1.0).weak_type
 
 
 @pytest.mark.parametrize("derivative", [

@@ -1,0 +1,10 @@
+"""Rules of primitives that run code: calls, loops, conditionals, checkpoints."""
+
+from jaxkit.control import (  # noqa: F401
+    branches,
+    checkpoint,
+    jit,
+    loops,
+    scan,
+    solve,
+)
