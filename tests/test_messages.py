@@ -285,7 +285,7 @@ def test_elementwise_rule_with_a_partial_too_few():
     product_p = Primitive("product")
     product_p.def_impl(lambda x, y: x * y)
     jk.rules.elementwise(product_p, lambda z, x, y: y)
-    with pytest.raises(TypeError, match=r"rule of 'product' has 1 partials.*2 operands"):
+    with pytest.raises(TypeError, match="rule of 'product' has 1 partials"):
         jk.grad(lambda x: product_p.bind(x, 2.0))(1.0)
     del jk.rules.RULES[product_p]
 
