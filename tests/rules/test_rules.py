@@ -15,7 +15,14 @@ import jaxkit as jk
 from jaxkit.linear import Code
 from jaxkit.rules import RULES
 from jaxkit.rules.table import OPERATORS
-from rules import cases_elementwise, cases_indexing, cases_reductions, cases_structural
+from rules import (
+    cases_elementwise,
+    cases_indexing,
+    cases_linalg,
+    cases_reductions,
+    cases_spectral,
+    cases_structural,
+)
 from rules.checker import Case, check, flat, generator, sample
 
 CASES: list[Case] = [
@@ -23,6 +30,8 @@ CASES: list[Case] = [
     *cases_structural.CASES,
     *cases_reductions.CASES,
     *cases_indexing.CASES,
+    *cases_linalg.CASES,
+    *cases_spectral.CASES,
 ]
 
 
