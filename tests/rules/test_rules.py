@@ -19,7 +19,9 @@ from rules import (
     cases_control,
     cases_elementwise,
     cases_indexing,
+    cases_linalg,
     cases_reductions,
+    cases_spectral,
     cases_structural,
 )
 from rules.checker import Case, check, flat, generator, sample
@@ -30,6 +32,8 @@ CASES: list[Case] = [
     *cases_reductions.CASES,
     *cases_indexing.CASES,
     *cases_control.CASES,
+    *cases_linalg.CASES,
+    *cases_spectral.CASES,
 ]
 
 
