@@ -21,6 +21,7 @@ tangent code of all other rules is transposed by transposing each of its steps.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -32,7 +33,23 @@ from jaxkit.equations import OPERATORS, LinearOperator, Var
 from jaxkit.rules.terms import add_tangents, scale
 from jaxkit.tangents import Zero, moves
 
-RULES: dict[Any, Callable] = {}
+
+class Table(dict[Any, Callable]):
+    """Rules by primitive or its name; `origin` has the module that declared each."""
+
+    def __init__(self):
+        super().__init__()
+        self.origin: dict[Any, str] = {}
+
+    def __setitem__(self, primitive: Any, rule: Callable) -> None:
+        frame = sys._getframe(1)
+        while frame.f_back and frame.f_globals["__name__"] == __name__:  # a verb
+            frame = frame.f_back
+        self.origin[primitive] = frame.f_globals["__name__"]
+        super().__setitem__(primitive, rule)
+
+
+RULES = Table()
 
 Positions = tuple[int, ...] | Callable[[int], Sequence[int]] | None
 
