@@ -129,18 +129,20 @@ def _truncated_quotient(z, x, y):
 elementwise(p.rem_p, 1, _truncated_quotient)
 
 
-def shares_of_extreme(wins):
-    """Partials of max or min: 1 where the operand wins, 1/2 at a tie, else 0."""
+def share_of_extreme(z, x, y):
+    """The partial in x of z = max or min of x and y: 1, or 1/2 at a tie, or 0.
 
-    def partial(z, x, y):
-        one, half, none = (lax.full_like(z, c) for c in (1, 0.5, 0))
-        return lax.select(wins(x, y), one, lax.select(eq(x, y), half, none))
+    By equality alone, since complex numbers have an order here (the lexicographic one)
+    but no comparison.
+    """
+    one, half, none = (lax.full_like(z, c) for c in (1, 0.5, 0))
+    return lax.select(eq(x, z), lax.select(eq(y, z), half, one), none)
 
-    return partial, lambda z, x, y: partial(z, y, x)
 
+SHARES = share_of_extreme, lambda z, x, y: share_of_extreme(z, y, x)
 
-elementwise(p.max_p, *shares_of_extreme(lax.gt))
-elementwise(p.min_p, *shares_of_extreme(lax.lt))
+elementwise(p.max_p, *SHARES)
+elementwise(p.min_p, *SHARES)
 
 
 def _where(z, *conditions):
@@ -363,7 +365,7 @@ def _complex_transpose(ct, re, im):
 linear(p.complex_p, _complex_transpose, operands=(0, 1))
 
 
-def _conj_transpose(ct, x, *, input_dtype):
+def _conj_transpose(ct, x, **params):
     return lax.conj(ct) if x.aval.dtype.kind == "c" else lax.real(ct)
 
 

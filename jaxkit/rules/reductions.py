@@ -10,7 +10,7 @@ from jax import lax
 from jax.extend.core import primitives as p
 
 from jaxkit.rules.arith import cast, eq
-from jaxkit.rules.elementwise import shares_of_extreme
+from jaxkit.rules.elementwise import SHARES
 from jaxkit.rules.table import bilinear, custom, linear, zero
 
 zero(p.argmax_p, p.argmin_p, p.reduce_and_p, p.reduce_or_p, p.reduce_xor_p)
@@ -71,8 +71,8 @@ _cumulative(
     lambda z, x, y: _share(x, z),
     lambda z, x, y: _share(y, z),
 )
-_cumulative(p.cummax_p, lax.max, *shares_of_extreme(lax.gt))
-_cumulative(p.cummin_p, lax.min, *shares_of_extreme(lax.lt))
+_cumulative(p.cummax_p, lax.max, *SHARES)
+_cumulative(p.cummin_p, lax.min, *SHARES)
 
 # --- Products -------------------------------------------------------------------------
 
