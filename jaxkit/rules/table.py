@@ -43,9 +43,9 @@ class Table(dict[Any, Callable]):
 
     def __setitem__(self, primitive: Any, rule: Callable) -> None:
         frame = sys._getframe(1)
-        while frame.f_back and frame.f_globals["__name__"] == __name__:  # a verb
+        while frame.f_back and frame.f_globals is globals():  # in a verb
             frame = frame.f_back
-        self.origin[primitive] = frame.f_globals["__name__"]
+        self.origin[primitive] = frame.f_globals.get("__name__", "?")
         super().__setitem__(primitive, rule)
 
 
