@@ -118,7 +118,8 @@ class Trace(jax.core.Trace):
             return self.custom_vjp(rule, operands)
 
     def stage_value(self, val):
-        return val
+        # A number becomes an array of the trace below, as `jnp.asarray` promises.
+        return val if self.owns(val) else self.parent.stage_value(val)
 
     def interpret(self, primitive: Primitive, operands, params) -> Any:
         raise NotImplementedError

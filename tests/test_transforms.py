@@ -168,6 +168,20 @@ def test_python_sees_concrete_values(derivative, capsys):
     assert "primal=" in capsys.readouterr().out
 
 
+def test_python_numbers_become_arrays_where_jax_makes_them():
+    """`jnp.asarray(2)`, which numeric indices become, has a shape and a dtype."""
+
+    def f(x):
+        i = jnp.asarray(2)
+        assert i.shape == ()
+        return x[1:, 7] * i
+
+    x = np.arange(6.0).reshape(2, 3)
+    for ours, theirs in [(jk.jacfwd, jax.jacfwd), (jk.jacrev, jax.jacrev)]:
+        same(ours(f)(x), theirs(f)(x))
+        same(jax.jit(ours(f))(x), theirs(f)(x))
+
+
 def test_arguments_are_not_changed():
     x = np.ones(3)
     jk.grad(lambda x: jnp.sum(x.at[0].set(5.0) ** 2) if hasattr(x, "at") else 0.0)(x)
