@@ -9,7 +9,14 @@ See `jaxkit.rules.table` for all the verbs.
 """
 
 from jaxkit.rules import elementwise as _elementwise  # noqa: F401
-from jaxkit.rules import indexing, linalg, reductions, spectral, structural  # noqa: F401
+from jaxkit.rules import (  # noqa: F401
+    foreign,
+    indexing,
+    linalg,
+    reductions,
+    spectral,
+    structural,
+)
 from jaxkit.rules.table import (
     RULES,
     bilinear,
@@ -17,6 +24,7 @@ from jaxkit.rules.table import (
     elementwise,
     general,
     linear,
+    refused,
     structured,
     transposable,
     zero,
@@ -32,6 +40,7 @@ __all__ = [
     "linear",
     "minus",
     "over",
+    "refused",
     "structured",
     "times",
     "transposable",

@@ -15,6 +15,7 @@ rules by hand: each of these verbs makes one from what is particular to a primit
     custom(sort_p)(rule)                         plain JAX code, linear in the tangents
     general(div_p)(rule)                         the rule itself
     structured(scan_p)(rule)                     the same, of what runs code
+    refused(callback_p, why=...)                 no derivative: a clear error
 
 Every linear operator needs a transpose, given with `linear` and `bilinear`; then the
 tangent code of all other rules is transposed by transposing each of its steps.
@@ -91,6 +92,23 @@ def zero(*primitives: Any) -> None:
     def rule(primitive, arithmetic, primals, tangents, params):
         out = primitive.bind(*primals, **params)
         return out, [None] * len(out) if primitive.multiple_results else None
+
+    for primitive in primitives:
+        RULES[primitive] = rule
+
+
+def refused(*primitives: Any, why: str) -> None:
+    """Declare that these primitives can't be differentiated: a ValueError says so.
+
+    Example: `refused("pure_callback", why="it calls back into Python")`.
+    """
+
+    def rule(primitive, arithmetic, primals, tangents, params):
+        raise ValueError(
+            f"'{primitive}' has no derivative, since {why}; at {tracing.user_line()}. "
+            "Put it into a jax.custom_jvp or jax.custom_vjp function, which gives the "
+            "derivative, or stop the gradient before it with jax.lax.stop_gradient."
+        )
 
     for primitive in primitives:
         RULES[primitive] = rule

@@ -7,6 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.ad_checkpoint import checkpoint_name
+from jax.custom_batching import custom_vmap
+from jax.custom_derivatives import linear_call
+from jax.experimental import checkify
 from jax.extend.core import primitives as p
 
 from jaxkit.control.branches import linear_switch
@@ -61,6 +64,26 @@ def _calling_back(x):
     return x * x
 
 
+def _checking(x):
+    checkify.debug_check(jnp.all(x < 9), "too large")
+    return x * x
+
+
+def _inspecting(x):
+    jax.debug.inspect_array_sharding(x, callback=lambda sharding: None)
+    return x * x
+
+
+@custom_vmap
+def _batched(x, y):
+    return lax.sin(x) * y
+
+
+@_batched.def_vmap
+def _(axis_size, in_batched, x, y):
+    return lax.sin(x) * y, True
+
+
 CALLS = [
     Case("debug_print", "debug_print", _printing, x3),
     Case("debug_callback", "debug_callback", _calling_back, x3),
@@ -76,6 +99,25 @@ CALLS = [
             (p.jit_p, "jit", BOTH),
             (call, "linear call", DOUBLE),
         ]
+    ),
+    Case("check", "check", _checking, x3),
+    Case("inspect_sharding", "inspect_sharding", _inspecting, x3),
+    Case(
+        "custom_vmap_call",
+        "custom_vmap",
+        lambda x, y: _batched(x, y) * x,
+        sampler(uniform(3), uniform()),
+    ),
+    Case(
+        "linear_call",
+        "linear_call",
+        lambda x, y: linear_call(
+            lambda r, xs: (xs[0] * r + xs[1], xs[1]),
+            lambda r, cts: (cts[0] * r, cts[0] + cts[1]),
+            jnp.arange(3.0, dtype=x.dtype),
+            (x, y),
+        ),
+        sampler(uniform(3), uniform(3)),
     ),
     Case(
         p.jit_p,
