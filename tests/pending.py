@@ -4,18 +4,12 @@ PENDING must become empty, and then this file goes.
 """
 
 PENDING = set(
-    # Linear algebra.
-    "cholesky custom_linear_solve eig eigh householder_product lu qr svd "
-    "triangular_solve tridiagonal_solve "
     # Convolution, windows, FFT, reductions, sorting.
     "conv_general_dilated fft reduce reduce_window reduce_window_max "
     "reduce_window_min reduce_window_sum select_and_gather_add "
     "select_and_scatter_add ragged_dot_general top_k approx_top_k "
     # Scatters.
     "scatter-max scatter-min scatter-mul scatter_apply "
-    # Control flow, calls and callbacks.
-    "scan while cond remat2 name composite custom_vmap_call linear_call "
-    "pure_callback io_callback ffi_call optimization_barrier "
     # Random sampling.
     "random_bits random_fold_in random_gamma random_seed random_split "
     "random_unwrap random_wrap "
@@ -27,5 +21,5 @@ PENDING = set(
     "vary_unreduced_cast_p "
     "device_put layout_constraint relayout reshard sharding_constraint "
     # The identity, under several names, and its like: one line each.
-    "stage dce_sink inspect_sharding check".split()
+    "stage dce_sink".split()
 )

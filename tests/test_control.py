@@ -10,7 +10,7 @@ import jaxkit as jk
 
 X = np.array([0.7, -0.3, 0.5])
 XS = np.array([[0.4, -1.1, 0.3], [0.9, 0.2, -0.6], [-0.5, 0.8, 1.2]])
-V = np.array([0.3, 1.0, -0.8])
+V = jnp.array([0.3, 1.0, -0.8])  # JAX fails on NumPy cotangents of checkpoints
 
 
 # --------------------------------------------------------------- three deep, and deeper

@@ -9,9 +9,9 @@ from pathlib import Path
 import jax
 import pytest
 from jax.extend.core import primitives
+from rules.test_rules import CASES
 
 import jaxkit as jk
-from jaxkit.rules.table import RULES
 from tests.coverage import page
 from tests.coverage.reasons import BUILT_IN, REASONS
 
@@ -36,20 +36,20 @@ def test_a_primitive_with_rule_and_reason_is_found(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("primitive", "verb", "module"),
+    ("primitive", "verb", "file"),
     [
-        (primitives.sin_p, "elementwise", "jaxkit.rules.elementwise"),
-        (primitives.floor_p, "zero", "jaxkit.rules.elementwise"),
-        (primitives.rev_p, "linear", "jaxkit.rules.structural"),
-        (primitives.dot_general_p, "bilinear", "jaxkit.rules.reductions"),
-        (primitives.sort_p, "custom", "jaxkit.rules.reductions"),
-        (primitives.jit_p, "structured", "jaxkit.calls"),
+        (primitives.sin_p, "elementwise", "rules/elementwise.py"),
+        (primitives.floor_p, "zero", "rules/elementwise.py"),
+        (primitives.rev_p, "linear", "rules/structural.py"),
+        (primitives.dot_general_p, "bilinear", "rules/reductions.py"),
+        (primitives.sort_p, "custom", "rules/reductions.py"),
+        (primitives.jit_p, "structured", "control/jit.py"),
     ],
     ids=str,
 )
-def test_the_table_knows_verb_and_file(primitive, verb, module):
-    assert page.verb(RULES[primitive]) == verb
-    assert RULES.origin[primitive] == module
+def test_verb_and_file_of_a_rule(primitive, verb, file):
+    row = page.row(primitive, CASES)
+    assert (row.verb, row.file) == (verb, file)
 
 
 def test_registry_has_jaxs_primitives():

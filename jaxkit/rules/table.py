@@ -23,7 +23,6 @@ tangent code of all other rules is transposed by transposing each of its steps.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -41,23 +40,7 @@ from jaxkit.equations import (
 from jaxkit.rules.terms import add_tangents, scale
 from jaxkit.tangents import Zero, moves
 
-
-class Table(dict[Any, Callable]):
-    """Rules by primitive or its name; `origin` has the module that declared each."""
-
-    def __init__(self):
-        super().__init__()
-        self.origin: dict[Any, str] = {}
-
-    def __setitem__(self, primitive: Any, rule: Callable) -> None:
-        frame = sys._getframe(1)
-        while frame.f_back and frame.f_globals is globals():  # in a verb
-            frame = frame.f_back
-        self.origin[primitive] = frame.f_globals.get("__name__", "?")
-        super().__setitem__(primitive, rule)
-
-
-RULES = Table()
+RULES: dict[Any, Callable] = {}
 
 Positions = tuple[int, ...] | Callable[..., Sequence[int]] | None
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import jax
 from jax._src.interpreters import ad
+from rules.checker import direction, flat, generator, pull, push, sample
+from rules.test_rules import FAMILIES
 
 import jaxkit as jk
 from jaxkit.rules.table import RULES
 from tests.coverage.reasons import BUILT_IN, REASONS
 from tests.pending import PENDING
-from tests.rules.checker import direction, flat, generator, pull, push, sample
 
 # Their primitives are known to JAX only when they are imported.
 EXTENSIONS = "jax.experimental.pallas", "jax.experimental.sparse"
@@ -95,8 +96,15 @@ def key_name(key: Any) -> str:
 
 def row(key: Any, cases: list) -> Row:
     rule, mine = RULES[key], [case for case in cases if case.primitive == key]
-    file = RULES.origin[key].removeprefix("jaxkit.").replace(".", "/") + ".py"
-    return Row(key_name(key), verb(rule), file, modes(mine), len(mine))
+    return Row(key_name(key), verb(rule), file(rule, mine), modes(mine), len(mine))
+
+
+def file(rule: Callable, mine: list) -> str:
+    """Where the rule is declared; files of cases mirror those of rules."""
+    if rule.__module__ != VERBS:
+        return rule.__module__.removeprefix("jaxkit.").replace(".", "/") + ".py"
+    family = {case.name: name for name, cases in FAMILIES.items() for case in cases}
+    return f"rules/{family[mine[0].name] if mine else 'foreign'}.py"
 
 
 def verb(rule: Callable) -> str:

@@ -81,7 +81,7 @@ def _batched(x, y):
 
 @_batched.def_vmap
 def _(axis_size, in_batched, x, y):
-    return lax.sin(x) * y, True
+    return jax.vmap(lambda x, y: lax.sin(x) * y)(x, y), True
 
 
 CALLS = [
@@ -107,6 +107,7 @@ CALLS = [
         "custom_vmap",
         lambda x, y: _batched(x, y) * x,
         sampler(uniform(3), uniform()),
+        reference=lambda x, y: lax.sin(x) * y * x,  # JAX can't reverse it
     ),
     Case(
         "linear_call",
@@ -118,6 +119,7 @@ CALLS = [
             (x, y),
         ),
         sampler(uniform(3), uniform(3)),
+        reference=lambda x, y: (x * jnp.arange(3.0, dtype=x.dtype) + y, y),
     ),
     Case(
         p.jit_p,
