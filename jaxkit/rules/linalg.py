@@ -105,8 +105,8 @@ def _(primals, tangents):
 
 @custom(p.lu_p)
 def _(primals, tangents):
-    # P A = L U: L^-1 P dA U^-1 = L^-1 dL + dU U^-1 =: S + T, for the square block in
-    # the corner; of what is below it dA = dL U + L dU, beside it dA = dL U + L dU too.
+    # P A = L U: L^-1 P dA U^-1 = L^-1 dL + dU U^-1 =: S + T for the square corner.
+    # Below it, or beside it, P dA = dL U + L dU gives dL, or dU.
     (a,), (da,) = primals, tangents
     lu, pivots, permutation = p.lu_p.bind(a)
     da = permute(da, permutation, -2)

@@ -67,7 +67,8 @@ def eye(x):
 
 def below(x, k: int = 0):
     """Ones on and below the k-th diagonal, zeros above, as `eye`."""
-    return _like(x, jnp.tri(*x.shape[-2:], k, dtype=x.dtype))
+    rows, columns = x.shape[-2:]
+    return _like(x, jnp.tri(rows, columns, k, dtype=x.dtype))
 
 
 def above(x, k: int = 0):

@@ -9,13 +9,10 @@ from jax import lax
 from jax.extend.core import primitives as p
 
 from rules.checker import BOTH, DOUBLE, REAL, Case
-from rules.samplers import sampler, uniform
+from rules.samplers import sampler
 
 COMPLEX = ("complex128",)
 ALL_DOUBLE = (*DOUBLE, *COMPLEX)
-
-# The phases of complex vectors are a convention, which a quotient doesn't know; where a
-# case has complex vectors, what it returns doesn't depend on them.
 
 
 def spread(*shape):
@@ -30,6 +27,21 @@ def spread(*shape):
     return draw
 
 
+def rotating(rng):
+    """Real matrices of which two eigenvalues are complex."""
+    block = np.array([[1.0, 3, 0], [-1, 1, 0], [0, 0, 4]])
+    return block + rng.uniform(-0.2, 0.2, (3, 3))
+
+
+# The phases of complex singular vectors, and eigenvectors of Hermitian matrices, are
+# LAPACK's choice, and those of their tangents are JAX's.  So quotients and symmetric
+# second derivatives have what doesn't depend on phases: the projections v v^H.
+
+
+def _projections(v):
+    return v[..., :, None, :] * v.conj()[..., None, :, :]
+
+
 # --- Eigenvalues ----------------------------------------------------------------------
 
 
@@ -42,6 +54,11 @@ def _eigh_of_hermitian(**params):
     return lambda x: lax.linalg.eigh(_hermitian(x), symmetrize_input=False, **params)
 
 
+def _eigh_projections(x, **params):
+    v, w = lax.linalg.eigh(x, **params)
+    return _projections(v), w
+
+
 EIGH = [
     Case(
         p.eigh_p,
@@ -50,7 +67,7 @@ EIGH = [
         sampler(draw),
         dtypes,
         tolerance=256,
-        differences=None if dtypes == COMPLEX else 1e-7,
+        differences=1e-7,
     )
     for name, function, draw, dtypes in [
         ("symmetrized", lax.linalg.eigh, spread(3, 3), REAL),
@@ -69,25 +86,37 @@ EIGH = [
             spread(3, 3),
             DOUBLE,
         ),
-        ("values", lambda x: lax.linalg.eigh(x)[1], spread(3, 3), DOUBLE),
-        ("of complex", lax.linalg.eigh, spread(3, 3), COMPLEX),
+        ("values", lambda x: lax.linalg.eigh(x)[1], spread(3, 3), BOTH),
+        ("of complex", _eigh_projections, spread(3, 3), COMPLEX),
         (
             "of complex, batch, upper",
-            _eigh_of_hermitian(lower=False),
+            partial(_eigh_projections, lower=False),
             spread(2, 3, 3),
             COMPLEX,
         ),
         ("of one number", lax.linalg.eigh, spread(1, 1), DOUBLE),
     ]
 ]
+EIGH += [
+    Case(
+        p.eigh_p,
+        "eigh, phases of complex",
+        lax.linalg.eigh,
+        sampler(spread(3, 3)),
+        COMPLEX,
+        orders=1,
+        tolerance=256,
+        differences=None,
+    )
+]
 
 
-def _eig(left, right):
+def _eig(left, right, enable_eigvec_derivs=True):
     return partial(
         lax.linalg.eig,
         compute_left_eigenvectors=left,
         compute_right_eigenvectors=right,
-        enable_eigvec_derivs=left or right,
+        enable_eigvec_derivs=enable_eigvec_derivs,
     )
 
 
@@ -95,20 +124,35 @@ EIG = [
     Case(
         p.eig_p,
         f"eig, {name}",
-        function,
+        _eig(left, right),
         sampler(draw),
         dtypes,
         tolerance=256,
         differences=1e-7,
     )
-    for name, function, draw, dtypes in [
-        ("values", _eig(False, False), spread(3, 3), BOTH),
-        ("complex values of real", _eig(False, False), uniform(4, 4), DOUBLE),
-        ("values, batch", _eig(False, False), spread(2, 3, 3), ALL_DOUBLE),
-        ("right vectors", _eig(False, True), uniform(3, 3), ALL_DOUBLE),
-        ("left vectors", _eig(True, False), uniform(3, 3), ALL_DOUBLE),
-        ("both vectors", _eig(True, True), spread(3, 3), (*BOTH,)),
-        ("both vectors, batch", _eig(True, True), spread(2, 3, 3), DOUBLE),
+    for name, left, right, draw, dtypes in [
+        ("values, batch", False, False, spread(2, 3, 3), ALL_DOUBLE),
+        ("right vectors", False, True, spread(3, 3), ALL_DOUBLE),
+        ("left vectors", True, False, spread(3, 3), ALL_DOUBLE),
+        ("both vectors", True, True, spread(3, 3), BOTH),
+        ("both vectors, batch", True, True, spread(2, 3, 3), DOUBLE),
+        ("both vectors, complex of real", True, True, rotating, DOUBLE),
+        ("of one number", True, True, spread(1, 1), DOUBLE),
+    ]
+]
+EIG += [
+    Case(
+        p.eig_p,
+        f"eig, {name}",
+        _eig(False, False, enable_eigvec_derivs=False),
+        sampler(draw),
+        dtypes,
+        tolerance=256,
+        reference=_eig(False, False),  # of second order
+    )
+    for name, draw, dtypes in [
+        ("values", spread(3, 3), BOTH),
+        ("complex values of real", rotating, DOUBLE),
     ]
 ]
 
@@ -119,45 +163,60 @@ def _svd(**params):
     return partial(lax.linalg.svd, **params)
 
 
+def _svd_projections(x):
+    """Of u + v, which share a phase."""
+    u, s, vh = lax.linalg.svd(x, full_matrices=False)
+    return s, _projections(lax.concatenate([u, vh.conj().swapaxes(-1, -2)], x.ndim - 2))
+
+
 SVD = [
     Case(
         p.svd_p,
         f"svd, {name}",
-        _svd(**params),
+        function,
         sampler(draw),
         dtypes,
         tolerance=256,
-        differences=None if dtypes == COMPLEX else 1e-7,
+        differences=1e-7,
     )
-    for name, params, draw, dtypes in [
-        ("square", dict(full_matrices=False), spread(3, 3), REAL),
-        ("square, full", dict(full_matrices=True), spread(3, 3), DOUBLE),
-        ("tall", dict(full_matrices=False), spread(4, 2), REAL),
-        ("wide", dict(full_matrices=False), spread(2, 4), DOUBLE),
-        ("batch", dict(full_matrices=False), spread(2, 3, 2), DOUBLE),
-        ("values", dict(compute_uv=False), spread(3, 3), BOTH),
-        (
-            "values, tall, full",
-            dict(compute_uv=False, full_matrices=True),
-            spread(3, 2),
-            ALL_DOUBLE,
-        ),
-        ("values, wide", dict(compute_uv=False), spread(2, 3), ALL_DOUBLE),
-        ("of complex", dict(full_matrices=False), spread(3, 3), COMPLEX),
-        ("of complex, tall", dict(full_matrices=False), spread(4, 2), COMPLEX),
-        (
-            "of complex, wide, batch",
-            dict(full_matrices=False),
-            spread(2, 2, 3),
-            COMPLEX,
-        ),
+    for name, function, draw, dtypes in [
+        ("square", _svd(full_matrices=False), spread(3, 3), REAL),
+        ("square, full", _svd(full_matrices=True), spread(3, 3), DOUBLE),
+        ("tall", _svd(full_matrices=False), spread(4, 2), REAL),
+        ("wide", _svd(full_matrices=False), spread(2, 4), DOUBLE),
+        ("batch", _svd(full_matrices=False), spread(2, 3, 2), DOUBLE),
+        ("batch, wide", _svd(full_matrices=False), spread(2, 2, 3), DOUBLE),
         (
             "all of a subset",
-            dict(full_matrices=False, subset_by_index=(0, 2)),
+            _svd(full_matrices=False, subset_by_index=(0, 2)),
             spread(3, 2),
             DOUBLE,
         ),
+        ("values", _svd(compute_uv=False), spread(3, 3), BOTH),
+        (
+            "values, tall, full",
+            _svd(compute_uv=False, full_matrices=True),
+            spread(3, 2),
+            ALL_DOUBLE,
+        ),
+        ("values, wide", _svd(compute_uv=False), spread(2, 3), ALL_DOUBLE),
+        ("of complex", _svd_projections, spread(3, 3), COMPLEX),
+        ("of complex, tall, batch", _svd_projections, spread(2, 3, 2), COMPLEX),
+        ("of complex, wide", _svd_projections, spread(2, 4), COMPLEX),
     ]
+]
+SVD += [
+    Case(
+        p.svd_p,
+        f"svd, phases of complex, {name}",
+        _svd(full_matrices=False),
+        sampler(spread(*shape)),
+        COMPLEX,
+        orders=1,
+        tolerance=256,
+        differences=None,
+    )
+    for name, shape in [("square", (3, 3)), ("tall", (4, 2)), ("wide", (2, 4))]
 ]
 
 CASES = [*EIGH, *EIG, *SVD]
