@@ -21,6 +21,7 @@ from jaxkit.rules.matrices import (
     adjoint,
     below,
     column,
+    conj,
     eye,
     half_below,
     inner,
@@ -52,7 +53,7 @@ def _triangular_times(
     off = int(unit_diagonal)
     a = lax.mul(a, below(a, -off) if lower else above(a, off))
     a = transposed(a) if transpose_a else a
-    a = lax.conj(a) if conjugate_a else a
+    a = conj(a) if conjugate_a else a
     return times(a, x) if left_side else times(x, a)
 
 
