@@ -274,6 +274,28 @@ def test_constants_of_a_loop_are_not_stacked():
         assert not named(eqn.params["jaxpr"], "cos")
 
 
+@pytest.mark.parametrize("around", [jax.jit, jax.checkpoint, lambda f: f])
+def test_constants_of_a_loop_are_not_stacked_by_what_is_in_it(around):
+    weights, start = np.ones((5, 5)), np.ones(5)
+    layer = around(lambda w, h: jnp.tanh(w @ h))
+
+    def times(n, step, w, h):
+        return lax.scan(lambda h, _: (step(w, h), None), h, None, length=n)[0]
+
+    def f(w, h):
+        def step(w, h):
+            branches = lambda w, h: times(2, layer, w, h), layer
+            return lax.cond(h[0] > 0, *branches, w, h)
+
+        return times(3, step, w, h).sum()
+
+    found = named(jax.make_jaxpr(jk.grad(f))(weights, start), "scan")
+    assert len(found) >= 2
+    for eqn in found:
+        shapes = [v.aval.shape for v in (*eqn.invars, *eqn.outvars)]
+        assert all(shape[-2:] != (5, 5) or shape == (5, 5) for shape in shapes)
+
+
 @pytest.mark.parametrize(
     ("policy", "products"),
     [(None, 4), ("dots_saveable", 3), ("everything_saveable", 3)],

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import primitives
@@ -19,6 +18,7 @@ from jax.extend.core import primitives
 from jaxkit import tracing
 from jaxkit.control.jit import Options, call_rule
 from jaxkit.control.linearized import (
+    compiled,
     filled,
     linearized,
     per_jaxpr,
@@ -70,8 +70,8 @@ class Choice:
         self.n_operands = len(moving)
         self.avals: list[Any] = []
         self.places = tuple(map(self._assign, self.branches))
-        self.linearize = jax.jit(self._linearize, inline=True)
-        self.jvp = jax.jit(self._jvp, inline=True)
+        self.linearize = compiled(self._linearize)
+        self.jvp = compiled(self._jvp)
 
     def _assign(self, branch) -> tuple[int, ...]:
         """The number of each residual of a branch."""
@@ -145,7 +145,7 @@ class LinearSwitch:
         return self.name
 
     def bind(self, *operands, codes, places):
-        return _apply(*_split(operands, codes), codes, places)
+        return _apply(*_split(operands, codes), codes=codes, places=places)
 
 
 linear_switch = LinearSwitch()
@@ -167,7 +167,7 @@ def _programs(codes, places):
     return [partial(program, *pair) for pair in zip(codes, places, strict=True)]
 
 
-@partial(jax.jit, inline=True, static_argnames=("codes", "places"))
+@partial(compiled, static=("codes", "places"))
 def _apply(index, residuals, tangents, codes, places):
     def branch(program, residuals, tangents):
         return program(residuals).apply(tangents)
@@ -176,7 +176,7 @@ def _apply(index, residuals, tangents, codes, places):
     return lax.switch(index, branches, residuals, tangents)
 
 
-@partial(jax.jit, inline=True, static_argnames=("codes", "places"))
+@partial(compiled, static=("codes", "places"))
 def _pull_back(index, residuals, cts, codes, places):
     avals = [v.aval for v in codes[0].inputs]
 
@@ -189,7 +189,7 @@ def _pull_back(index, residuals, cts, codes, places):
 
 def _transpose(cts, *operands, codes, places):
     index, residuals, _ = _split(operands, codes)
-    moved = _pull_back(index, residuals, cts, codes, places)
+    moved = _pull_back(index, residuals, cts, codes=codes, places=places)
     return [None] * (1 + len(residuals)) + moved
 
 

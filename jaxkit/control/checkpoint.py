@@ -16,7 +16,7 @@ from jax.ad_checkpoint import Offloadable, Saveable
 from jax.extend.core import primitives
 
 from jaxkit import tracing
-from jaxkit.control.linearized import linearized, needed, per_jaxpr
+from jaxkit.control.linearized import compiled, linearized, needed, per_jaxpr
 from jaxkit.dual import Evaluate
 from jaxkit.linear import LinearProgram
 from jaxkit.rules.table import structured, transposable
@@ -63,10 +63,10 @@ class Region:
         self.first = needed(lin.equations, [*lin.outputs, *self.saved], known)
 
         def region(function, **options):
-            return jax.jit(jax.checkpoint(function, **options), inline=True)
+            return compiled(jax.checkpoint(function, **options))
 
         options = {"policy": policy, "prevent_cse": prevent_cse}
-        self.run = jax.jit(self._run, inline=True)
+        self.run = compiled(self._run)
         self.jvp = region(self._jvp, **options)
         self.apply = region(self._apply, **options)
         self.pull_back = region(self._pull_back, **options)

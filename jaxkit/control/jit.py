@@ -8,11 +8,13 @@ compiled function that takes it: JAX carries the residuals from one to the other
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
 from jax.extend.core import primitives
+from jax.tree_util import register_dataclass
 
 from jaxkit.control.linearized import per_jaxpr, runner
 from jaxkit.dual import Evaluate, jvp_flat, linearize_flat
@@ -66,7 +68,8 @@ def call_rule(arithmetic, primals, tangents, jaxpr, options: Options):
     moving = tuple(t is not None for t in tangents)
     if isinstance(arithmetic, Evaluate):
         return _jvp(jaxpr, options, moving)(list(primals), given(tangents))
-    outs, program = _linearize(jaxpr, options, moving)(list(primals))
+    outs, forward = _linearize(jaxpr, options, moving)(list(primals))
+    program = forward.program(primals)
     where = [moves(y.aval.dtype) for y in outs]
     live = [type(t) is Var for t in spread(program.code.outputs, where)]
     moved = arithmetic.bind(
@@ -95,11 +98,37 @@ def _jvp(jaxpr, options, moving):
     return options.jit(jvp, ins, outs)
 
 
+@partial(register_dataclass, data_fields=["new"], meta_fields=["code", "places"])
+@dataclass
+class Forward:
+    """A linear program on its way out of a jit, without residuals that it was given.
+
+    `places` has, for each residual, its number among the jit's operands, or None if it
+    is `new`.  So a loop around the jit sees which of them are its constants.
+    """
+
+    new: list[Any]
+    code: Code
+    places: tuple[int | None, ...]
+
+    @classmethod
+    def of(cls, program: LinearProgram, primals) -> Forward:
+        known = {id(x): i for i, x in enumerate(primals)}
+        places = tuple(known.get(id(x)) for x in program.residuals)
+        pairs = zip(program.residuals, places, strict=True)
+        return cls([x for x, i in pairs if i is None], program.code, places)
+
+    def program(self, primals) -> LinearProgram:
+        new = iter(self.new)
+        residuals = [next(new) if i is None else primals[i] for i in self.places]
+        return LinearProgram(self.code, residuals)
+
+
 @per_jaxpr
 def _linearize(jaxpr, options, moving):
     def linearize(primals):
         outs, program, _ = linearize_flat(runner(jaxpr), primals, moving)
-        return outs, program.prune()
+        return outs, Forward.of(program.prune(), primals)
 
     ins = options.in_shardings and (list(options.in_shardings),)
     outs = options.out_shardings and (list(options.out_shardings), None)

@@ -14,6 +14,7 @@ computed again.  In forward mode both run together, and residuals go nowhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -40,6 +41,23 @@ def per_jaxpr(make: Callable) -> Callable:
         return entries[key]
 
     return get
+
+
+def compiled(function: Callable, static: Sequence[str] = ()) -> Callable:
+    """`function`, run as compiled code where all values are concrete.
+
+    Under a trace it runs as it is, so that what it merely passes on stays the same
+    value, which a loop outside it needs to see.  `static` names arguments, passed by
+    keyword, that hold no arrays.
+    """
+    jitted = jax.jit(function, static_argnames=static)
+
+    @wraps(function)
+    def run(*args, **kwargs):
+        traced = any(map(tracing.is_traced, jax.tree.leaves(args)))
+        return (function if traced else jitted)(*args, **kwargs)
+
+    return run
 
 
 def runner(jaxpr: ref, inline=False) -> Callable:

@@ -7,12 +7,11 @@ operands alone and runs once more, primal and tangent together.
 
 from __future__ import annotations
 
-import jax
 from jax import lax
 from jax.extend.core import primitives
 
 from jaxkit import tracing
-from jaxkit.control.linearized import linearized, per_jaxpr, settled
+from jaxkit.control.linearized import compiled, linearized, per_jaxpr, settled
 from jaxkit.dual import Evaluate
 from jaxkit.linear import LinearProgram
 from jaxkit.rules.table import structured, transposable
@@ -60,7 +59,7 @@ class While:
         self.n_operands = len(moving)
         self.n_moving_consts = sum(moving[:n_consts])
         self.code = self.body.code_of(moving[n_consts:])
-        self.jvp = jax.jit(self._jvp, inline=True)
+        self.jvp = compiled(self._jvp)
 
     def _jvp(self, test, primals, tangents):
         """(outputs, tangents of those that move)"""

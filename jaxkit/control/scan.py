@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import jax
 from jax import lax
 from jax.extend.core import primitives
 
 from jaxkit import tracing
 from jaxkit.control.linearized import (
+    compiled,
     filled,
     linearized,
     needed,
@@ -120,8 +120,8 @@ class Steps:
         code = step.code_of(self.live)
         n_moving = sum(moving[:n_consts]), sum(moving[carry])
         self.loop = Loop(code, tuple(stacked), *n_moving, options)
-        self.linearize = jax.jit(self._linearize, inline=True)
-        self.jvp = jax.jit(self._jvp, inline=True)
+        self.linearize = compiled(self._linearize)
+        self.jvp = compiled(self._jvp)
 
     def _start(self, primals):
         """(variables known before the loop, the first carry, xs)"""
@@ -192,13 +192,13 @@ class LinearScan:
         return self.name
 
     def bind(self, *operands, **params):
-        return _apply(operands, Loop(**params))
+        return _apply(operands, loop=Loop(**params))
 
 
 linear_scan = LinearScan()
 
 
-@partial(jax.jit, inline=True, static_argnames="loop")
+@partial(compiled, static=("loop",))
 def _apply(operands, loop: Loop):
     residuals, consts, carry, xs = loop.split(operands)
     fixed, stacked = loop.sort(residuals)
@@ -215,10 +215,10 @@ def _apply(operands, loop: Loop):
 def _transpose(cts, *operands, **params):
     loop = Loop(**params)
     residuals, *_ = loop.split(operands)
-    return [None] * len(residuals) + _pull_back(residuals, cts, loop)
+    return [None] * len(residuals) + _pull_back(residuals, cts, loop=loop)
 
 
-@partial(jax.jit, inline=True, static_argnames="loop")
+@partial(compiled, static=("loop",))
 def _pull_back(residuals, cts, loop: Loop):
     fixed, stacked = loop.sort(residuals)
     n_consts, n_carry = loop.n_consts, loop.n_carry
