@@ -9,7 +9,14 @@ See `jaxkit.rules.table` for all the verbs.
 """
 
 from jaxkit.rules import elementwise as _elementwise  # noqa: F401
-from jaxkit.rules import indexing, reductions, structural  # noqa: F401
+from jaxkit.rules import (  # noqa: F401
+    convolution,
+    fourier,
+    indexing,
+    ragged,
+    reductions,
+    structural,
+)
 from jaxkit.rules.table import (
     RULES,
     bilinear,
