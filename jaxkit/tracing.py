@@ -152,7 +152,7 @@ def run_jaxpr(trace: jax.core.Trace, jaxpr, operands: Sequence[Any]) -> list[Any
 
 
 def run_jaxpr_here(jaxpr, operands: Sequence[Any]) -> list[Any]:
-    """Run a closed jaxpr under the current trace, as if from the lines it was from."""
+    """Run a jaxpr under the current trace, as if from the lines it was from."""
     with take_current_trace() as trace:
         return _run(trace, jaxpr, operands, _bind_at_its_line)
 
@@ -169,7 +169,8 @@ def _bind_at_its_line(eqn, trace, inputs):
 
 
 def _run(trace, jaxpr, operands, bind) -> list[Any]:
-    consts, jaxpr = jaxpr.consts, getattr(jaxpr, "jaxpr", jaxpr)
+    consts = getattr(jaxpr, "consts", ())  # an open jaxpr has none
+    jaxpr = getattr(jaxpr, "jaxpr", jaxpr)
     env = dict(zip(jaxpr.constvars, consts, strict=True))
     env.update(zip(jaxpr.invars, operands, strict=True))
 
