@@ -160,25 +160,23 @@ def _(primitive, arithmetic, primals, tangents, params):
 @equivalent
 def _apply(x, indices, update, *, update_jaxpr, **params):
     # A place that is named n times becomes f(f(... f(x))): as many times.
-    f = on_elements(update_jaxpr)
     before = read_back(x, indices, update, **params)
+
+    def f(y):
+        return on_elements(update_jaxpr)(y, update)[0]
+
     if params["unique_indices"]:
-        after = f(before)[0]
+        after = f(before)
     else:
-        nobody, one = (
-            lax.full(x.shape, 0, np.int32),
-            lax.full(update.shape, 1, np.int32),
-        )
-        count = add_at(nobody, indices, one, **params)
+        ones = lax.full_like(update, 1, np.int32)
+        count = add_at(lax.full_like(x, 0, np.int32), indices, ones, **params)
         count = read_back(count, indices, update, **params)
 
         def again(y, i):
             # Where it is done, f of what it was first applied to: that is defined.
             active = lt(i, count)
-            return lax.select(active, f(lax.select(active, y, before))[0], y), None
+            return lax.select(active, f(lax.select(active, y, before)), y), None
 
-        most = update.size // math.prod(
-            update.shape[d] for d in params["dimension_numbers"].update_window_dims
-        )
+        most = math.prod(indices.shape[:-1])
         after, _ = lax.scan(again, before, np.arange(most, dtype=np.int32))
     return [p.scatter_p.bind(x, indices, after, update_jaxpr=None, **params)]

@@ -151,21 +151,11 @@ def _where(z, *conditions):
     return lax.convert_element_type(both, z.dtype)
 
 
-def _clamp(*comparisons):
-    """1 where all comparisons (of low, x, high) hold; a bound may be a scalar."""
-
-    def partial(z, low, x, high):
-        bounds = _fill(low, z), x, _fill(high, z)
-        return _where(z, *(op(bounds[i], bounds[j]) for op, i, j in comparisons))
-
-    return partial
-
-
 elementwise(
     p.clamp_p,
-    _clamp((lax.gt, 0, 1), (lax.lt, 0, 2)),
-    _clamp((lax.gt, 1, 0), (lax.lt, 1, 2)),
-    _clamp((lax.lt, 2, 1)),
+    lambda z, low, x, high: _where(z, lax.gt(low, x), lt(low, high)),
+    lambda z, low, x, high: _where(z, lax.gt(x, low), lt(x, high)),
+    lambda z, low, x, high: _where(z, lt(high, x)),
 )
 
 

@@ -1,8 +1,8 @@
 """Sums and extremes over windows that slide along an array.
 
 Along one axis, of input x and output z, window z[t] reads x at (s t + r k - l) / b, for
-k < K: stride s, dilation r, l of padding before, and b - 1 gaps between any two elements
-of x.  Reads between elements, or beyond them, count for nothing.
+k < K: stride s, dilation r, l of padding before, and b - 1 gaps between any two
+elements of x.  Reads between elements, or beyond them, count for nothing.
 """
 
 from __future__ import annotations

@@ -15,7 +15,18 @@ import jaxkit as jk
 from jaxkit.linear import Code
 from jaxkit.rules import RULES
 from jaxkit.rules.table import OPERATORS
-from rules import cases_elementwise, cases_indexing, cases_reductions, cases_structural
+from rules import (
+    cases_convolution,
+    cases_elementwise,
+    cases_fourier,
+    cases_indexing,
+    cases_ragged,
+    cases_random,
+    cases_reducers,
+    cases_reductions,
+    cases_structural,
+    cases_windows,
+)
 from rules.checker import Case, check, flat, generator, sample
 
 CASES: list[Case] = [
@@ -23,6 +34,12 @@ CASES: list[Case] = [
     *cases_structural.CASES,
     *cases_reductions.CASES,
     *cases_indexing.CASES,
+    *cases_convolution.CASES,
+    *cases_fourier.CASES,
+    *cases_ragged.CASES,
+    *cases_windows.CASES,
+    *cases_random.CASES,
+    *cases_reducers.CASES,
 ]
 
 
