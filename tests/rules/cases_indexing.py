@@ -270,7 +270,7 @@ def _in_turn(verb, mode):
     def function(x, i, update):
         op = {"max": lax.max, "min": lax.min, "multiply": lax.mul}[verb]
         for k in range(i.shape[0]):
-            there = x.at[i[k]].get(mode=mode, wrap_negative_indices=False)
+            there = x.at[i[k]].get(mode=mode, fill_value=1, wrap_negative_indices=False)
             combined = op(there, update[k])
             x = x.at[i[k]].set(combined, mode=mode, wrap_negative_indices=False)
         return x

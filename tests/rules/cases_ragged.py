@@ -39,6 +39,7 @@ CASES = [
             lambda x, y, sizes: lax.ragged_dot(x, y, sizes),
             sampler(uniform(5, 3), uniform(2, 3, 4), constant(np.array(sizes))),
             tolerance=4,
+            batches=False,
         )
         for name, sizes in SIZES.items()
     ),
@@ -50,6 +51,7 @@ CASES = [
             sampler(uniform(4, 5), uniform(5, 3), constant(np.array(sizes))),
             DOUBLE,
             tolerance=4,
+            batches=False,
             reference=lambda x, y, sizes: jnp.einsum(
                 "mk,gk,kn->gmn", x, _belongs(sizes, 5).astype(x.dtype), y
             ),
@@ -64,6 +66,7 @@ CASES = [
             sampler(uniform(5, 2, 3), uniform(5, 3, 4), constant(np.array(sizes))),
             DOUBLE,
             tolerance=4,
+            batches=False,
             reference=lambda x, y, sizes: jnp.einsum("bmk,bkn->bmn", x, y),
         )
         for name, sizes in SIZES.items()
@@ -76,6 +79,7 @@ CASES = [
         sampler(uniform(3, 5), uniform(4, 2, 3), constant(np.array([2, 3]))),
         DOUBLE,
         tolerance=4,
+        batches=False,
         reference=lambda x, y, sizes: _rows_of_groups(
             x.T, jnp.transpose(y, (1, 2, 0)), sizes
         ),
@@ -89,6 +93,7 @@ CASES = [
         ),
         DOUBLE,
         tolerance=4,
+        batches=False,
         reference=lambda x, y, sizes: jnp.stack(
             [_rows_of_groups(x[i], y, sizes[i]) for i in range(2)]
         ),
@@ -102,6 +107,7 @@ CASES = [
         ),
         DOUBLE,
         tolerance=4,
+        batches=False,
     ),
     Case(
         "ragged_dot_general",

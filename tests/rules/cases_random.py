@@ -32,7 +32,9 @@ ZERO = [
         ),
         (
             p.random_bits_p,
-            lambda x, seed: x * jax.random.bits(_key(seed)).astype(x.dtype),
+            lambda x, seed: (
+                x * jax.random.bits(_key(seed), dtype=np.uint8).astype(x.dtype)
+            ),
         ),
         (
             p.random_split_p,
