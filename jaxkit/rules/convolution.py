@@ -98,6 +98,8 @@ def _left(ct, x, w, *, dimension_numbers, padding, **params):
 def _right(ct, x, w, *, dimension_numbers, padding, **params):
     # Batches are what is summed over, so that groups of features are now of batches,
     # and the other way round.
+    if 0 in ct.shape:
+        return None  # XLA knows no kernel of length 0, which ct would be
     x_spec, w_spec, z_spec = dimension_numbers
     strides, dilations = params["window_strides"], params["rhs_dilation"]
     pads = []

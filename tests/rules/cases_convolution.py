@@ -87,6 +87,7 @@ CASES = [
         ("one axis", dict(strides=(2,)), (2, 3, 7), (4, 3, 3), DOUBLE),
         ("no axis", dict(strides=()), (2, 3), (4, 3), DOUBLE),
         ("of no image", {}, (0, *X[1:]), W, DOUBLE),
+        ("larger kernel than image", {}, (2, 4, 1, 4), W, DOUBLE),
         (
             "highest precision",
             dict(precision=lax.Precision.HIGHEST),
