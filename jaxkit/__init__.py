@@ -9,7 +9,6 @@ map for each primitive that ran.  Forward mode runs it from the inputs to the ou
 reverse mode runs its transpose from the outputs to the inputs.
 """
 
-from jaxkit import calls as _calls  # noqa: F401  (registers jit's rule)
 from jaxkit import control as _control  # noqa: F401  (registers its rules)
 from jaxkit import rules
 from jaxkit.gradients import (

@@ -39,7 +39,8 @@ def select(
     """The function (args, kwargs) -> Selection; position 0 if nothing is named.
 
     Raises TypeError where `argnums` are no ints or `argnames` no strings; on a call,
-    TypeError for a missing argument and ValueError for a negative one out of range.
+    TypeError (Jacobians: ValueError) for a missing argument, and ValueError for a
+    negative one out of range.
     """
     check_callable(transform, fun, f"{transform}(f)(x)")
     if argnums is None and argnames is None:
@@ -51,17 +52,18 @@ def select(
         where = []
         if positions is not None:
             found = [_find(transform, i, args) for i in _as_tuple(positions)]
-            if len(set(found)) < len(found):
-                raise TypeError(
-                    f"{transform}: argnums={positions} selects an argument twice; name "
-                    "each position once."
-                )
             where.append(found if isinstance(positions, tuple) else found[0])
         if names is not None:
             keys = {n: _find_name(transform, fun, n, args, kwargs)
                     for n in _as_tuple(names)}  # fmt: skip
             where.append(keys if isinstance(names, tuple) else keys[names])
         chosen = where[0] if len(where) == 1 else tuple(where)
+        keys = [key for key, _ in _pairs(chosen, _map(lambda key: key, chosen))]
+        if len(set(keys)) < len(keys):
+            raise TypeError(
+                f"{transform}: argnums={argnums} and argnames={argnames!r} select an "
+                "argument twice; name each once."
+            )
 
         def get(key):
             return args[key] if isinstance(key, int) else kwargs[key]
@@ -119,18 +121,25 @@ def _positions(transform, argnums):
 
 
 def _names(transform, argnames):
-    names = (argnames,) if isinstance(argnames, str) else tuple(argnames)
-    if not all(isinstance(name, str) for name in names):
+    names = [argnames] if isinstance(argnames, str) else argnames
+    valid = isinstance(names, Sequence) and names
+    if not valid or not all(isinstance(name, str) for name in names):
         raise TypeError(
             f"{transform}: argnames must be a string or a tuple of strings, got "
             f"{argnames!r}; to select arguments by position pass argnums."
         )
-    return argnames if isinstance(argnames, str) else names
+    if len(set(names)) < len(names):
+        raise TypeError(
+            f"{transform}: argnames={argnames!r} names an argument twice; name it once."
+        )
+    return argnames if isinstance(argnames, str) else tuple(names)
 
 
 def _find(transform, i, args) -> int:
     if i >= len(args):
-        raise TypeError(
+        # As in JAX: TypeError from gradients, ValueError from Jacobians.
+        error = TypeError if "grad" in transform else ValueError
+        raise error(
             f"{transform}: argnums={i} needs at least {i + 1} positional arguments, "
             f"but the call has {len(args)}; arguments passed by keyword are selected "
             "by argnames."

@@ -84,16 +84,20 @@ class LinearOperator(NamedTuple):
     """
 
     transpose: Callable[..., Sequence[Any]]
-    operands: Callable[[int], Sequence[int]]
+    operands: Callable[..., Sequence[int]]
     jointly: bool
 
 
 OPERATORS: dict[Any, LinearOperator] = {}
 
+# The derivative rules of primitives that run code (see `rules.table.structured`); they
+# serve for linear code too, which is its own derivative.
+STRUCTURES: dict[Any, Callable] = {}
 
-def operator_info(operator: Any) -> LinearOperator | None:
-    """Looks an operator up; a primitive that JAX doesn't export is known by name."""
-    return OPERATORS.get(operator) or OPERATORS.get(operator.name)
+
+def look_up(table: dict[Any, Any], operator: Any) -> Any:
+    """What a table has of an operator; one that JAX doesn't export is named there."""
+    return table.get(operator) or table.get(operator.name)
 
 
 def transpose_equation(operator, ct, operands, residuals, params) -> Sequence[Any]:
@@ -120,7 +124,7 @@ def _transpose_with(operator, operands, params, ct, arrays):
         return x.value if type(x) is Constant else x
 
     values = [value(x) for x in operands]
-    info = operator_info(operator)
+    info = look_up(OPERATORS, operator)
     assert info is not None, operator
     return info.transpose(ct, *values, **params)
 

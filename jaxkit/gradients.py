@@ -21,9 +21,9 @@ from jaxkit.checks import (
 from jaxkit.dual import jvp_flat, linearize_flat
 from jaxkit.maps import identity
 from jaxkit.spaces import VJP_ERRORS, Space, as_leaves, leaf_name
-from jaxkit.tangents import moves, ones, tangent_dtype
+from jaxkit.tangents import moves, ones, spread, tangent_dtype
 from jaxkit.tracing import typeof
-from jaxkit.transforms import Flat, avals_of, jvp, output_space
+from jaxkit.transforms import Flat, avals_of, output_space, push_forward
 
 
 def value_and_grad(
@@ -164,8 +164,7 @@ def jacfwd(
         flat = Flat("jacfwd", call, in_tree, has_aux)
 
         def push(tangents):
-            moved = iter(tangents)
-            given = [next(moved) if moves(a.dtype) else None for a in domain.avals]
+            given = spread(tangents, [moves(a.dtype) for a in domain.avals])
             return jvp_flat(flat, leaves, given)
 
         n = sum(domain.sizes)
@@ -301,7 +300,8 @@ def hvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     check_callable("hvp", fun, "hvp(f, (x,), (v,))")
     several = isinstance(primals, tuple | list) and len(primals) > 1
     argnums = tuple(range(len(primals))) if several else 0
-    return jvp(grad(fun, argnums), primals, tangents)[1]
+    f = _value_and_grad("hvp", fun, argnums, None, False, False, False)
+    return push_forward("hvp", lambda *args: f(*args)[1], primals, tangents)[1]
 
 
 def cut(x: Any, sizes: Sequence[int], axis: int) -> list[Any]:

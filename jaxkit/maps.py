@@ -102,8 +102,14 @@ class LinearMap:
         Rows and columns go through the leaves in order, each in row-major order,
         leaving out integers and booleans.  It costs one pass of the program for each
         row or each column, whichever are fewer.
+
+        Of complex spaces the columns are the images of the real unit vectors.  For a
+        map that is linear over the complex numbers, as is the derivative of a
+        holomorphic function, that is its matrix; others (conj, abs) have none.
         """
-        if sum(self.codomain.sizes) < sum(self.domain.sizes):
+        avals = *self.domain.moving_avals, *self.codomain.moving_avals
+        real = all(aval.dtype.kind != "c" for aval in avals)
+        if real and sum(self.codomain.sizes) < sum(self.domain.sizes):
             return self.T._columns().T
         return self._columns()
 

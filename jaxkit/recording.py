@@ -13,10 +13,19 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from jax import lax
 from jax.extend.core import Primitive, primitives
 
 from jaxkit import tracing
-from jaxkit.equations import Constant, Equation, Residual, Var, operator_info
+from jaxkit.equations import (
+    OPERATORS,
+    STRUCTURES,
+    Constant,
+    Equation,
+    Residual,
+    Var,
+    look_up,
+)
 from jaxkit.linear import Code, LinearProgram
 from jaxkit.tangents import Zero
 from jaxkit.tracing import Trace, Tracer
@@ -106,16 +115,39 @@ class LinearTrace(Trace):
     def interpret(self, primitive: Primitive, operands, params):
         if primitive is primitives.jit_p:
             return tracing.run_jaxpr(self, params["jaxpr"], operands)
-        self._check_linear(primitive, operands)
+        structure = look_up(STRUCTURES, primitive)
+        if structure:
+            return self._run_code(structure, primitive, operands, params)
+        self._check_linear(primitive, operands, params)
         aval = tracing.output_aval(primitive, operands, params)
         operands = [x.tangent if self.owns(x) else x for x in operands]
         out = self.recorder.bind(primitive, operands, aval, **params)
         wrap = partial(LinearTracer, self)
         return list(map(wrap, out)) if primitive.multiple_results else wrap(out)
 
-    def _check_linear(self, primitive, operands):
+    def _run_code(self, rule, primitive, operands, params):
+        """Record a loop or the like: linear code is its own derivative, at any point.
+
+        At which, is of no matter; not-a-number makes sure of it, and shows where code
+        wasn't linear.
+        """
+        mine = [self.owns(x) for x in operands]
+        primals = [
+            lax.full(x.aval.shape, float("nan"), x.aval.dtype) if own else x
+            for x, own in zip(operands, mine, strict=True)
+        ]
+        tangents = [
+            x.tangent if own else None for x, own in zip(operands, mine, strict=True)
+        ]
+        outs, moved = rule(primitive, self.recorder, primals, tangents, params)
+        return [
+            y if dy is None else LinearTracer(self, dy)
+            for y, dy in zip(outs, moved, strict=True)
+        ]
+
+    def _check_linear(self, primitive, operands, params):
         where = [i for i, x in enumerate(operands) if self.owns(x)]
-        info = operator_info(primitive)
+        info = look_up(OPERATORS, primitive)
         if info is None:
             raise NotImplementedError(
                 f"'{primitive}' is not linear, or no transpose of it is known; only "
@@ -124,7 +156,7 @@ class LinearTrace(Trace):
                 f"{tracing.user_line()}. If it is linear, add its transpose with "
                 "jaxkit.rules.transposable."
             )
-        if not set(where) <= set(info.operands(len(operands))):
+        if not set(where) <= set(info.operands(len(operands), **params)):
             raise NotImplementedError(
                 f"'{primitive}' is not linear in operand {where[0]}, which depends on "
                 f"the linear inputs. At {tracing.user_line()}."

@@ -186,7 +186,7 @@ class Space:
         if getattr(x, "dtype", None) == float0:
             got = jax.ShapeDtypeStruct(np.shape(x), float0)
         if got is not None and got.shape == aval.shape and got.dtype == dtype:
-            return x
+            return x if dtype is float0 or isinstance(x, jax.Array) else jnp.asarray(x)
         want = jax.ShapeDtypeStruct(aval.shape, dtype)
         text = (
             f"{transform}: the {self.what} of {leaf_name(self._named(element), i)} is "

@@ -8,6 +8,7 @@ Where a zero must keep its place in a linear program it is a `Zero`, still no ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -67,3 +68,14 @@ def _full(aval: Any, value: float) -> Any:
         if number.dtype == aval.dtype:
             return number
     return lax.full(aval.shape, value, aval.dtype)
+
+
+def spread(values: Sequence[Any], where: Sequence[bool]) -> list[Any]:
+    """Values at the places where `where` holds, None at the others."""
+    rest = iter(values)
+    return [next(rest) if there else None for there in where]
+
+
+def given(values: Sequence[Any]) -> list[Any]:
+    """The values that aren't None."""
+    return [x for x in values if x is not None]

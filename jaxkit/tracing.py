@@ -21,7 +21,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.core
@@ -118,7 +118,8 @@ class Trace(jax.core.Trace):
             return self.custom_vjp(rule, operands)
 
     def stage_value(self, val):
-        return val
+        # A number becomes an array of the trace below, as `jnp.asarray` promises.
+        return val if self.owns(val) else self.parent.stage_value(val)
 
     def interpret(self, primitive: Primitive, operands, params) -> Any:
         raise NotImplementedError
@@ -148,42 +149,84 @@ def running(make_trace, *args) -> Iterator[Any]:
 
 def run_jaxpr(trace: jax.core.Trace, jaxpr, operands: Sequence[Any]) -> list[Any]:
     """Run a closed jaxpr's equations one by one under `trace`."""
-    return _run(trace, jaxpr, operands, _bind)
+    env = environment(jaxpr, operands)
+    for eqn in open_jaxpr(jaxpr).eqns:
+        _run_equation(trace, eqn, env)
+    return [read(env, v) for v in open_jaxpr(jaxpr).outvars]
 
 
-def run_jaxpr_here(jaxpr, operands: Sequence[Any]) -> list[Any]:
-    """Run a jaxpr under the current trace, as if from the lines it was from."""
-    with take_current_trace() as trace:
-        return _run(trace, jaxpr, operands, _bind_at_its_line)
+def run_jaxpr_here(jaxpr, operands: Sequence[Any], inline=False) -> list[Any]:
+    """Run a closed jaxpr under the current trace, as if from the lines it was from.
+
+    With `inline`, what it calls by `jax.jit` is run equation by equation too.
+    """
+    env = environment(jaxpr, operands)
+    run_equations(open_jaxpr(jaxpr).eqns, env, inline)
+    return [read(env, v) for v in open_jaxpr(jaxpr).outvars]
 
 
-def _bind(eqn, trace, inputs):
+def run_equations(equations, env: dict[Any, Any], inline=False) -> None:
+    """Run equations of a jaxpr here: inputs are read in `env`, outputs added to it."""
+    for eqn in equations:
+        if inline and eqn.primitive is primitives.jit_p:
+            inputs = [read(env, v) for v in eqn.invars]
+            outs = run_jaxpr_here(eqn.params["jaxpr"], inputs, inline)
+            env.update(zip(eqn.outvars, outs, strict=True))
+            continue
+        with source_info_util.user_context(eqn.source_info.traceback):
+            with take_current_trace() as trace:
+                _run_equation(trace, eqn, env)
+
+
+def _run_equation(trace, eqn, env) -> None:
+    inputs = [read(env, v) for v in eqn.invars]
     avals = [v.aval for v in eqn.invars]
     params = eqn.primitive.get_bind_params(eqn.params)
-    return eqn.primitive.bind_with_trace(trace, inputs, avals, params)
+    out = eqn.primitive.bind_with_trace(trace, inputs, avals, params)
+    outs = out if eqn.primitive.multiple_results else [out]
+    env.update(zip(eqn.outvars, outs, strict=True))
 
 
-def _bind_at_its_line(eqn, trace, inputs):
-    with source_info_util.user_context(eqn.source_info.traceback):
-        return _bind(eqn, trace, inputs)
+def open_jaxpr(jaxpr) -> Any:
+    """The variables and equations of a closed jaxpr; from JAX 0.11 it is both."""
+    return getattr(jaxpr, "jaxpr", jaxpr)
 
 
-def _run(trace, jaxpr, operands, bind) -> list[Any]:
+def environment(jaxpr, operands: Sequence[Any]) -> dict[Any, Any]:
+    """The values of a closed jaxpr's variables before its equations are run."""
     consts = getattr(jaxpr, "consts", ())  # an open jaxpr has none
-    jaxpr = getattr(jaxpr, "jaxpr", jaxpr)
-    env = dict(zip(jaxpr.constvars, consts, strict=True))
-    env.update(zip(jaxpr.invars, operands, strict=True))
+    env = dict(zip(open_jaxpr(jaxpr).constvars, consts, strict=True))
+    env.update(zip(open_jaxpr(jaxpr).invars, operands, strict=True))
+    return env
 
-    def read(atom):
-        return atom.val if type(atom) is Literal else env[atom]
 
-    for eqn in jaxpr.eqns:
-        out = bind(eqn, trace, [read(v) for v in eqn.invars])
-        if eqn.primitive.multiple_results:
-            env.update(zip(eqn.outvars, out, strict=True))
-        else:
-            env[eqn.outvars[0]] = out
-    return [read(v) for v in jaxpr.outvars]
+def is_literal(atom) -> bool:
+    """Whether an operand in a jaxpr is a number, not a variable."""
+    return type(atom) is Literal
+
+
+def read(env: dict[Any, Any], atom) -> Any:
+    """The value of an operand in a jaxpr: a variable's, or a number."""
+    return atom.val if is_literal(atom) else env[atom]
+
+
+class Scan(NamedTuple):
+    """The parameters of a scan; `body` maps (consts, carry, xs) to (carry, ys)."""
+
+    body: Any
+    n_consts: int
+    n_carry: int
+    options: tuple[tuple[str, Any], ...]  # how to run it: length, reverse, unroll
+
+
+def scan_layout(params: dict[str, Any]) -> Scan:
+    """What the parameters of the scan primitive say, in all versions of JAX."""
+    if "ft_in" in params:  # JAX 0.11 on
+        consts, carry, _ = map(len, params["ft_in"].unpack())
+    else:
+        consts, carry = params["num_consts"], params["num_carry"]
+    options = tuple((name, params[name]) for name in ("length", "reverse", "unroll"))
+    return Scan(params["jaxpr"], consts, carry, options)
 
 
 class CustomVJP:

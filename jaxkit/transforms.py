@@ -28,7 +28,7 @@ from jaxkit.spaces import (
     leaf_name,
     short,
 )
-from jaxkit.tangents import moves
+from jaxkit.tangents import moves, spread
 from jaxkit.tracing import ShapedArray, typeof
 
 
@@ -113,15 +113,20 @@ def jvp(
     Source: Wengert 1964; Griewank & Walther, Evaluating Derivatives (2008), ch. 3.1.
     """
     check_callable("jvp", fun, "jvp(f, (x,), (dx,))")
-    point = Point("jvp", primals, JVP_ERRORS)
+    return push_forward("jvp", fun, primals, tangents, has_aux)
+
+
+def push_forward(transform, fun, primals, tangents, has_aux=False) -> tuple[Any, ...]:
+    """`jvp` in the name of a transform."""
+    point = Point(transform, primals, JVP_ERRORS)
     if not isinstance(tangents, tuple | list):
         raise TypeError(
-            "jvp: tangents must be a tuple, one entry for each argument of the "
-            f"function, got {type(tangents)}; for one argument pass (dx,)."
+            f"{transform}: tangents must be a tuple, one entry for each argument of "
+            f"the function, got {type(tangents)}; for one argument pass (dx,)."
         )
-    moved = iter(point.space.flatten("jvp", tangents))
-    given = [next(moved) if moves(a.dtype) else None for a in point.space.avals]
-    flat = Flat("jvp", lambda args: fun(*args), point.tree, has_aux)
+    moved = point.space.flatten(transform, tangents)
+    given = spread(moved, [moves(a.dtype) for a in point.space.avals])
+    flat = Flat(transform, lambda args: fun(*args), point.tree, has_aux)
     outs, tangents_out, aux = jvp_flat(flat, point.leaves, given)
     space = output_space(flat, outs, JVP_ERRORS)
     pairs = zip(tangents_out, space.avals, strict=True)

@@ -83,6 +83,17 @@ def test_matrix_is_the_jacobian_of_all_leaves(shape):
     np.testing.assert_allclose(pushforward.T.matrix(), expected.T, rtol=1e-14)
 
 
+def test_matrix_of_complex_maps_does_not_depend_on_their_shape():
+    z = np.array([1.5 + 1j, -0.5, 3j])
+    jacobian = jax.jacfwd(lambda z: jnp.sin(z) @ z, holomorphic=True)(z)
+    for n in (1, 9):
+        f = jk.linearize(lambda z, n=n: jnp.stack([jnp.sin(z) @ z] * n), z)[1]
+        np.testing.assert_allclose(f.matrix(), [jacobian] * n, rtol=1e-14)
+        f = jk.linearize(lambda z, n=n: jnp.stack([jnp.abs(z)] * n), z)[1]
+        reals = np.diag(z.real / np.abs(z))
+        np.testing.assert_allclose(f.matrix(), [*reals] * n, rtol=1e-14)
+
+
 def test_matrix_of_nothing():
     assert jk.linearize(lambda x: (), X)[1].matrix().shape == (0, 3)
     assert jk.linearize(lambda: X)[1].matrix().shape == (3, 0)

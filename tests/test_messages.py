@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from jax.extend.core import Primitive
 
 import jaxkit as jk
 
@@ -228,14 +229,18 @@ def test_product_of_tangents_is_not_linear():
 
 
 def test_missing_rule_names_the_primitive_and_the_users_line():
+    unknown_p = Primitive("unknown")
+    unknown_p.def_impl(lambda x: x)
+    unknown_p.def_abstract_eval(lambda x: x)
+
     def f(x):
-        return lax.fori_loop(0, 3, lambda i, c: c * x, 1.0)
+        return unknown_p.bind(x)
 
     for call in (jk.grad(f), jax.jit(jk.grad(f)), jk.grad(jax.jit(f))):
         with pytest.raises(NotImplementedError) as error:
             call(2.0)
         line = f.__code__.co_firstlineno + 1
-        assert "primitive 'scan'" in str(error.value)
+        assert "primitive 'unknown'" in str(error.value)
         assert f"test_messages.py:{line}" in str(error.value)
 
 
@@ -265,7 +270,39 @@ def test_forward_mode_through_custom_vjp():
     assert jk.grad(lambda x: 5 * clipped(x))(2.0) == 1.0
 
 
+def test_reverse_mode_through_a_while_loop():
+    def f(x):
+        return lax.while_loop(lambda c: c < 9, lambda c: c * x, x)
+
+    line = f.__code__.co_firstlineno + 1
+    for call in (jk.grad(f), jax.jit(jk.grad(f)), jk.grad(jk.grad(f))):
+        with pytest.raises(ValueError, match=f"test_messages.py:{line}"):
+            call(2.0)
+    assert jk.jvp(f, (2.0,), (1.0,)) == (16.0, 32.0)
+
+
+def test_elementwise_rule_with_a_partial_too_few():
+    product_p = Primitive("product")
+    product_p.def_impl(lambda x, y: x * y)
+    jk.rules.elementwise(product_p, lambda z, x, y: y)
+    with pytest.raises(TypeError, match="rule of 'product' has 1 partials"):
+        jk.grad(lambda x: product_p.bind(x, 2.0))(1.0)
+    del jk.rules.RULES[product_p]
+
+
+def test_hvp_speaks_in_its_own_name():
+    with pytest.raises(TypeError, match=r"^hvp: primals must be a tuple"):
+        jk.hvp(total, X, X)
+    with pytest.raises(TypeError, match=r"^hvp: the function must return a scalar"):
+        jk.hvp(square, (X,), (X,))
+
+
 def test_argnames_are_checked():
+    with pytest.raises(TypeError, match="select an argument twice"):
+        jk.grad(lambda x, y: x * y, argnums=1, argnames="y")(1.0, 2.0)
+    for argnames, text in {("y", "y"): "twice", 3: "string", (): "string"}.items():
+        with pytest.raises(TypeError, match=f"argnames.*{text}"):
+            jk.grad(lambda x, y: x * y, argnames=argnames)(1.0, y=2.0)
     with pytest.raises(TypeError, match="argnames names 'z', but the call passes"):
         jk.grad(lambda x, y: x * y, argnames="z")(1.0, y=2.0)
     with pytest.raises(TypeError, match="argnames must be a string"):

@@ -71,7 +71,7 @@ def test_imports_point_downwards():
         ["recording", "maps", "printing"],
         ["rules"],
         ["dual"],
-        ["calls", "control", "arguments", "checks"],
+        ["control", "arguments", "checks"],
         ["transforms"],
         ["gradients"],
         ["__init__"],

@@ -147,7 +147,8 @@ def test_dtypes_and_weak_types_are_kept():
     for dtype in (jnp.float32, jnp.bfloat16, jnp.float16):
         x = jnp.ones(3, dtype)
         assert jk.grad(lambda x: jnp.sum(jnp.tanh(x) * 2.0))(x).dtype == dtype
-    assert jk.grad(jnp.sin)(1.0).weak_type
+    for f in jnp.sin, lambda x: x**2, lambda x: x * jnp.float16(2), jnp.tanh:
+        assert jk.grad(f)(1.0).weak_type and jax.jit(jk.grad(f))(1.0).weak_type
 
 
 @pytest.mark.parametrize("derivative", [
@@ -165,6 +166,20 @@ def test_python_sees_concrete_values(derivative, capsys):
     # 3 -> 9 -> 81 -> 6561, each by squaring
     assert derivative(f)(3.0) == 8 * 3.0**7
     assert "primal=" in capsys.readouterr().out
+
+
+def test_python_numbers_become_arrays_where_jax_makes_them():
+    """`jnp.asarray(2)`, which numeric indices become, has a shape and a dtype."""
+
+    def f(x):
+        i = jnp.asarray(2)
+        assert i.shape == ()
+        return x[1:, 7] * i
+
+    x = np.arange(6.0).reshape(2, 3)
+    for ours, theirs in [(jk.jacfwd, jax.jacfwd), (jk.jacrev, jax.jacrev)]:
+        same(ours(f)(x), theirs(f)(x))
+        same(jax.jit(ours(f))(x), theirs(f)(x))
 
 
 def test_arguments_are_not_changed():

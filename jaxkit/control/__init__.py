@@ -1,3 +1,12 @@
 """Rules of primitives that run code: calls, loops, conditionals, checkpoints."""
 
-from jaxkit.control import reducers  # noqa: F401
+from jaxkit.control import (  # noqa: F401
+    branches,
+    checkpoint,
+    custom,
+    jit,
+    loops,
+    reducers,
+    scan,
+    solve,
+)

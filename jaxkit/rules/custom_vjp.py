@@ -1,11 +1,18 @@
-"""The derivative of a `jax.custom_vjp` function: known by its transpose alone."""
+"""The derivative of a `jax.custom_vjp` function: known by its transpose.
+
+The user's backward rule is linear in the cotangent, so it is a linear program too, from
+cotangents to cotangents, and its transpose is the pushforward.  Forward mode therefore
+passes through such a function, unless its rule isn't linear (clips the gradient, say).
+"""
 
 from __future__ import annotations
 
 from jax.custom_derivatives import SymbolicZero
 
+from jaxkit.recording import record
 from jaxkit.rules.table import transposable
-from jaxkit.tangents import zeros
+from jaxkit.tangents import moves, zeros
+from jaxkit.tracing import typeof
 
 
 class CustomPullback:
@@ -22,28 +29,54 @@ class CustomPullback:
         return self.name
 
     def bind(self, *operands, rule, moving, avals):
-        raise TypeError(
-            f"forward mode can't pass through the jax.custom_vjp function "
-            f"'{rule.name}': its rule says how to pull cotangents back, not how to "
-            "push tangents forward. Use reverse mode (vjp, grad, jacrev), or give the "
-            "function a jax.custom_jvp rule."
-        )
+        n = len(operands) - sum(moving)
+        residuals, tangents = operands[:n], operands[n:]
+        where = [i for i, aval in enumerate(avals) if moves(aval.dtype)]
+
+        def pullback(cts):
+            cts = dict(zip(where, cts, strict=True))
+            cts = [cts.get(i) for i in range(len(avals))]
+            return _pull_back(cts, residuals, rule, moving, avals)
+
+        try:
+            program = record(
+                pullback,
+                [avals[i] for i in where],
+                [typeof(dx) for dx in tangents],
+            )
+        except NotImplementedError as error:
+            raise TypeError(
+                f"forward mode can't pass through the jax.custom_vjp function "
+                f"'{rule.name}', for its backward rule isn't linear in the cotangent: "
+                f"{error} Use reverse mode (vjp, grad, jacrev), or give the function a "
+                "jax.custom_jvp rule."
+            ) from None
+        moved = dict(zip(where, program.transpose(tangents), strict=True))
+        return [
+            moved[i] if moved.get(i) is not None else zeros(aval)
+            for i, aval in enumerate(avals)
+        ]
 
 
 custom_pullback = CustomPullback()
 
 
-def _transpose(cts, *operands, rule, moving, avals):
+def _pull_back(cts, residuals, rule, moving, avals):
+    """Cotangents of the operands that move, by the user's rule."""
+
     def given(ct, aval):
         if ct is not None:
             return ct
         return SymbolicZero(aval) if rule.symbolic_zeros else zeros(aval)
 
-    n_residuals = len(operands) - sum(moving)
     cts = [given(ct, aval) for ct, aval in zip(cts, avals, strict=True)]
-    cts_in = rule.backward(operands[:n_residuals], cts)
-    moved = [ct for ct, moves in zip(cts_in, moving, strict=True) if moves]
-    return [None] * n_residuals + moved
+    cts_in = rule.backward(residuals, cts)
+    return [ct for ct, moved in zip(cts_in, moving, strict=True) if moved]
+
+
+def _transpose(cts, *operands, rule, moving, avals):
+    n = len(operands) - sum(moving)
+    return [None] * n + _pull_back(cts, operands[:n], rule, moving, avals)
 
 
 transposable(custom_pullback, _transpose, operands=None)

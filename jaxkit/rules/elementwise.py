@@ -21,8 +21,8 @@ from jaxkit.rules.arith import add, div, eq, ge, lt, mul, sub
 from jaxkit.rules.table import (
     custom,
     elementwise,
+    general,
     linear,
-    structured,
     transposable,
     zero,
 )
@@ -59,7 +59,7 @@ zero(
     p.not_p, p.and_p, p.or_p, p.xor_p, p.population_count_p, p.clz_p,
     p.shift_left_p, p.shift_right_arithmetic_p, p.shift_right_logical_p,
     p.bitcast_convert_type_p, p.stop_gradient_p, "mulhi",
-    "debug_print", "debug_callback",
+    "debug_print", "debug_callback", "check", "inspect_sharding",
 )  # fmt: skip
 
 # --- Arithmetic ----------------------------------------------------------------------
@@ -99,7 +99,7 @@ def _mul_transpose(ct, x, y, **params):
 transposable(p.mul_p, _mul_transpose, operands=(0, 1), jointly=False)
 
 
-@structured(p.div_p)
+@general(p.div_p)
 def _(primitive, arithmetic, primals, tangents, params):
     # dz = dx / y - z dy / y, where y divides z or dy, whichever is smaller.
     (x, y), (dx, dy) = primals, tangents
@@ -129,18 +129,17 @@ def _truncated_quotient(z, x, y):
 elementwise(p.rem_p, 1, _truncated_quotient)
 
 
-def shares_of_extreme(wins):
-    """Partials of max or min: 1 where the operand wins, 1/2 at a tie, else 0."""
-
-    def partial(z, x, y):
-        one, half, none = (lax.full_like(z, c) for c in (1, 0.5, 0))
-        return lax.select(wins(x, y), one, lax.select(eq(x, y), half, none))
-
-    return partial, lambda z, x, y: partial(z, y, x)
+def _share_of_extreme(z, x, y):
+    # By equality alone: complex numbers have an order here, but no comparison.
+    one, half, none = (lax.full_like(z, c) for c in (1, 0.5, 0))
+    return lax.select(eq(x, z), lax.select(eq(x, y), half, one), none)
 
 
-elementwise(p.max_p, *shares_of_extreme(lax.gt))
-elementwise(p.min_p, *shares_of_extreme(lax.lt))
+# Of a maximum or minimum z: 1 for the operand that attains it, 1/2 at a tie, else 0.
+SHARES_OF_EXTREME = _share_of_extreme, lambda z, x, y: _share_of_extreme(z, y, x)
+
+elementwise(p.max_p, *SHARES_OF_EXTREME)
+elementwise(p.min_p, *SHARES_OF_EXTREME)
 
 
 def _where(z, *conditions):
@@ -363,7 +362,7 @@ def _complex_transpose(ct, re, im):
 linear(p.complex_p, _complex_transpose, operands=(0, 1))
 
 
-def _conj_transpose(ct, x, *, input_dtype):
+def _conj_transpose(ct, x, **params):
     return lax.conj(ct) if x.aval.dtype.kind == "c" else lax.real(ct)
 
 

@@ -21,18 +21,24 @@ def _zeros(x):
 
 # --- One block at a computed offset -------------------------------------------------
 
-linear(
-    p.dynamic_slice_p,
-    lambda ct, x, *start, **params: lax.dynamic_update_slice(_zeros(x), ct, start),
-)
+# By the primitives, not by `lax.dynamic_slice`: that counts a negative offset from the
+# end, and what is still negative after it (far outside) must not be counted so again.
+
+
+def _write(x, update, start):
+    return p.dynamic_update_slice_p.bind(x, update, *start)
+
+
+linear(p.dynamic_slice_p, lambda ct, x, *start, **params: _write(_zeros(x), ct, start))
 
 
 def _update_slice_transpose(ct, x, update, *start):
     ct_x = ct_update = None
     if type(x) is Var:
-        ct_x = lax.dynamic_update_slice(ct, _zeros(update), start)
+        ct_x = _write(ct, _zeros(update), start)
     if type(update) is Var:
-        ct_update = lax.dynamic_slice(ct, start, update.aval.shape)
+        sizes = update.aval.shape
+        ct_update = p.dynamic_slice_p.bind(ct, *start, slice_sizes=sizes)
     return ct_x, ct_update, *(None for _ in start)
 
 

@@ -10,7 +10,7 @@ from jax import lax
 from jax.extend.core import primitives as p
 
 from jaxkit.rules.arith import cast, eq
-from jaxkit.rules.elementwise import shares_of_extreme
+from jaxkit.rules.elementwise import SHARES_OF_EXTREME
 from jaxkit.rules.table import bilinear, custom, linear, zero
 
 zero(p.argmax_p, p.argmin_p, p.reduce_and_p, p.reduce_or_p, p.reduce_xor_p)
@@ -59,9 +59,11 @@ def _cumulative(primitive, op, *partials):
 
 
 def _share(x, total):
-    """e^(x - total), also where both are -inf: then nothing has a share."""
-    finite = lax.select(lax.is_finite(total), total, lax.full_like(total, 0))
-    return lax.exp(lax.sub(x, finite))
+    """e^(x - total); of an infinite total, 1 for what is +inf, and 0 for all else."""
+    size = lax.real(total) if total.dtype.kind == "c" else total
+    finite, none = lax.is_finite(size), lax.full_like(total, 0)
+    top = lax.select(eq(x, math.inf), lax.full_like(total, 1), none)
+    return lax.select(finite, lax.exp(lax.sub(x, lax.select(finite, total, none))), top)
 
 
 _cumulative(p.cumprod_p, lax.mul, lambda z, x, y: y, lambda z, x, y: x)
@@ -71,8 +73,8 @@ _cumulative(
     lambda z, x, y: _share(x, z),
     lambda z, x, y: _share(y, z),
 )
-_cumulative(p.cummax_p, lax.max, *shares_of_extreme(lax.gt))
-_cumulative(p.cummin_p, lax.min, *shares_of_extreme(lax.lt))
+_cumulative(p.cummax_p, lax.max, *SHARES_OF_EXTREME)
+_cumulative(p.cummin_p, lax.min, *SHARES_OF_EXTREME)
 
 # --- Products -------------------------------------------------------------------------
 

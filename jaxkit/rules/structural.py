@@ -14,8 +14,9 @@ from jax import lax
 from jax.extend.core import primitives as p
 
 from jaxkit.equations import Var
-from jaxkit.rules.arith import cast, eq
-from jaxkit.rules.table import linear
+from jaxkit.rules.arith import eq
+from jaxkit.rules.table import linear, structured, transposable
+from jaxkit.tangents import given, spread
 
 linear(p.copy_p, lambda ct, x: ct)
 linear(
@@ -23,12 +24,31 @@ linear(
     lambda ct, x, **params: p.reduce_precision_p.bind(ct, **params),
 )
 
+linear(p.name_p, lambda ct, x, *, name: ct)
+
+
+@structured("optimization_barrier")
+def _(primitive, arithmetic, primals, tangents, params):
+    outs, moving = primitive.bind(*primals), [dx is not None for dx in tangents]
+    avals = [y.aval for y, moved in zip(outs, moving, strict=True) if moved]
+    return outs, spread(arithmetic.bind(primitive, given(tangents), avals), moving)
+
+
+def _barrier_transpose(cts, *xs):
+    moved = lax.optimization_barrier(given(cts))
+    return spread(moved, [ct is not None for ct in cts])
+
+
+transposable("optimization_barrier", _barrier_transpose, operands=None)
 
 # --- Dtypes ---------------------------------------------------------------------------
 
 
 def _convert_transpose(ct, x, **params):
-    return cast(ct, x.aval.dtype)
+    if ct.dtype.kind == "c" != x.aval.dtype.kind:
+        ct = lax.real(ct)
+    params |= {"new_dtype": x.aval.dtype, "weak_type": x.aval.weak_type}
+    return p.convert_element_type_p.bind(ct, **params)
 
 
 linear(p.convert_element_type_p, _convert_transpose)
@@ -175,4 +195,4 @@ def _select_transpose(ct, which, *cases):
     return [None, *(case(i, x) for i, x in enumerate(cases))]
 
 
-linear(p.select_n_p, _select_transpose, operands=lambda n: range(1, n))
+linear(p.select_n_p, _select_transpose, operands=lambda n, **params: range(1, n))

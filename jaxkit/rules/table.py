@@ -13,7 +13,9 @@ rules by hand: each of these verbs makes one from what is particular to a primit
     linear(rev_p, transpose)                     its own derivative
     bilinear(mul_p, left, right)                 linear in each operand
     custom(sort_p)(rule)                         plain JAX code, linear in the tangents
-    structured(jit_p)(rule)                      the rule itself, for calls and control
+    general(div_p)(rule)                         the rule itself
+    structured(scan_p)(rule)                     the same, of what runs code
+    refused(callback_p, why=...)                 no derivative: a clear error
 
 Every linear operator needs a transpose, given with `linear` and `bilinear`; then the
 tangent code of all other rules is transposed by transposing each of its steps.
@@ -21,6 +23,7 @@ tangent code of all other rules is transposed by transposing each of its steps.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -28,13 +31,35 @@ from typing import Any
 import jax
 
 from jaxkit import tracing
-from jaxkit.equations import OPERATORS, LinearOperator, Var
+from jaxkit.equations import (
+    OPERATORS,
+    STRUCTURES,
+    LinearOperator,
+    Var,
+    look_up,
+)
 from jaxkit.rules.terms import add_tangents, scale
 from jaxkit.tangents import Zero, moves
 
-RULES: dict[Any, Callable] = {}
 
-Positions = tuple[int, ...] | Callable[[int], Sequence[int]] | None
+class Table(dict[Any, Callable]):
+    """Rules by primitive or its name; `origin` has the module that declared each."""
+
+    def __init__(self):
+        super().__init__()
+        self.origin: dict[Any, str] = {}
+
+    def __setitem__(self, primitive: Any, rule: Callable) -> None:
+        frame = sys._getframe(1)
+        while frame.f_back and frame.f_globals is globals():  # in a verb
+            frame = frame.f_back
+        self.origin[primitive] = frame.f_globals.get("__name__", "?")
+        super().__setitem__(primitive, rule)
+
+
+RULES = Table()
+
+Positions = tuple[int, ...] | Callable[..., Sequence[int]] | None
 
 
 def derivative_rule(primitive: Any, params: dict[str, Any]) -> Callable:
@@ -42,7 +67,7 @@ def derivative_rule(primitive: Any, params: dict[str, Any]) -> Callable:
 
     Raises NotImplementedError, with the user's line, for a primitive without a rule.
     """
-    rule = RULES.get(primitive) or RULES.get(primitive.name)
+    rule = look_up(RULES, primitive)
     if rule is None:
         raise missing_rule(primitive, params)
     return rule
@@ -67,6 +92,23 @@ def zero(*primitives: Any) -> None:
     def rule(primitive, arithmetic, primals, tangents, params):
         out = primitive.bind(*primals, **params)
         return out, [None] * len(out) if primitive.multiple_results else None
+
+    for primitive in primitives:
+        RULES[primitive] = rule
+
+
+def refused(*primitives: Any, why: str) -> None:
+    """Declare that these primitives can't be differentiated: a ValueError says so.
+
+    Example: `refused("pure_callback", why="it calls back into Python")`.
+    """
+
+    def rule(primitive, arithmetic, primals, tangents, params):
+        raise ValueError(
+            f"'{primitive}' has no derivative, since {why}; at {tracing.user_line()}. "
+            "Put it into a jax.custom_jvp or jax.custom_vjp function, which gives the "
+            "derivative, or stop the gradient before it with jax.lax.stop_gradient."
+        )
 
     for primitive in primitives:
         RULES[primitive] = rule
@@ -99,6 +141,11 @@ def elementwise(
         return jax.jit(lambda *xs: evaluate(primitive, xs, dict(params), moving))
 
     def rule(primitive, arithmetic, primals, tangents, params):
+        if len(primals) != len(partials):
+            raise TypeError(
+                f"the rule of '{primitive}' has {len(partials)} partials, but the "
+                f"primitive has {len(primals)} operands; give elementwise one for each."
+            )
         moving = tuple(dx is not None for dx in tangents)
         if tracing.compilable(primitive, primals):  # all in one call
             y, factors = compiled(primitive, tuple(params.items()), moving)(*primals)
@@ -126,7 +173,7 @@ def linear(primitive: Any, transpose: Callable, operands: Positions = (0,)) -> N
 
     def rule(primitive, arithmetic, primals, tangents, params):
         out = primitive.bind(*primals, **params)
-        where = positions(len(primals))
+        where = positions(len(primals), **params)
         still = all(tangents[i] is None for i in where)
         if primitive.multiple_results:
             if still:
@@ -155,8 +202,8 @@ def transposable(
     """Declare how an operator is transposed; it may then act on tangents in rules.
 
     `operands` are the positions in which it is linear (None: all; or a function of how
-    many there are), `jointly` in all of them at once, or in each while the others are
-    fixed.
+    many there are, and of the parameters), `jointly` in all of them at once, or in each
+    while the others are fixed.
 
     `transpose(ct, *operands, **params)` gets the output's cotangent (for several
     outputs a list, with None for zero).  Of the operands, those that carry a tangent
@@ -169,11 +216,11 @@ def transposable(
     OPERATORS[primitive] = LinearOperator(transpose, _positions(operands), jointly)
 
 
-def _positions(operands: Positions) -> Callable[[int], Sequence[int]]:
-    """The positions as a function of how many operands there are."""
+def _positions(operands: Positions) -> Callable[..., Sequence[int]]:
+    """The positions as a function of how many operands there are, and of params."""
     if operands is None:
-        return range
-    return operands if callable(operands) else lambda n: operands
+        return lambda n, **params: range(n)
+    return operands if callable(operands) else lambda n, **params: operands
 
 
 def _place(transpose: Callable, position: int) -> Callable:
@@ -250,12 +297,26 @@ def custom(primitive: Any) -> Callable[[Callable], Callable]:
     return declare
 
 
+def general(primitive: Any) -> Callable[[Callable], Callable]:
+    """Decorator: declare a primitive by a rule in its full form, as above."""
+
+    def declare(rule):
+        RULES[primitive] = rule
+        return rule
+
+    return declare
+
+
 def structured(*primitives: Any) -> Callable[[Callable], Callable]:
-    """Decorator: declare primitives by a rule in its full form (calls, control)."""
+    """Decorator: the same for primitives that run code, as calls and loops do.
+
+    Where such code acts on tangents alone, in a user's JVP rule, it is linear, its own
+    derivative, and recorded by this rule as well.
+    """
 
     def declare(rule):
         for primitive in primitives:
-            RULES[primitive] = rule
+            RULES[primitive] = STRUCTURES[primitive] = rule
         return rule
 
     return declare

@@ -168,8 +168,8 @@ ARITHMETIC = [
     *_binary(p.sub_p, lax.sub, -2, 2, BOTH),
     *_binary(p.mul_p, lax.mul, -2, 2, (*BOTH, "bfloat16")),
     *_binary(p.div_p, lax.div, dtypes=(*BOTH, "bfloat16")),
-    *_binary(p.max_p, lax.max),
-    *_binary(p.min_p, lax.min),
+    *_binary(p.max_p, lax.max, dtypes=BOTH),  # of complex: in lexicographic order
+    *_binary(p.min_p, lax.min, dtypes=BOTH),
     *_binary(p.pow_p, lax.pow, dtypes=BOTH),
     *_binary(p.atan2_p, lax.atan2, -2, 2),
     *_binary(p.complex_p, lax.complex, -2, 2, shapes=SAME | {"": SHAPES[""]}),

@@ -17,7 +17,12 @@ def _start(*values):
     return [constant(np.int32(value)) for value in values]
 
 
-STARTS = {"inside": (1, 0), "clamped at the end": (3, 2), "clamped at 0": (-2, 1)}
+STARTS = {
+    "inside": (1, 0),
+    "clamped at the end": (3, 2),
+    "counted from the end": (-2, 1),
+    "clamped at 0": (-9, 1),
+}
 
 BLOCKS = [
     *(

@@ -155,8 +155,8 @@ CUMULATIVE = [
         for key, op, dtypes in [
             (p.cumprod_p, lax.cumprod, BOTH),
             (p.cumlogsumexp_p, lax.cumlogsumexp, REAL),
-            (p.cummax_p, lax.cummax, REAL),
-            (p.cummin_p, lax.cummin, REAL),
+            (p.cummax_p, lax.cummax, BOTH),
+            (p.cummin_p, lax.cummin, BOTH),
         ]
         for axis, reverse in [(0, False), (1, True)]
     ),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.ad_checkpoint import checkpoint_name
 from jax.extend.core import primitives as p
 
-from jaxkit.calls import call
-from jaxkit.rules.custom_vjp import custom_pullback
 from rules.checker import BOTH, DOUBLE, REAL, Case
 from rules.samplers import constant, integers, sampler, uniform
 
@@ -251,102 +249,21 @@ PARTS = [
     ),
 ]
 
-# --- Calls ----------------------------------------------------------------------------
-
-
-@jax.jit
-def _inner(x, y):
-    return jnp.sin(x) * y
-
-
-@jax.jit
-def _called(x, y, n):
-    """Outputs that move, that don't, that are linear, constant, and unused."""
-    return _inner(x, y), n + 1, _inner(y, y) + x[n], y, jnp.ones(2, x.dtype), 2 * x
-
-
-@jax.custom_vjp
-def _squared_sum(x, y):
-    return jnp.sum(x * x) * y, y
-
-
-def _squared_sum_fwd(x, y):
-    return (jnp.sum(x * x) * y, y), (x, y)
-
-
-def _squared_sum_bwd(residuals, cts):
-    (x, y), (ct, ct_y) = residuals, cts
-    return 2 * x * y * ct, jnp.sum(x * x) * ct + ct_y
-
-
-_squared_sum.defvjp(_squared_sum_fwd, _squared_sum_bwd)
-
-
-def _printing(x):
-    jax.debug.print("{}", x)
-    return x * x
-
-
-def _calling_back(x):
-    jax.debug.callback(lambda x: None, x)
-    return x * x
-
-
-CALLS = [
-    Case("debug_print", "debug_print", _printing, x3),
-    Case("debug_callback", "debug_callback", _calling_back, x3),
-    *(
-        Case(
-            key,
-            f"{name} of several outputs",
-            _called,
-            sampler(uniform(3), uniform(3), constant(np.int32(2))),
-            dtypes,
-        )
-        for key, name, dtypes in [
-            (p.jit_p, "jit", BOTH),
-            (call, "linear call", DOUBLE),
-        ]
+PASSED_ON = [
+    Case(p.name_p, "name", lambda x: checkpoint_name(x * x, "x"), x3, BOTH),
+    Case(
+        "optimization_barrier",
+        "optimization_barrier",
+        lambda x, y: lax.optimization_barrier((x * y, y, jnp.int32(3)))[:2],
+        sampler(uniform(3), uniform()),
+        BOTH,
     ),
     Case(
-        p.jit_p,
-        "jit, one output used",
-        lambda x, y: _called(x, y, 1)[2],
-        sampler(uniform(3), uniform(3)),
-    ),
-    Case(
-        p.jit_p,
-        "jit of constants",
-        lambda x: x * _inner(jnp.ones(3, x.dtype), jnp.arange(3).astype(x.dtype)),
-        x3,
-    ),
-    *(
-        Case(
-            p.cond_p,
-            f"cond of platform_dependent{name}",
-            lambda x, y, ways=ways: lax.platform_dependent(x, y, **ways),
-            sampler(uniform(3), uniform(3)),
-            BOTH,
-        )
-        for name, ways in {
-            "": {"tpu": lambda x, y: lax.sin(x) * y, "default": _inner},
-            ", no default": {"cuda": _inner, "cpu": lambda x, y: _inner(x, y)},
-        }.items()
-    ),
-    *(
-        Case(
-            custom_pullback,
-            f"custom_vjp{name}",
-            function,
-            sampler(uniform(3), uniform()),
-            forward=False,
-        )
-        for name, function in {
-            "": _squared_sum,
-            " in jit": lambda x, y: jax.jit(_squared_sum)(lax.sin(x), y),
-            ", one output used": lambda x, y: _squared_sum(x, y)[0],
-        }.items()
+        "optimization_barrier",
+        "optimization_barrier, one output used",
+        lambda x, y: lax.optimization_barrier((x * y, y))[0],
+        sampler(uniform(3), uniform()),
     ),
 ]
 
-CASES = [*DTYPES, *SHAPES, *PARTS, *CALLS]
+CASES = [*DTYPES, *PASSED_ON, *SHAPES, *PARTS]

@@ -71,7 +71,7 @@ class Case:
     orders: int = 2
     tolerance: float = 1.0  # multiplies that of the dtype
     differences: float | None = 1e-8  # tolerance; None: a quotient has no meaning
-    forward: bool = True  # False: known by its transpose alone
+    reverse: bool = True  # False: it has no transpose
     needs: str = "jax"  # the path of what a version of JAX may lack
     reference: Callable | None = None  # for JAX, where JAX can't differentiate function
     batches: bool = True  # False: JAX can't run it under vmap
@@ -178,7 +178,7 @@ def nestings(case: Case, dtype: str) -> list[str]:
         how
         for how in NESTINGS
         if how.count("of") < min(case.orders, most)
-        and (case.forward or how.endswith("vjp"))
+        and (case.reverse or "vjp" not in how)
     ]
 
 
@@ -197,10 +197,8 @@ def operands_alone(lib, case, f, xs, vs, us) -> dict[str, Callable]:
         def in_one(x, i=i):
             return f([*xs[:i], x[0], *xs[i + 1 :]])
 
-        if case.forward:
-            jvp = partial(push, lib, in_one, [xs[i]], [vs[i]])
-            todo[f"jvp of operand {i}"] = jvp
-        if lib is jk:  # JAX's is an entry of its vjp in all
+        todo[f"jvp of operand {i}"] = partial(push, lib, in_one, [xs[i]], [vs[i]])
+        if case.reverse and lib is jk:  # JAX's is an entry of its vjp in all
             todo[f"vjp of operand {i}"] = partial(pull, lib, in_one, [xs[i]], us)
     return todo
 
@@ -209,12 +207,15 @@ def linear_program(case, f, xs, vs, us) -> dict[str, Callable]:
     """The same derivatives from what `linearize` returns."""
     linearized = cache(lambda: jk.linearize(f, xs)[1])
     matrix = cache(lambda: linearized().matrix())
-    todo = {"recorded transpose": lambda: linearized().T.program.apply(us)}
-    if case.forward:
-        todo["linearize"] = lambda: linearized()(vs)
-        todo["pruned program"] = lambda: linearized().program.apply(vs)
+    todo = {
+        "linearize": lambda: linearized()(vs),
+        "pruned program": lambda: linearized().program.apply(vs),
+    }
+    if not case.reverse:
+        return todo
+    todo["recorded transpose"] = lambda: linearized().T.program.apply(us)
     small = sum(x.size for x in [*vs, *us]) <= 16
-    if small and case.forward and all(x.dtype == "float64" for x in [*vs, *us]):
+    if small and all(x.dtype == "float64" for x in [*vs, *us]):
         todo["matrix"] = lambda: like(us, matrix() @ ravel(vs))
         todo["matrix, transposed"] = lambda: like(vs, ravel(us) @ matrix())
     return todo

@@ -16,14 +16,17 @@ from jaxkit.linear import Code
 from jaxkit.rules import RULES
 from jaxkit.rules.table import OPERATORS
 from rules import (
+    cases_control,
     cases_convolution,
     cases_elementwise,
     cases_fourier,
     cases_indexing,
+    cases_linalg,
     cases_ragged,
     cases_random,
     cases_reducers,
     cases_reductions,
+    cases_spectral,
     cases_structural,
     cases_windows,
 )
@@ -34,6 +37,9 @@ CASES: list[Case] = [
     *cases_structural.CASES,
     *cases_reductions.CASES,
     *cases_indexing.CASES,
+    *cases_control.CASES,
+    *cases_linalg.CASES,
+    *cases_spectral.CASES,
     *cases_convolution.CASES,
     *cases_fourier.CASES,
     *cases_ragged.CASES,
@@ -62,7 +68,13 @@ def test_rule(case, dtype):
     assert not problems, "\n".join([f"{case.name}, {dtype}:", *problems])
 
 
-@pytest.mark.parametrize("key", {**RULES, **OPERATORS}, ids=str)
+# Those that only raise are called in tests/test_control.py.
+DERIVATIVES = {
+    k: r for k, r in RULES.items() if not r.__qualname__.startswith("refused")
+}
+
+
+@pytest.mark.parametrize("key", DERIVATIVES | OPERATORS, ids=str)
 def test_rule_has_a_case(key):
     assert any(case.primitive == key for case in CASES), (
         f"the rule of '{key}' has no case; add one to tests/rules/cases_*.py"

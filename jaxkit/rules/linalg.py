@@ -1,0 +1,172 @@
+"""Linear systems, and the factorizations L L^H, P L U and Q R.
+
+A factorization A = X Y is differentiated in one way: dA = dX Y + X dY gives
+
+    X^-1 dA Y^-1 = X^-1 dX + dY Y^-1,
+
+where one term is, say, lower triangular and the other upper, so that their sum tells
+both.  See Giles, "Collected matrix derivative results" (2008), Murray, "Differentiation
+of the Cholesky decomposition" (2016), and Walter and Lehmann, "Algorithmic
+differentiation of linear algebra functions" (2010).
+"""
+
+from __future__ import annotations
+
+from jax import lax
+from jax.extend.core import primitives as p
+
+from jaxkit.rules.arith import constant
+from jaxkit.rules.matrices import (
+    above,
+    adjoint,
+    below,
+    column,
+    eye,
+    half_below,
+    inner,
+    left_solve,
+    less,
+    permute,
+    right_solve,
+    solve,
+    times,
+    transposed,
+)
+from jaxkit.rules.table import custom, transposable
+
+# --- Linear systems: A x = b gives dx = A^-1 (db - dA x) ------------------------------
+
+
+@custom(p.triangular_solve_p)
+def _(primals, tangents, **params):
+    (a, b), (da, db) = primals, tangents
+    x = p.triangular_solve_p.bind(a, b, **params)
+    change = None if da is None else _triangular_times(da, x, **params)
+    return x, p.triangular_solve_p.bind(a, less(db, change), **params)
+
+
+def _triangular_times(
+    a, x, *, left_side, lower, transpose_a, conjugate_a, unit_diagonal
+):
+    """The product that a triangular solve undoes, but with zeros for what it knows."""
+    off = int(unit_diagonal)
+    a = lax.mul(a, below(a, -off) if lower else above(a, off))
+    a = transposed(a) if transpose_a else a
+    a = lax.conj(a) if conjugate_a else a
+    return times(a, x) if left_side else times(x, a)
+
+
+def _triangular_transpose(ct, a, b, *, transpose_a, **params):
+    return p.triangular_solve_p.bind(a, ct, transpose_a=not transpose_a, **params)
+
+
+transposable(p.triangular_solve_p, _triangular_transpose, operands=(1,))
+
+
+def _shift(x, by, axis):
+    """x moved along an axis, by one place on or back; a zero takes the free place."""
+    config = [(by, -by, 0) if d == axis else (0, 0, 0) for d in range(x.ndim)]
+    return lax.pad(x, constant(0, x.dtype), config)
+
+
+@custom(p.tridiagonal_solve_p)
+def _(primals, tangents, **params):
+    # (A x)_i = lower_i x_(i-1) + diagonal_i x_i + upper_i x_(i+1)
+    *diagonals, db = tangents
+    x = p.tridiagonal_solve_p.bind(*primals, **params)
+    for by, d in zip((1, 0, -1), diagonals, strict=True):
+        if d is not None:
+            change = lax.mul(column(d), _shift(x, by, x.ndim - 2))
+            db = less(db, change)
+    return x, p.tridiagonal_solve_p.bind(*primals[:3], db, **params)
+
+
+def _tridiagonal_transpose(ct, lower, diagonal, upper, b, **params):
+    axis = diagonal.ndim - 1
+    lower, upper = _shift(upper, 1, axis), _shift(lower, -1, axis)
+    return p.tridiagonal_solve_p.bind(lower, diagonal, upper, ct, **params)
+
+
+transposable(p.tridiagonal_solve_p, _tridiagonal_transpose, operands=(3,))
+
+# --- Factorizations -------------------------------------------------------------------
+
+
+@custom(p.cholesky_p)
+def _(primals, tangents):
+    # A = L L^H: L^-1 dA L^-H = L^-1 dL + (L^-1 dL)^H
+    (a,), (da,) = primals, tangents
+    factor = p.cholesky_p.bind(a)
+    y = left_solve(factor, da, lower=True)
+    y = right_solve(factor, y, lower=True, transpose_a=True, conjugate_a=True)
+    lower = lax.mul(factor, below(factor))  # the rest isn't said to be zero
+    return factor, times(lower, half_below(y))
+
+
+@custom(p.lu_p)
+def _(primals, tangents):
+    # P A = L U: L^-1 P dA U^-1 = L^-1 dL + dU U^-1 =: S + T, for the square block in
+    # the corner; of what is below it dA = dL U + L dU, beside it dA = dL U + L dU too.
+    (a,), (da,) = primals, tangents
+    lu, pivots, permutation = p.lu_p.bind(a)
+    da = permute(da, permutation, -2)
+    rows, columns = a.shape[-2:]
+    k = min(rows, columns)
+    corner = lu[..., :k, :k]
+    strict = lax.mul(corner, below(corner, -1))
+    lower, upper = lax.add(strict, eye(corner)), lax.sub(corner, strict)
+    y = left_solve(lower, da[..., :k, :k], lower=True, unit_diagonal=True)
+    y = right_solve(upper, y)
+    s = lax.mul(y, below(y, -1))
+    t = lax.sub(y, s)
+    d = lax.add(times(lower, s), times(t, upper))
+    if rows > k:
+        rest = right_solve(upper, da[..., k:, :])
+        rest = lax.sub(rest, times(lu[..., k:, :], t))
+        d = lax.concatenate([d, rest], d.ndim - 2)
+    if columns > k:
+        rest = left_solve(lower, da[..., k:], lower=True, unit_diagonal=True)
+        rest = lax.sub(rest, times(s, lu[..., k:]))
+        d = lax.concatenate([d, rest], d.ndim - 1)
+    return [lu, pivots, permutation], [d, None, None]
+
+
+@custom(p.qr_p)
+def _(primals, tangents, **params):
+    # A = Q R, of which R_1 are the first columns, a square.  With the anti-Hermitian
+    # W = Q^H dQ, Q^H dA R_1^-1 = W_1 + dR_1 R_1^-1, where the last term is upper
+    # triangular with a real diagonal: W_1 is known from what is below.
+    (a,), (da,) = primals, tangents
+    q, r, *permutation = p.qr_p.bind(a, **params)
+    if permutation:
+        da = permute(da, permutation[0], -1)
+    size, k = q.shape[-1], min(a.shape[-2:])
+    square = r[..., :k, :k]
+    projected = inner(q, da)
+    below_w = half_below(right_solve(square, projected[..., :k]))
+    if size > k:
+        below_w = _complete(q, below_w)
+    w = lax.sub(below_w, adjoint(below_w))
+    dr = lax.sub(projected, times(w, r))
+    dq = times(q, w)
+    if size < q.shape[-2]:  # dQ leaves the span of Q
+        outside = lax.sub(da, times(q, projected))
+        dq = lax.add(dq, right_solve(square, outside))
+    dr = lax.mul(dr, above(dr))
+    return [q, r, *permutation], [dq, dr, *(None for _ in permutation)]
+
+
+def _complete(q, below_w):
+    """All columns of a triangle P, W = P - P^H, given those of the span of A.
+
+    The other columns of Q are what the product of k reflections Q = 1 - V T V^H makes
+    them (Schreiber and Van Loan 1989).  Then there is Y = [X; 1] with V^H Y = 0, so
+    that Q Y = Y and Y^H Q = Y^H, whence Y^H W Y = Y^H dQ Y = Y^H (1 - Q) dY = 0.
+    """
+    k = below_w.shape[-1]
+    x = solve(lax.sub(eye(q[..., :k, :k]), q[..., :k, :k]), q[..., :k, k:])
+    bottom = lax.add(inner(x, below_w[..., :k, :]), below_w[..., k:, :])
+    corner = lax.neg(times(bottom, x))
+    config = [*((0, 0, 0) for _ in range(q.ndim - 2)), (k, 0, 0), (0, 0, 0)]
+    corner = lax.pad(corner, constant(0, corner.dtype), config)
+    return lax.concatenate([below_w, corner], q.ndim - 1)

@@ -1,0 +1,128 @@
+"""Operations on (batches of) matrices, the last two axes, that rules are written with.
+
+x^H is the conjugate transpose, for real matrices the transpose.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from jaxkit.rules.arith import mul, sub
+
+# --- Products and solves --------------------------------------------------------------
+
+
+def times(x, y):
+    """x y."""
+    return lax.batch_matmul(x, y, precision=lax.Precision.HIGHEST)
+
+
+def inner(x, y):
+    """x^H y, the inner products of columns."""
+    batch, rows = tuple(range(x.ndim - 2)), (x.ndim - 2,)
+    numbers = (rows, rows), (batch, batch)
+    return lax.dot_general(conj(x), y, numbers, precision=lax.Precision.HIGHEST)
+
+
+def paired(x, y):
+    """The inner product of each column of x with the same column of y."""
+    return lax.reduce_sum(lax.mul(conj(x), y), (x.ndim - 2,))
+
+
+left_solve = partial(lax.linalg.triangular_solve, left_side=True)  # a^-1 b
+right_solve = partial(lax.linalg.triangular_solve, left_side=False)  # b a^-1
+
+
+def solve(a, b):
+    """a^-1 b, for a general square matrix a."""
+    lu, _, permutation = lax.linalg.lu(a)
+    y = left_solve(lu, permute(b, permutation, -2), lower=True, unit_diagonal=True)
+    return left_solve(lu, y)
+
+
+# --- Entries --------------------------------------------------------------------------
+
+
+def conj(x):
+    return lax.conj(x) if x.dtype.kind == "c" else x
+
+
+def transposed(x):
+    return lax.transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def adjoint(x):
+    """x^H."""
+    return conj(transposed(x))
+
+
+def eye(x):
+    """The unit matrix of the shape of x, to be broadcast over its batch."""
+    return _like(x, jnp.eye(*x.shape[-2:], dtype=x.dtype))
+
+
+def below(x, k: int = 0):
+    """Ones on and below the k-th diagonal, zeros above, as `eye`."""
+    return _like(x, jnp.tri(*x.shape[-2:], k, dtype=x.dtype))
+
+
+def above(x, k: int = 0):
+    """Ones on and above the k-th diagonal, zeros below, as `eye`."""
+    return sub(1, below(x, k - 1))
+
+
+def _like(x, matrix):
+    return lax.expand_dims(matrix, range(x.ndim - 2))
+
+
+def row(x):
+    """A vector as a row: one number for each column of a matrix."""
+    return lax.expand_dims(x, (x.ndim - 1,))
+
+
+def column(x):
+    """A vector as a column: one number for each row of a matrix."""
+    return lax.expand_dims(x, (x.ndim,))
+
+
+def half_below(x):
+    """The triangle P with x = P + P^H for Hermitian x, x = P - P^H for anti-Hermitian.
+
+    It is that below the diagonal and half of the diagonal.
+    """
+    return lax.mul(x, mul(lax.add(below(x), below(x, -1)), 0.5))
+
+
+def permute(x, places, axis: int):
+    """x with its rows (axis -2) or columns (axis -1) taken from these places."""
+    batch, axis = tuple(range(x.ndim - 2)), x.ndim + axis
+    other = 2 * x.ndim - 3 - axis
+    numbers = lax.GatherDimensionNumbers(
+        offset_dims=(other,),
+        collapsed_slice_dims=(axis,),
+        start_index_map=(axis,),
+        operand_batching_dims=batch,
+        start_indices_batching_dims=batch,
+    )
+    return lax.gather(
+        x,
+        lax.expand_dims(places, (places.ndim,)),
+        numbers,
+        slice_sizes=[n if d == other else 1 for d, n in enumerate(x.shape)],
+        unique_indices=True,
+        mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS,
+    )
+
+
+# --- Tangents -------------------------------------------------------------------------
+
+
+def less(dx, dy) -> Any:
+    """dx - dy, of tangents one of which may be None."""
+    if dy is None:
+        return dx
+    return lax.neg(dy) if dx is None else lax.sub(dx, dy)

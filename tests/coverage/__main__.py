@@ -1,0 +1,46 @@
+"""The command: `python -m tests.coverage [--check]`, from the repository's root."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import jax
+
+TESTS = Path(__file__).parents[1]
+DOCUMENT = TESTS.parent / "docs" / "coverage.md"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the page, or check it; returns 0 if nothing is amiss."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.coverage", description="Write docs/coverage.md."
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; with the page's version of JAX, compare",
+    )
+    args = parser.parse_args(argv)
+
+    jax.config.update("jax_enable_x64", True)
+    sys.path.insert(0, str(TESTS))  # as pytest does
+    from rules.test_rules import CASES
+
+    from tests.coverage import page
+
+    problems = [
+        f"'{name}' has neither a rule nor a reason (tests/coverage/reasons.py)"
+        for name in page.without_reason(page.registry())
+    ]
+    problems += [f"'{name}' has a rule and a reason" for name in page.with_both()]
+    if not args.check:
+        DOCUMENT.write_text(page.page(CASES))
+    elif f"with JAX {jax.__version__};" in DOCUMENT.read_text():
+        if DOCUMENT.read_text() != page.page(CASES):
+            problems.append(f"{DOCUMENT} is stale; run python -m tests.coverage")
+    print(*problems, sep="\n")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""The coverage page, from JAX's registry, the rule table and the rules' cases."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+from jax._src.interpreters import ad
+
+import jaxkit as jk
+from jaxkit.rules.table import RULES
+from tests.coverage.reasons import BUILT_IN, REASONS
+from tests.pending import PENDING
+from tests.rules.checker import direction, flat, generator, pull, push, sample
+
+# Their primitives are known to JAX only when they are imported.
+EXTENSIONS = "jax.experimental.pallas", "jax.experimental.sparse"
+VERBS = "jaxkit.rules.table"
+
+PAGE = """\
+# Coverage
+
+Written by `python -m tests.coverage` with JAX {version}; a test checks it.
+The list is JAX's own registry: each primitive with a JVP rule, a linearization or a
+transpose. Which modes a primitive has here is tried out on its cases in `tests/rules`.
+
+{counts}
+
+## With a rule
+
+{covered}
+
+## Without a rule, and why
+
+{reasons}
+{pending}
+## Rules for what JAX doesn't differentiate
+
+{beyond}
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the table says of a primitive with a rule."""
+
+    name: str
+    verb: str
+    file: str
+    modes: tuple[str, ...]
+    cases: int
+
+    def __str__(self) -> str:
+        modes = ["yes" if mode in self.modes else "no" for mode in MODES]
+        cells = f"`{self.name}`", self.verb, f"`{self.file}`", *modes, self.cases
+        return "| " + " | ".join(map(str, cells)) + " |"
+
+
+MODES = {"jvp": push, "vjp": pull}
+HEAD = (
+    "| primitive | rule | file | forward | reverse | cases |\n|---|---|---|---|---|---|"
+)
+
+
+def registry() -> dict[str, Any]:
+    """JAX's differentiable primitives by name."""
+    for name in EXTENSIONS:
+        importlib.import_module(name)
+    tables = (
+        ad.primitive_jvps,
+        ad.primitive_transposes,
+        ad.fancy_transposes,
+        ad.primitive_linearizations,
+    )
+    return {p.name: p for table in tables for p in table}
+
+
+def without_reason(names: Iterable[str]) -> list[str]:
+    """Those that have neither a rule nor a reason."""
+    known = {key_name(key) for key in RULES} | REASONS.keys() | BUILT_IN.keys()
+    return sorted(set(names) - known - PENDING)
+
+
+def with_both() -> list[str]:
+    """Those that have a rule, and still a reason for having none."""
+    return sorted({key_name(key) for key in RULES} & REASONS.keys())
+
+
+def key_name(key: Any) -> str:
+    return key if isinstance(key, str) else key.name
+
+
+def row(key: Any, cases: list) -> Row:
+    rule, mine = RULES[key], [case for case in cases if case.primitive == key]
+    file = RULES.origin[key].removeprefix("jaxkit.").replace(".", "/") + ".py"
+    return Row(key_name(key), verb(rule), file, modes(mine), len(mine))
+
+
+def verb(rule: Callable) -> str:
+    """The verb that made a rule: it is an inner function of that verb."""
+    return rule.__qualname__.split(".")[0] if rule.__module__ == VERBS else "structured"
+
+
+def modes(cases: list) -> tuple[str, ...]:
+    """The modes that work in at least one of the cases, tried abstractly."""
+    return tuple(mode for mode in MODES if any(works(mode, x) for x in cases))
+
+
+def works(mode: str, case) -> bool:
+    if not case.available:
+        return False
+    rng = generator(case)
+    f, xs = flat(case.function, sample(case, rng, case.dtypes[0]))
+    along = xs if mode == "jvp" else jax.eval_shape(f, xs)
+    directions = [direction(rng, x) for x in along]
+    try:
+        jax.eval_shape(lambda xs: MODES[mode](jk, f, xs, directions), xs)
+    except (NotImplementedError, TypeError, ValueError):
+        return False
+    return True
+
+
+def page(cases: list) -> str:
+    """The page for this version of JAX."""
+    differentiable = registry()
+    rows = sorted((row(key, cases) for key in RULES), key=lambda row: row.name)
+    covered = [row for row in rows if row.name in differentiable]
+    # Without those that this JAX hasn't got: no mode works.
+    beyond = [row for row in rows if row.name not in differentiable and row.modes]
+    pending = sorted(PENDING & differentiable.keys() - {row.name for row in rows})
+    counts = {
+        "with a rule": len(covered),
+        "run by the tracer": len(BUILT_IN.keys() & differentiable.keys()),
+        "without, for a reason": len(REASONS.keys() & differentiable.keys()),
+        "pending": len(pending),
+    }
+    parts = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
+    return PAGE.format(
+        version=jax.__version__,
+        counts=f"{len(differentiable)} primitives: {parts}.",
+        covered="\n".join([HEAD, *map(str, covered), *built_in(differentiable)]),
+        reasons=reasons(differentiable),
+        pending=f"\n## Pending\n\n{listed(pending)}\n" if pending else "",
+        beyond="\n".join([HEAD, *map(str, beyond)]),
+    )
+
+
+def built_in(differentiable: Iterable[str]) -> list[str]:
+    return [
+        f"| `{name}` | {how} | `{file}` | yes | yes | |"
+        for name, (file, how) in BUILT_IN.items()
+        if name in differentiable
+    ]
+
+
+def reasons(differentiable: Iterable[str]) -> str:
+    names: dict[str, list[str]] = {}
+    for name in sorted(REASONS.keys() & set(differentiable)):
+        names.setdefault(REASONS[name], []).append(name)
+    lines = [f"| {listed(who)} | {why} |" for why, who in names.items()]
+    return "\n".join(["| primitives | reason |", "|---|---|", *lines])
+
+
+def listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

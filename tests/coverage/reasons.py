@@ -1,0 +1,55 @@
+"""Why some of JAX's differentiable primitives have no rule in the table."""
+
+# Not in the table, since the tracer itself sees to them: where, and how.
+BUILT_IN = {
+    "custom_jvp_call": ("tracing.py", "the function's own rule is run and recorded"),
+}
+
+_REASONS = {
+    "Refs are mutable arrays. A derivative of writing in place needs a second, mutable "
+    "tangent array; values here never change, and neither do their tangents.": (
+        "accum_grad_in_ref addupdate empty_ref free_ref freeze get new_ref run_state "
+        "swap"
+    ),
+    "Pallas: a kernel written for one device. JAX differentiates some by rewriting "
+    "their refs; give the function that calls the kernel a `custom_vjp`.": (
+        "get_global masked_load masked_swap mpmd_map pallas_call "
+        "with_memory_space_constraint"
+    ),
+    "JAX's private hijax types (boxes and logs that hold any pytree). No public "
+    "function makes one.": "box_get box_set log_extend log_read new_box new_log",
+    "JAX's private hijax primitives: user-defined ones with a `jvp` method of their "
+    "own, for which there is no public interface yet.": (
+        "call_hi_primitive call_hi_primitive_linearized"
+    ),
+    "Made by JAX in differentiating, and used up before it is done: the slot for the "
+    "backward rule of a `custom_vjp`.": "custom_lin",
+    "Of `custom_vjp(..., optimize_remat=True)`, an experiment of JAX's: it appears in "
+    "the forward rule when JAX itself differentiates it.": "remat_opt",
+    "Left over from earlier ways of calling functions; no public function makes one "
+    "(`jit` makes a `jit`).": "call closed_call",
+    "Inside JAX, to call a closed jaxpr, which is traced as a `closed_call`.": (
+        "eval_jaxpr"
+    ),
+    "Inside JAX, for an order between two values; no public function makes one.": "tie",
+    "A private experiment of JAX 0.11 on the order of effects, gone in 0.12.": (
+        "program_order"
+    ),
+    "Conversions to and from extended dtypes (random keys and the like), which have no "
+    "tangents one could compute with.": "from_edtype to_edtype",
+    "Metadata for XLA around a call, from `jax.experimental`.": (
+        "xla_metadata_call xla_metadata_value"
+    ),
+    "Of `jax.experimental.sparse`, an experiment outside `jax.lax` with its own kinds "
+    "of arrays, one set of primitives for each kind.": (
+        "bcoo_dot_general bcoo_dot_general_sampled bcoo_extract bcoo_fromdense "
+        "bcoo_sort_indices bcoo_spdot_general bcoo_sum_duplicates bcoo_todense "
+        "bcoo_transpose bcsr_dot_general bcsr_extract bcsr_fromdense bcsr_todense "
+        "coo_fromdense coo_matmat coo_matvec coo_todense csr_fromdense csr_matmat "
+        "csr_matvec csr_todense spsolve todense"
+    ),
+}
+
+REASONS: dict[str, str] = {
+    name: reason for reason, names in _REASONS.items() for name in names.split()
+}

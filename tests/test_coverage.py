@@ -1,0 +1,67 @@
+"""docs/coverage.md is up to date, and no primitive lacks both a rule and a reason."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+from jax.extend.core import primitives
+
+import jaxkit as jk
+from jaxkit.rules.table import RULES
+from tests.coverage import page
+from tests.coverage.reasons import BUILT_IN, REASONS
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_page_is_up_to_date():
+    # A process of its own: other tests register primitives too.
+    command = [sys.executable, "-m", "tests.coverage", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_primitive_without_rule_and_reason_is_found():
+    names = ["sin", "tie", "custom_jvp_call", "new_in_jax"]
+    assert page.without_reason(names) == ["new_in_jax"]
+
+
+def test_a_primitive_with_rule_and_reason_is_found(monkeypatch):
+    monkeypatch.setitem(REASONS, "sin", "too hard")
+    assert page.with_both() == ["sin"]
+
+
+@pytest.mark.parametrize(
+    ("primitive", "verb", "module"),
+    [
+        (primitives.sin_p, "elementwise", "jaxkit.rules.elementwise"),
+        (primitives.floor_p, "zero", "jaxkit.rules.elementwise"),
+        (primitives.rev_p, "linear", "jaxkit.rules.structural"),
+        (primitives.dot_general_p, "bilinear", "jaxkit.rules.reductions"),
+        (primitives.sort_p, "custom", "jaxkit.rules.reductions"),
+        (primitives.jit_p, "structured", "jaxkit.calls"),
+    ],
+    ids=str,
+)
+def test_the_table_knows_verb_and_file(primitive, verb, module):
+    assert page.verb(RULES[primitive]) == verb
+    assert RULES.origin[primitive] == module
+
+
+def test_registry_has_jaxs_primitives():
+    found = page.registry()
+    assert found["sin"] is primitives.sin_p
+    assert {"pallas_call", "bcoo_todense", "scan", "custom_jvp_call"} <= found.keys()
+
+
+def test_what_the_tracer_runs_has_both_modes():
+    """As the page says of custom_jvp_call."""
+    assert [*BUILT_IN] == ["custom_jvp_call"]
+    f = jax.custom_jvp(jax.numpy.sin)
+    f.defjvp(lambda x, dx: (f(*x), 3 * dx[0]))
+    assert jk.jvp(f, (1.0,), (1.0,))[1] == 3
+    assert jk.vjp(f, 1.0)[1](1.0) == (3,)
