@@ -22,7 +22,7 @@ from jaxkit.dual import run_flat
 from jaxkit.rules.arith import lt
 from jaxkit.rules.convolution import dilated
 from jaxkit.rules.indexing import add_at, read_back
-from jaxkit.rules.table import RULES, structured
+from jaxkit.rules.table import RULES, general, structured
 from jaxkit.tracing import run_jaxpr_here
 
 
@@ -151,7 +151,7 @@ def _(
 _set = RULES[p.scatter_p]
 
 
-@structured(p.scatter_p)
+@general(p.scatter_p)
 def _(primitive, arithmetic, primals, tangents, params):
     rule = _set if params["update_jaxpr"] is None else _apply
     return rule(primitive, arithmetic, primals, tangents, params)

@@ -183,6 +183,26 @@ def _(primals, tangents):
     return z, div(sub(dx, mul(z, along)), lax.convert_element_type(size, x.dtype))
 
 
+# Composite primitives from JAX 0.12 on (and before, made of arithmetic and bits).
+
+
+@custom("Ldexp")
+def _(primals, tangents, **params):
+    # z = x 2^n.
+    (x, n), (dx, _) = primals, tangents
+    return [jnp.ldexp(x, n)], [mul(dx, jnp.ldexp(lax.full_like(x, 1), n))]
+
+
+@custom("Frexp")
+def _(primals, tangents, **params):
+    # x = m 2^n with n constant: dm = dx 2^-n.
+    (x,), (dx,) = primals, tangents
+    m, n = jnp.frexp(x)
+    return [m, n], [mul(dx, jnp.ldexp(lax.full_like(x, 1), lax.neg(n))), None]
+
+
+zero("SearchSorted", "Nonzero")
+
 # --- Powers and roots ----------------------------------------------------------------
 
 elementwise(p.square_p, lambda z, x: mul(2.0, x))

@@ -65,9 +65,12 @@ Positions = tuple[int, ...] | Callable[..., Sequence[int]] | None
 def derivative_rule(primitive: Any, params: dict[str, Any]) -> Callable:
     """The rule of a primitive; one that JAX doesn't export is known by its name.
 
+    JAX's composite primitives are one primitive with what is composed as a parameter,
+    the name of whose type it is.
     Raises NotImplementedError, with the user's line, for a primitive without a rule.
     """
-    rule = look_up(RULES, primitive)
+    composite = type(params.get("_prim")).__name__
+    rule = look_up(RULES, primitive) or RULES.get(composite)
     if rule is None:
         raise missing_rule(primitive, params)
     return rule

@@ -75,10 +75,13 @@ class Case:
     needs: str = "jax"  # the path of what a version of JAX may lack
     reference: Callable | None = None  # for JAX, where JAX can't differentiate function
     batches: bool = True  # False: JAX can't run it under vmap
+    since: tuple[int, ...] = ()  # the first version of JAX that has the primitive
 
     @property
     def available(self) -> bool:
         """Whether this JAX has what the case needs."""
+        if jax.__version_info__ < self.since:
+            return False
         x = jax
         return all(
             (x := getattr(x, name, None)) is not None
