@@ -119,7 +119,7 @@ class DualTrace(Trace):
         ]
 
 
-def _run(fun: Callable, arithmetic, primals, tangents):
+def run_flat(fun: Callable, arithmetic, primals, tangents):
     """Run `fun` on duals; returns (output primals, output tangents, aux primals)."""
     with tracing.running(DualTrace, arithmetic) as trace:
         duals = [trace.dual(x, t) for x, t in zip(primals, tangents, strict=True)]
@@ -133,7 +133,7 @@ def _run(fun: Callable, arithmetic, primals, tangents):
 
 def jvp_flat(fun: Callable, primals, tangents):
     """Forward mode: (outputs, their tangents, aux); None is a zero tangent."""
-    return _run(fun, Evaluate(), primals, tangents)
+    return run_flat(fun, Evaluate(), primals, tangents)
 
 
 def linearize_flat(fun: Callable, primals, moving: Sequence[bool] | None = None):
@@ -149,7 +149,7 @@ def linearize_flat(fun: Callable, primals, moving: Sequence[bool] | None = None)
     recorder = Recorder([aval for aval, m in zip(avals, moving, strict=True) if m])
     inputs = iter(recorder.inputs)
     tangents = [next(inputs) if m else None for m in moving]
-    outs, tangents_out, aux = _run(fun, recorder, primals, tangents)
+    outs, tangents_out, aux = run_flat(fun, recorder, primals, tangents)
     outputs = []
     for y, t in zip(outs, tangents_out, strict=True):
         aval = tracing.typeof(y)

@@ -4,15 +4,6 @@ PENDING must become empty, and then this file goes.
 """
 
 PENDING = set(
-    # Convolution, windows, FFT, reductions, sorting.
-    "conv_general_dilated fft reduce reduce_window reduce_window_max "
-    "reduce_window_min reduce_window_sum select_and_gather_add "
-    "select_and_scatter_add ragged_dot_general top_k approx_top_k "
-    # Scatters.
-    "scatter-max scatter-min scatter-mul scatter_apply "
-    # Random sampling.
-    "random_bits random_fold_in random_gamma random_seed random_split "
-    "random_unwrap random_wrap "
     # Collectives and sharding.
     "all_gather all_gather_invariant all_gather_reduced all_to_all pbroadcast "
     "pbroadcast_dynamic ppermute preduced psum psum_invariant pvary "

@@ -6,6 +6,7 @@ from jaxkit.control import (  # noqa: F401
     custom,
     jit,
     loops,
+    reducers,
     scan,
     solve,
 )

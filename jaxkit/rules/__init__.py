@@ -8,15 +8,20 @@ A library author adds a rule for a primitive, for both modes at once, by one cal
 See `jaxkit.rules.table` for all the verbs.
 """
 
-from jaxkit.rules import elementwise as _elementwise  # noqa: F401
 from jaxkit.rules import (  # noqa: F401
+    convolution,
     foreign,
+    fourier,
     indexing,
     linalg,
+    ragged,
+    random,
     reductions,
     spectral,
     structural,
+    windows,
 )
+from jaxkit.rules import elementwise as _elementwise  # noqa: F401
 from jaxkit.rules.table import (
     RULES,
     bilinear,

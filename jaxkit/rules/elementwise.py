@@ -154,7 +154,7 @@ elementwise(
     p.clamp_p,
     lambda z, low, x, high: _where(z, lax.gt(low, x), lt(low, high)),
     lambda z, low, x, high: _where(z, lax.gt(x, low), lt(x, high)),
-    lambda z, low, x, high: _where(z, lt(high, x)),
+    lambda z, low, x, high: _where(z, lax.bitwise_or(lt(high, x), lt(high, low))),
 )
 
 
@@ -182,6 +182,26 @@ def _(primals, tangents):
     along = lax.convert_element_type(lax.real(mul(lax.conj(z), dx)), x.dtype)
     return z, div(sub(dx, mul(z, along)), lax.convert_element_type(size, x.dtype))
 
+
+# Composite primitives from JAX 0.12 on (and before, made of arithmetic and bits).
+
+
+@custom("Ldexp")
+def _(primals, tangents, **params):
+    # z = x 2^n.
+    (x, n), (dx, _) = primals, tangents
+    return [jnp.ldexp(x, n)], [mul(dx, jnp.ldexp(lax.full_like(x, 1), n))]
+
+
+@custom("Frexp")
+def _(primals, tangents, **params):
+    # x = m 2^n with n constant: dm = dx 2^-n.
+    (x,), (dx,) = primals, tangents
+    m, n = jnp.frexp(x)
+    return [m, n], [mul(dx, jnp.ldexp(lax.full_like(x, 1), lax.neg(n))), None]
+
+
+zero("SearchSorted", "Nonzero")
 
 # --- Powers and roots ----------------------------------------------------------------
 

@@ -146,6 +146,18 @@ def _(primals, tangents, *, dimension, **params):
     return out, moved
 
 
+def _top(primitive, axis_name):
+    @custom(primitive)
+    def _(primals, tangents, **params):
+        (x,), (dx,) = primals, tangents
+        values, places = primitive.bind(x, **params)
+        return [values, places], [_take(dx, places, params[axis_name] % x.ndim), None]
+
+
+_top(p.top_k_p, "axis")
+_top(p.approx_top_k_p, "reduction_dimension")
+
+
 def _take(x, places, axis):
     """x[..., places, ...] along one axis; all other axes are matched one to one."""
     others = tuple(d for d in range(x.ndim) if d != axis)

@@ -48,9 +48,12 @@ Positions = tuple[int, ...] | Callable[..., Sequence[int]] | None
 def derivative_rule(primitive: Any, params: dict[str, Any]) -> Callable:
     """The rule of a primitive; one that JAX doesn't export is known by its name.
 
+    JAX's composite primitives are one primitive with what is composed as a parameter,
+    the name of whose type it is.
     Raises NotImplementedError, with the user's line, for a primitive without a rule.
     """
-    rule = look_up(RULES, primitive)
+    composite = type(params.get("_prim")).__name__
+    rule = look_up(RULES, primitive) or RULES.get(composite)
     if rule is None:
         raise missing_rule(primitive, params)
     return rule
@@ -218,30 +221,31 @@ def _place(transpose: Callable, position: int) -> Callable:
 
 
 def bilinear(primitive: Any, left: Callable, right: Callable) -> None:
-    """Declare a primitive of two operands that is linear in each.
+    """Declare a primitive that is linear in each of its first two operands.
 
     `left(ct, x, y, **params)` is the cotangent of x, where x is known by its `.aval`
-    alone and y has a value; `right` that of y.
+    alone and y has a value; `right` that of y.  Operands after these are held fixed.
 
     Example: `bilinear(mul_p, lambda ct, x, y: ct * y, lambda ct, x, y: x * ct)`.
     """
 
     def rule(primitive, arithmetic, primals, tangents, params):
-        x, y = primals
-        dx, dy = tangents
-        out = primitive.bind(x, y, **params)
+        x, y, *fixed = primals
+        dx, dy, *_ = tangents
+        out = primitive.bind(x, y, *fixed, **params)
         aval, total = out.aval, None
         if dx is not None:
-            total = arithmetic.bind(primitive, (dx, y), aval, **params)
+            total = arithmetic.bind(primitive, (dx, y, *fixed), aval, **params)
         if dy is not None:
-            term = arithmetic.bind(primitive, (x, dy), aval, **params)
+            term = arithmetic.bind(primitive, (x, dy, *fixed), aval, **params)
             total = add_tangents(arithmetic, total, term, aval)
         return out, total
 
-    def transpose(ct, x, y, **params):
+    def transpose(ct, x, y, *fixed, **params):
+        rest = [None] * len(fixed)
         if type(x) is Var:
-            return left(ct, x, y, **params), None
-        return None, right(ct, x, y, **params)
+            return left(ct, x, y, *fixed, **params), None, *rest
+        return None, right(ct, x, y, *fixed, **params), *rest
 
     RULES[primitive] = rule
     transposable(primitive, transpose, operands=(0, 1), jointly=False)

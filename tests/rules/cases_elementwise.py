@@ -122,6 +122,26 @@ ZERO = [
     ),
 ]
 
+COMPOSITE = [
+    Case(key, name, function, sampler(*draws), since=(0, 12))
+    for key, name, function, draws in [
+        ("Ldexp", "ldexp", jnp.ldexp, [offgrid(4), integers(4, low=-3, high=4)]),
+        ("Frexp", "frexp", lambda x: jnp.frexp(x)[0], [offgrid(4)]),
+        (
+            "SearchSorted",
+            "searchsorted",
+            lambda x, y: x * jnp.searchsorted(x, y).astype(x.dtype),
+            [lambda rng: np.sort(offgrid(4)(rng)), offgrid(4)],
+        ),
+        (
+            "Nonzero",
+            "nonzero",
+            lambda x: x[jnp.nonzero(x > 0, size=2)[0]],
+            [offgrid(4)],
+        ),
+    ]
+]
+
 # --- Arithmetic: operands of one shape, a scalar beside an array, axes of length 1 ----
 
 SHAPES = {
@@ -443,4 +463,4 @@ COMPLEX_PARTS = [
     ),
 ]
 
-CASES = [*ZERO, *ARITHMETIC, *UNARY, *INCOMPLETE, *COMPLEX_PARTS]
+CASES = [*ZERO, *COMPOSITE, *ARITHMETIC, *UNARY, *INCOMPLETE, *COMPLEX_PARTS]

@@ -7,8 +7,8 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from rules.checker import BOTH, DOUBLE, Case
-from rules.samplers import constant, integers, sampler, uniform
+from rules.checker import BOTH, DOUBLE, REAL, Case
+from rules.samplers import constant, distinct, integers, sampler, uniform
 
 # --- One block at a computed offset ---------------------------------------------------
 
@@ -168,14 +168,17 @@ def _write(verb, mode="clip", unique=False, **params):
     return function
 
 
+WRITTEN_WINDOWS = lax.ScatterDimensionNumbers(
+    update_window_dims=(1, 2),
+    inserted_window_dims=(),
+    scatter_dims_to_operand_dims=(0, 1),
+)
+
+
 def _scatter_windows(key, mode):
     op = {"set": lax.scatter, "add": lax.scatter_add, "subtract": lax.scatter_sub}
-    numbers = lax.ScatterDimensionNumbers(
-        update_window_dims=(1, 2),
-        inserted_window_dims=(),
-        scatter_dims_to_operand_dims=(0, 1),
-    )
-    return lambda x, i, update: op[VERBS[key]](x, i, update, numbers, mode=mode)
+    write = op[VERBS[key]]
+    return lambda x, i, update: write(x, i, update, WRITTEN_WINDOWS, mode=mode)
 
 
 def _batched(verb):
@@ -257,4 +260,122 @@ SCATTER = [
     ),
 ]
 
-CASES = [*BLOCKS, *GATHER, *SCATTER]
+# --- Combining with what is there -----------------------------------------------------
+
+COMBINING = {
+    p.scatter_max_p: "max",
+    p.scatter_min_p: "min",
+    p.scatter_mul_p: "multiply",
+}
+
+
+def _in_turn(verb, mode):
+    """The same, one update after the other, which JAX differentiates."""
+
+    def function(x, i, update):
+        op = {"max": lax.max, "min": lax.min, "multiply": lax.mul}[verb]
+        for k in range(i.shape[0]):
+            there = x.at[i[k]].get(mode=mode, fill_value=1, wrap_negative_indices=False)
+            combined = op(there, update[k])
+            x = x.at[i[k]].set(combined, mode=mode, wrap_negative_indices=False)
+        return x
+
+    return function
+
+
+def _drop_nan(mode):
+    return "drop" if mode == "fill" else mode
+
+
+COMBINED = [
+    *(
+        Case(
+            key,
+            f"{key.name}, {mode}, {name}",
+            _write(verb, _drop_nan(mode)),
+            sampler(
+                distinct(4, 2),
+                constant(np.array(places, np.int32)),
+                uniform(len(places), 2),
+            ),
+            REAL if (mode, name) == ("clip", "repeated") else DOUBLE,
+            reference=_in_turn(verb, mode),
+        )
+        for key, verb in COMBINING.items()
+        for mode, named in MODES.items()
+        for name, places in named.items()
+    ),
+    *(
+        Case(
+            key,
+            f"{key.name}, unique, {name}",
+            _write(verb, mode, unique=True),
+            sampler(uniform(4, 2), constant(np.array(places, np.int32)), uniform(3, 2)),
+        )
+        for key, verb in COMBINING.items()
+        for name, mode, places in [
+            ("inside", "clip", [3, 0, 2]),
+            ("outside", "drop", [3, 9, 2]),
+        ]
+    ),
+    *(
+        Case(
+            p.scatter_mul_p,
+            f"scatter_mul, {name}",
+            _write("multiply"),
+            sampler(
+                uniform(3),
+                constant(np.array([1, 0, 1, 1, 0], np.int32)),
+                lambda rng, zeros=zeros: rng.uniform(1, 2, 5) * (1 - np.array(zeros)),
+            ),
+            BOTH if name == "one zero" else DOUBLE,
+            orders=3,
+            reference=_in_turn("multiply", "clip"),
+        )
+        for name, zeros in {
+            "one zero": [0, 0, 1, 0, 0],
+            "two zeros": [1, 0, 1, 0, 0],
+        }.items()
+    ),
+    *(
+        Case(
+            key,
+            f"{key.name}, batch dimensions",
+            _batched(verb),
+            sampler(uniform(3, 4), integers(3, 5, low=0, high=4), uniform(3, 5)),
+            reference=jax.vmap(_in_turn(verb, "clip")),
+        )
+        for key, verb in COMBINING.items()
+    ),
+    *(
+        Case(
+            key,
+            f"{key.name} of windows",
+            lambda x, i, update, op=op: op(
+                x, i, update, WRITTEN_WINDOWS, unique_indices=True, mode="clip"
+            ),
+            sampler(
+                uniform(4, 6),
+                constant(np.array([[1, 0], [2, 3]], np.int32)),
+                uniform(2, 2, 3),
+            ),
+        )
+        for key, op in [
+            (p.scatter_max_p, lax.scatter_max),
+            (p.scatter_min_p, lax.scatter_min),
+            (p.scatter_mul_p, lax.scatter_mul),
+        ]
+    ),
+    *(
+        Case(
+            key,
+            f"{key.name} at no place",
+            _write(verb),
+            sampler(uniform(3), constant(np.zeros(0, np.int32)), uniform(0)),
+            reference=lambda x, i, update: x + 0 * lax.reduce_sum(update, (0,)),
+        )
+        for key, verb in COMBINING.items()
+    ),
+]
+
+CASES = [*BLOCKS, *GATHER, *SCATTER, *COMBINED]

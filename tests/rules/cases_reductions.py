@@ -241,6 +241,32 @@ ORDER = [
     ),
 ]
 
+TOP = [
+    *(
+        Case(p.top_k_p, f"top_k, {name}", function, sampler(distinct(*shape)), dtypes)
+        for name, function, shape, dtypes in [
+            ("of a vector", lambda x: lax.top_k(x, 2), (5,), (*REAL, "bfloat16")),
+            ("last axis", lambda x: lax.top_k(x, 3), (2, 4), DOUBLE),
+            ("first axis", lambda x: lax.top_k(x, 2, axis=0), (3, 4), DOUBLE),
+            ("of all", lambda x: lax.top_k(x, 4), (4,), DOUBLE),
+            ("of none", lambda x: lax.top_k(x, 0), (4,), DOUBLE),
+        ]
+    ),
+    *(
+        Case(p.approx_top_k_p, name, function, sampler(distinct(*shape)), dtypes)
+        for name, function, shape, dtypes in [
+            ("approx_max_k", lambda x: lax.approx_max_k(x, 2), (5,), REAL),
+            (
+                "approx_max_k, first axis",
+                lambda x: lax.approx_max_k(x, 2, reduction_dimension=0),
+                (3, 4),
+                DOUBLE,
+            ),
+            ("approx_min_k", lambda x: lax.approx_min_k(x, 3), (2, 4), DOUBLE),
+        ]
+    ),
+]
+
 # --- Matrix products ------------------------------------------------------------------
 
 
@@ -314,4 +340,4 @@ PRODUCTS += [
     ),
 ]
 
-CASES = [*ZERO, *SUMS, *CUMULATIVE, *ORDER, *PRODUCTS]
+CASES = [*ZERO, *SUMS, *CUMULATIVE, *ORDER, *TOP, *PRODUCTS]

@@ -74,10 +74,14 @@ class Case:
     reverse: bool = True  # False: it has no transpose
     needs: str = "jax"  # the path of what a version of JAX may lack
     reference: Callable | None = None  # for JAX, where JAX can't differentiate function
+    batches: bool = True  # False: JAX can't run it under vmap
+    since: tuple[int, ...] = ()  # the first version of JAX that has the primitive
 
     @property
     def available(self) -> bool:
         """Whether this JAX has what the case needs."""
+        if jax.__version_info__ < self.since:
+            return False
         x = jax
         return all(
             (x := getattr(x, name, None)) is not None
@@ -231,10 +235,23 @@ def like(xs, vector):
     return [part.reshape(x.shape) for x, part in zip(xs, parts, strict=True)]
 
 
-def quotient(f, xs, vs):
+def over(case, f):
+    """f over a leading axis: under vmap, or one by one where JAX can't."""
+    if case.batches:
+        return jax.vmap(f)
+
+    def each(xs):
+        leaves, tree = jax.tree.flatten(xs)
+        outs = [f(jax.tree.unflatten(tree, xs)) for xs in zip(*leaves, strict=True)]
+        return jax.tree.map(lambda *ys: jnp.stack(ys), *outs)
+
+    return each
+
+
+def quotient(case, f, xs, vs):
     """The central difference quotient of fourth order in direction vs."""
     steps = STEP * jnp.array([1, -1, 2, -2])
-    at = jax.vmap(lambda h: f([x + h * v for x, v in zip(xs, vs, strict=True)]))
+    at = over(case, lambda h: f([x + h * v for x, v in zip(xs, vs, strict=True)]))
     return [(8 * (y[0] - y[1]) - (y[2] - y[3])) / (12 * STEP) for y in at(steps)]
 
 
@@ -322,14 +339,14 @@ def check(case: Case, dtype: str) -> list[str]:
             "ours": report.attempt(ours),
         }
         if double and case.differences is not None:
-            results["differences"] = quotient(f, xs, vs), f(xs)
+            results["differences"] = quotient(case, f, xs, vs), f(xs)
         return results
 
     if dtype == "float64":
         batch = [np.stack(x) for x in zip(point, sample(case, rng, dtype), strict=True)]
-        both = compiled(jax.vmap(everything), batch)
+        both = compiled(over(case, everything), batch)
         points = [jax.tree.map(lambda y, i=i: y[i], both) for i in (0, 1)]
-        where = "jit, vmap"
+        where = "jit, vmap" if case.batches else "jit"
     else:
         points, where = [compiled(everything, point)], "jit"
     for results in points:

@@ -28,7 +28,7 @@ CASES = [case for cases in FAMILIES.values() for case in cases]
 
 def skip_unless_available(case: Case) -> None:
     if not case.available:
-        pytest.skip(f"JAX {jax.__version__} has no {case.needs}")
+        pytest.skip(f"JAX {jax.__version__} has no {case.needs} {case.since or ''}")
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,7 @@ def reached(case: Case, args) -> set:
             steps = [(e.primitive, e.params) for e in program.eqns]
         for operator, params in steps:
             found.update([operator, getattr(operator, "name", None)])
+            found.add(type(params.get("_prim")).__name__)  # of composite primitives
             for value in jax.tree.leaves(params, is_leaf=is_program):
                 if is_program(value):
                     visit(value)

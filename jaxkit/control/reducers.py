@@ -1,0 +1,182 @@
+"""Reductions by code of the user's: `lax.reduce`, `lax.reduce_window`, scatter_apply.
+
+What these primitives compute can be written in operations on whole arrays, and their
+derivative is that of this `equivalent` program.  A reduction's code is associative by
+contract, so elements may be combined two neighbours at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.extend.core import primitives as p
+
+from jaxkit.dual import run_flat
+from jaxkit.rules.arith import lt
+from jaxkit.rules.convolution import dilated
+from jaxkit.rules.indexing import add_at, read_back
+from jaxkit.rules.table import RULES, general, structured
+from jaxkit.tracing import run_jaxpr_here
+
+
+def equivalent(program: Callable) -> Callable:
+    """The rule of a primitive that computes the same as a program.
+
+    `program(*operands, **params)` is plain JAX code and returns a list of the outputs.
+    """
+
+    def rule(primitive, arithmetic, primals, tangents, params):
+        def flat(values):
+            return program(*values, **params), []
+
+        outs, moved, _ = run_flat(flat, arithmetic, primals, tangents)
+        return (outs, moved) if primitive.multiple_results else (outs[0], moved[0])
+
+    return rule
+
+
+def on_elements(jaxpr: Any) -> Callable:
+    """Code on scalars, for each element of arrays."""
+
+    def op(*arrays):
+        shape = arrays[0].shape
+        flat = [lax.reshape(x, (math.prod(shape),)) for x in arrays]
+        outs = jax.vmap(lambda *xs: run_jaxpr_here(jaxpr, xs))(*flat)
+        return [lax.reshape(y, shape) for y in outs]
+
+    return op
+
+
+# --- Reductions -----------------------------------------------------------------------
+
+# Several arrays may be reduced together: code on one element of each and then another
+# of each yields what stands for both.  `valid` says which elements there are, along the
+# leading axes; it is known from shapes alone.
+
+
+def _where(condition: np.ndarray, xs, ys):
+    """xs where the condition on the leading axes holds, else ys."""
+    if condition.all():
+        return xs
+    mask = lax.broadcast_in_dim(condition, xs[0].shape, range(condition.ndim))
+    return [lax.select(mask, x, y) for x, y in zip(xs, ys, strict=True)]
+
+
+def _fold(op, arrays, valid):
+    """Reduces the first axis, two neighbours at a time; also what is valid then."""
+    while (n := len(valid)) > 1:
+        even, odd, rest = slice(0, n - n % 2, 2), slice(1, n, 2), slice(n - n % 2, n)
+        left, right = [x[even] for x in arrays], [x[odd] for x in arrays]
+        pairs = _where(valid[odd], op(*left, *right), left)
+        pairs = _where(valid[even], pairs, right)
+        valid = np.concatenate([valid[even] | valid[odd], valid[rest]])
+        if n % 2:
+            pairs = [
+                lax.concatenate([pair, x[rest]], 0)
+                for pair, x in zip(pairs, arrays, strict=True)
+            ]
+        arrays = pairs
+    return [lax.squeeze(x, (0,)) for x in arrays], valid[0]
+
+
+def _filled(starts, shape):
+    return [lax.broadcast(x, shape) for x in starts]
+
+
+def _halves(operands):
+    half = len(operands) // 2
+    return operands[:half], operands[half:]
+
+
+@structured(p.reduce_p)
+@equivalent
+def _(*operands, jaxpr, dimensions, **params):
+    arrays, starts = _halves(operands)
+    shape = arrays[0].shape
+    op, axes = on_elements(jaxpr), sorted(dimensions)
+    kept = [d for d in range(len(shape)) if d not in axes]
+    n, rest = math.prod(shape[d] for d in axes), tuple(shape[d] for d in kept)
+    starts = _filled(starts, rest)
+    if n == 0:
+        return starts
+    arrays = [lax.reshape(lax.transpose(x, [*axes, *kept]), (n, *rest)) for x in arrays]
+    totals, _ = _fold(op, arrays, np.full(n, True))
+    return op(*starts, *totals)
+
+
+def _reads(n, window, stride, padding, gaps, dilation):
+    """Which element each window reads as its k-th, [k, t], and whether there is one."""
+    before, after = padding
+    length = dilated(n, gaps)
+    count = (before + length + after - dilated(window, dilation)) // stride + 1
+    k, t = np.ogrid[:window, : max(count, 0)]
+    place = stride * t + dilation * k - before
+    valid = (0 <= place) & (place < length) & (place % gaps == 0)
+    return np.clip(place // gaps, 0, max(n - 1, 0)), valid
+
+
+@structured(p.reduce_window_p)
+@equivalent
+def _(
+    *operands, jaxpr, window_dimensions, window_strides, padding,
+    base_dilation, window_dilation, **params,
+):  # fmt: skip
+    # One axis after the other, from the last, which becomes the first: then all are
+    # in their order again.
+    arrays, starts = _halves(operands)
+    shape, op = arrays[0].shape, on_elements(jaxpr)
+    sizes = window_dimensions, window_strides, padding, base_dilation, window_dilation
+    reads = [_reads(*axis) for axis in zip(shape, *sizes, strict=True)]
+    starts = _filled(starts, [place.shape[1] for place, _ in reads])
+    if 0 in shape or 0 in starts[0].shape:
+        return starts
+    somewhere = []
+    for place, valid in reversed(reads):
+        windows = [jnp.moveaxis(x, -1, 0)[place] for x in arrays]
+        arrays, valid = _fold(op, windows, valid)
+        somewhere.insert(0, valid)
+    exists = reduce(np.logical_and.outer, somewhere)
+    return _where(exists, op(*starts, *arrays), starts)
+
+
+# --- Scatter by a function ------------------------------------------------------------
+
+_set = RULES[p.scatter_p]
+
+
+@general(p.scatter_p)
+def _(primitive, arithmetic, primals, tangents, params):
+    rule = _set if params["update_jaxpr"] is None else _apply
+    return rule(primitive, arithmetic, primals, tangents, params)
+
+
+@equivalent
+def _apply(x, indices, update, *, update_jaxpr, **params):
+    # A place that is named n times becomes f(f(... f(x))): as many times.
+    before = read_back(x, indices, update, **params)
+
+    def f(y):
+        return on_elements(update_jaxpr)(y, update)[0]
+
+    if params["unique_indices"]:
+        after = f(before)
+    else:
+        ones = lax.full_like(update, 1, np.int32)
+        count = add_at(lax.full_like(x, 0, np.int32), indices, ones, **params)
+        count = read_back(count, indices, update, **params)
+
+        def again(y, i):
+            # Where it is done, f of what it was first applied to: that is defined.
+            active = lt(i, count)
+            return lax.select(active, f(lax.select(active, y, before)), y), None
+
+        most = math.prod(indices.shape[:-1])
+        after, _ = lax.scan(again, before, np.arange(most, dtype=np.int32))
+    return [p.scatter_p.bind(x, indices, after, update_jaxpr=None, **params)]
