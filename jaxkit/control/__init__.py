@@ -3,6 +3,7 @@
 from jaxkit.control import (  # noqa: F401
     branches,
     checkpoint,
+    composites,
     custom,
     jit,
     loops,

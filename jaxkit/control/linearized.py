@@ -60,8 +60,8 @@ def compiled(function: Callable, static: Sequence[str] = ()) -> Callable:
     return run
 
 
-def runner(jaxpr: ref, inline=False) -> Callable:
-    """A closed jaxpr as a flat function (see `dual.py`), without auxiliary values."""
+def runner(jaxpr: Callable, inline=False) -> Callable:
+    """A jaxpr, got by `jaxpr()`, as a flat function (see `dual.py`)."""
     return lambda values: (tracing.run_jaxpr_here(jaxpr(), values, inline), [])
 
 

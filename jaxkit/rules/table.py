@@ -53,7 +53,7 @@ def derivative_rule(primitive: Any, params: dict[str, Any]) -> Callable:
     Raises NotImplementedError, with the user's line, for a primitive without a rule.
     """
     composite = type(params.get("_prim")).__name__
-    rule = look_up(RULES, primitive) or RULES.get(composite)
+    rule = RULES.get(composite) or look_up(RULES, primitive)
     if rule is None:
         raise missing_rule(primitive, params)
     return rule

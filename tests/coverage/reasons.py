@@ -18,9 +18,8 @@ _REASONS = {
     ),
     "JAX's private hijax types (boxes and logs that hold any pytree). No public "
     "function makes one.": "box_get box_set log_extend log_read new_box new_log",
-    "JAX's private hijax primitives: user-defined ones with a `jvp` method of their "
-    "own, for which there is no public interface yet.": (
-        "call_hi_primitive call_hi_primitive_linearized"
+    "Made by JAX in linearizing one of its composite primitives.": (
+        "call_hi_primitive_linearized"
     ),
     "Made by JAX in differentiating, and used up before it is done: the slot for the "
     "backward rule of a `custom_vjp`.": "custom_lin",
@@ -28,9 +27,6 @@ _REASONS = {
     "the forward rule when JAX itself differentiates it.": "remat_opt",
     "Left over from earlier ways of calling functions; no public function makes one "
     "(`jit` makes a `jit`).": "call closed_call",
-    "Inside JAX, to call a closed jaxpr, which is traced as a `closed_call`.": (
-        "eval_jaxpr"
-    ),
     "Inside JAX, for an order between two values; no public function makes one.": "tie",
     "A private experiment of JAX 0.11 on the order of effects, gone in 0.12.": (
         "program_order"

@@ -115,11 +115,12 @@ CALLS = [
         lambda x, y: linear_call(
             lambda r, xs: (xs[0] * r + xs[1], xs[1]),
             lambda r, cts: (cts[0] * r, cts[0] + cts[1]),
-            jnp.arange(3.0, dtype=x.dtype),
+            jnp.arange(5.0, dtype=x.dtype),
             (x, y),
         ),
-        sampler(uniform(3), uniform(3)),
-        reference=lambda x, y: (x * jnp.arange(3.0, dtype=x.dtype) + y, y),
+        sampler(uniform(5), uniform(5)),
+        reference=lambda x, y: (x * jnp.arange(5.0, dtype=x.dtype) + y, y),
+        batches=False,
     ),
     Case(
         p.jit_p,
@@ -371,4 +372,26 @@ CHECKPOINTS = [
     ),
 ]
 
-CASES = [*CALLS, *CONDITIONALS, *LOOPS, *CHECKPOINTS]
+# --- Composites -----------------------------------------------------------------------
+
+
+def _root(x):
+    """The root of y^3 + y = x, elementwise, by Newton's method, and a count with it."""
+
+    def solve(f, y):
+        step = lambda _, y: y - f(y) / (3 * y * y + 1)  # noqa: E731
+        return lax.fori_loop(0, 40, step, y), 40
+
+    def tangent_solve(g, y):
+        return y / g(jnp.ones_like(y))
+
+    start = jnp.zeros_like(x)
+    return lax.custom_root(lambda y: y**3 + y - x, start, solve, tangent_solve, True)
+
+
+COMPOSITES = [
+    Case(key, f"custom_root, by {key}", _root, x3, since=(0, 12))
+    for key in ("CustomRoot", "call_hi_primitive", "eval_jaxpr")
+]
+
+CASES = [*COMPOSITES, *CALLS, *CONDITIONALS, *LOOPS, *CHECKPOINTS]

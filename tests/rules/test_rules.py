@@ -93,7 +93,8 @@ def reached(case: Case, args) -> set:
         for operator, params in steps:
             found.update([operator, getattr(operator, "name", None)])
             found.add(type(params.get("_prim")).__name__)  # of composite primitives
-            for value in jax.tree.leaves(params, is_leaf=is_program):
+            inner = getattr(params.get("_prim"), "params", None)
+            for value in jax.tree.leaves([params, inner], is_leaf=is_program):
                 if is_program(value):
                     visit(value)
 

@@ -1,0 +1,67 @@
+"""JAX's composite ("high") primitives: known by the type of what is composed.
+
+One without a rule of its own is differentiated as what it consists of.  From JAX 0.12
+`custom_root` is one with a rule: where f(p, x) = 0, and only there,
+
+    df/dx dx = -df/dp dp
+
+so that the tangent of the root is one linear solve, by the user's `tangent_solve`.
+"""
+
+from __future__ import annotations
+
+import jax
+from jax import lax
+
+from jaxkit.control.linearized import runner
+from jaxkit.dual import run_flat
+from jaxkit.rules.table import structured
+
+
+@structured("call_hi_primitive")
+def _(primitive, arithmetic, primals, tangents, params):
+    composed = params["_prim"]
+
+    def flat(values):
+        return jax.tree.leaves(composed.expand(*composed.in_tree.unflatten(values))), []
+
+    outs, moved, _ = run_flat(flat, arithmetic, primals, tangents)
+    return outs, moved
+
+
+@structured("eval_jaxpr")
+def _(primitive, arithmetic, primals, tangents, params):
+    # Code that such a primitive holds: from JAX 0.12 under another name.
+    jaxpr = params["call_jaxpr"] if "call_jaxpr" in params else params["jaxpr"]
+    outs, moved, _ = run_flat(runner(lambda: jaxpr), arithmetic, primals, tangents)
+    return outs, moved
+
+
+@structured("CustomRoot")
+def _(primitive, arithmetic, primals, tangents, params):
+    composed = params["_prim"]
+    outs = primitive.bind(*primals, **params)
+    _, _, known, tangent_known = composed.in_tree.unflatten(primals)
+    _, _, moving, _ = composed.in_tree.unflatten(tangents)
+    result = composed.out_tree.unflatten(outs)
+    root = result[0] if composed.has_aux else result
+    leaves, tree = jax.tree.flatten(known)
+
+    def residue(values):
+        return jax.tree.leaves(composed.f(tree.unflatten(values), root)), []
+
+    _, right, _ = run_flat(residue, arithmetic, leaves, tree.flatten_up_to(moving))
+    if all(d is None for d in right):
+        return outs, [None] * len(outs)
+    roots, root_tree = jax.tree.flatten(root)
+
+    def solve(right):
+        filled = [
+            lax.full_like(x, 0) if d is None else d
+            for x, d in zip(roots, right, strict=True)
+        ]
+        dx = composed.tangent_solve(tangent_known, root, root_tree.unflatten(filled))
+        return [], [lax.neg(d) for d in jax.tree.leaves(dx)]
+
+    _, moved = arithmetic.trace(solve, right)
+    return outs, [*moved, *[None] * (len(outs) - len(moved))]
