@@ -10,7 +10,5 @@ PENDING = set(
     "ragged_all_to_all reduce_scatter reduced_vary_cast reduced_vary_cast_p "
     "shard_map unreduced_psum unreduced_reduce_scatter vary_unreduced_cast "
     "vary_unreduced_cast_p "
-    "device_put layout_constraint relayout reshard sharding_constraint "
-    # The identity, under several names, and its like: one line each.
-    "stage dce_sink".split()
+    "device_put layout_constraint relayout reshard sharding_constraint".split()
 )

@@ -59,8 +59,10 @@ def test_registry_has_jaxs_primitives():
 
 
 def test_what_the_tracer_runs_has_both_modes():
-    """As the page says of custom_jvp_call."""
-    assert [*BUILT_IN] == ["custom_jvp_call"]
+    """As the page says of custom_jvp_call and stage."""
+    assert [*BUILT_IN] == ["custom_jvp_call", "stage"]
+    assert jk.jvp(jax.lax.stage, (2.0,), (3.0,))[1] == 3
+    assert jk.grad(lambda x: jax.lax.stage(x) * x)(2.0) == 4
     f = jax.custom_jvp(jax.numpy.sin)
     f.defjvp(lambda x, dx: (f(*x), 3 * dx[0]))
     assert jk.jvp(f, (1.0,), (1.0,))[1] == 3

@@ -74,6 +74,13 @@ def _inspecting(x):
     return x * x
 
 
+def _sinking(x):
+    lax.dce_sink(x)
+    return jnp.outer(
+        x, jnp.tile(x, 7)
+    )  # of more than 16 numbers, so that no matrix is tried
+
+
 @custom_vmap
 def _batched(x, y):
     return lax.sin(x) * y
@@ -102,6 +109,7 @@ CALLS = [
     ),
     Case("check", "check", _checking, x3),
     Case("inspect_sharding", "inspect_sharding", _inspecting, x3),
+    Case("dce_sink", "dce_sink", _sinking, x3, batches=False),
     Case(
         "custom_vmap_call",
         "custom_vmap",
