@@ -78,7 +78,7 @@ def _sinking(x):
     lax.dce_sink(x)
     return jnp.outer(
         x, jnp.tile(x, 7)
-    )  # of more than 16 numbers, so that no matrix is tried
+    )  # too large for a matrix
 
 
 @custom_vmap
