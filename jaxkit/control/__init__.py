@@ -6,5 +6,6 @@ from jaxkit.control import (  # noqa: F401
     jit,
     loops,
     scan,
+    shards,
     solve,
 )

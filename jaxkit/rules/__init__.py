@@ -9,7 +9,7 @@ See `jaxkit.rules.table` for all the verbs.
 """
 
 from jaxkit.rules import elementwise as _elementwise  # noqa: F401
-from jaxkit.rules import indexing, reductions, structural  # noqa: F401
+from jaxkit.rules import indexing, parallel, reductions, structural  # noqa: F401
 from jaxkit.rules.table import (
     RULES,
     bilinear,
