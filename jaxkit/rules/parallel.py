@@ -39,9 +39,8 @@ def _split(axes):
 
 
 def _repeat(y, shape, own):
-    return lax.broadcast_in_dim(
-        y, shape, [d for d in range(len(shape)) if d not in own]
-    )
+    kept = [d for d in range(len(shape)) if d not in own]
+    return lax.broadcast_in_dim(y, shape, kept)
 
 
 def _psum_transpose(ct, x, *, axes, **params):

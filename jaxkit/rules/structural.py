@@ -19,6 +19,7 @@ from jaxkit.equations import Var
 from jaxkit.rules.arith import eq
 from jaxkit.rules.table import general, linear, structured, transposable
 from jaxkit.tangents import given, spread
+from jaxkit.tracing import typeof
 
 linear(p.copy_p, lambda ct, x: ct)
 linear(
@@ -48,11 +49,9 @@ transposable("optimization_barrier", _barrier_transpose, operands=None)
 
 @general(p.device_put_p)
 def _(primitive, arithmetic, primals, tangents, params):
-    outs, moving = (
-        primitive.bind(*primals, **params),
-        [dx is not None for dx in tangents],
-    )
-    avals = [y.aval for y, moved in zip(outs, moving, strict=True) if moved]
+    outs = primitive.bind(*primals, **params)
+    moving = [dx is not None for dx in tangents]
+    avals = [typeof(y) for y, moved in zip(outs, moving, strict=True) if moved]
     params = {name: tuple(compress(params[name], moving)) for name in params}
     moved = arithmetic.bind(primitive, given(tangents), avals, **params)
     return outs, spread(moved, moving)
@@ -62,7 +61,7 @@ def _device_put_transpose(cts, *xs, devices, srcs, copy_semantics):
     """Back to where it came from; if that's a memory, the type says which."""
 
     def back(ct, x, device, source):
-        if source is None and ct.aval.memory_space != x.aval.memory_space:
+        if source is None and typeof(ct).memory_space != x.aval.memory_space:
             source = x.aval.memory_space
         return jax.device_put(ct, source, src=device)
 
@@ -76,7 +75,14 @@ linear(
     lambda ct, x, **params: p.sharding_constraint_p.bind(ct, **params),
 )
 linear("layout_constraint", lambda ct, x, *, layout: with_layout_constraint(ct, layout))
-linear("reshard", lambda ct, x, **params: jax.sharding.reshard(ct, x.aval.sharding))
+
+
+def _reshard_transpose(ct, x, **params):
+    sharding = x.aval.sharding
+    return ct if sharding.mesh.empty else jax.sharding.reshard(ct, sharding)
+
+
+linear("reshard", _reshard_transpose)
 
 # --- Dtypes ---------------------------------------------------------------------------
 
