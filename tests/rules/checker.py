@@ -72,16 +72,13 @@ class Case:
     tolerance: float = 1.0  # multiplies that of the dtype
     differences: float | None = 1e-8  # tolerance; None: a quotient has no meaning
     reverse: bool = True  # False: it has no transpose
-    needs: str = "jax"  # the path of what a version may lack, or that version
+    needs: str = "jax"  # the path of what a version of JAX may lack
     reference: Callable | None = None  # for JAX, where JAX can't differentiate function
 
     @property
     def available(self) -> bool:
         """Whether this JAX has what the case needs."""
         x = jax
-        if self.needs.startswith("jax "):  # a version
-            least = tuple(map(int, self.needs.split()[1].split(".")))
-            return jax.__version_info__ >= least
         return all(
             (x := getattr(x, name, None)) is not None
             for name in self.needs.split(".")[1:]
