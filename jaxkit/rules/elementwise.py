@@ -59,7 +59,7 @@ zero(
     p.not_p, p.and_p, p.or_p, p.xor_p, p.population_count_p, p.clz_p,
     p.shift_left_p, p.shift_right_arithmetic_p, p.shift_right_logical_p,
     p.bitcast_convert_type_p, p.stop_gradient_p, "mulhi",
-    "debug_print", "debug_callback",
+    "debug_print", "debug_callback", "inspect_sharding",
 )  # fmt: skip
 
 # --- Arithmetic ----------------------------------------------------------------------

@@ -66,19 +66,18 @@ linear("vary_unreduced_cast", _cast("varying"))
 linear("reduced_vary_cast", _cast("unreduced"))
 
 
-def _on_source(ct, x, source, axis_name):
-    here = eq(lax.axis_index(axis_name), source)
+def _on_source(ct, axis_name, source):
     total = lax.psum(ct, axis_name)
-    return lax.mul(total, cast(here, ct.dtype))
+    here = eq(lax.axis_index(axis_name), source)
+    return lax.select(here, total, lax.full_like(total, 0))
 
 
 linear(
-    "pbroadcast",
-    lambda ct, x, *, axis_name, source: _on_source(ct, x, source, axis_name),
+    "pbroadcast", lambda ct, x, *, axis_name, source: _on_source(ct, axis_name, source)
 )
 linear(
     "pbroadcast_dynamic",
-    lambda ct, x, source, *, axis_name: (_on_source(ct, x, source, axis_name), None),
+    lambda ct, x, source, *, axis_name: _on_source(ct, axis_name, source),
 )
 
 # --- Gathering and scattering ---------------------------------------------------------

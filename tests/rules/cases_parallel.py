@@ -483,7 +483,13 @@ def _resharded(x):
     return jax.sharding.reshard(x * x, NamedSharding(EXPLICIT, P())) * 2
 
 
+def _inspected(x):
+    jax.debug.inspect_array_sharding(x, callback=lambda sharding: None)
+    return x * x
+
+
 PLACEMENTS = [
+    Case("inspect_sharding", "inspect_sharding", jax.jit(_inspected), x8, DOUBLE),
     Case(
         p.sharding_constraint_p,
         "with_sharding_constraint",
