@@ -18,7 +18,7 @@ from typing import Any
 from jax.custom_derivatives import SymbolicZero
 
 from jaxkit import tracing
-from jaxkit.recording import Recorder
+from jaxkit.recording import SCALARS, Recorder
 from jaxkit.rules.custom_vjp import custom_pullback
 from jaxkit.rules.table import derivative_rule
 from jaxkit.tangents import Zero, moves, zeros
@@ -29,8 +29,14 @@ class Evaluate:
     """Tangent arithmetic that happens at once: a tangent is an array."""
 
     def bind(self, operator, operands, aval, **params):
-        values = [zeros(x.aval) if type(x) is Zero else x for x in operands]
-        return operator.bind(*values, **params)
+        def value(x):
+            if type(x) is Zero:
+                return zeros(x.aval)
+            if isinstance(x, SCALARS) and not operator.multiple_results:
+                return tracing.varying_like(x, aval)
+            return x
+
+        return operator.bind(*map(value, operands), **params)
 
     def trace(self, rule, tangents):
         return rule(tangents)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxkit.tracing import ShapedArray, compilable
+from jaxkit.tracing import ShapedArray, aval_of, compilable, varying_like
 
 
 class Atom:
@@ -97,7 +97,8 @@ STRUCTURES: dict[Any, Callable] = {}
 
 def look_up(table: dict[Any, Any], operator: Any) -> Any:
     """What a table has of an operator; one that JAX doesn't export is named there."""
-    return table.get(operator) or table.get(operator.name)
+    # Before JAX 0.12 some are named like the variable that holds them, with a _p.
+    return table.get(operator) or table.get(operator.name.removesuffix("_p"))
 
 
 def transpose_equation(operator, ct, operands, residuals, params) -> Sequence[Any]:
@@ -121,7 +122,11 @@ def _transpose_with(operator, operands, params, ct, arrays):
     def value(x):
         if type(x) is Residual:
             return next(arrays)
-        return x.value if type(x) is Constant else x
+        if type(x) is not Constant:
+            return x
+        # The numbers of an operator with several results go to where they are used.
+        several = operator.multiple_results
+        return x.value if several else varying_like(x.value, aval_of(ct))
 
     values = [value(x) for x in operands]
     info = look_up(OPERATORS, operator)

@@ -30,6 +30,7 @@ from jaxkit.equations import (
     transpose_equation,
 )
 from jaxkit.tangents import Zero, zeros
+from jaxkit.tracing import varying_like
 
 
 class Code:
@@ -80,19 +81,22 @@ class LinearProgram:
         env = dict(zip((v.index for v in self.code.inputs), tangents, strict=True))
         residuals = self.residuals
 
-        def read(x):
+        def read(x, aval):
             if type(x) is Var:
                 return env[x.index]
             if type(x) is Residual:
                 return residuals[x.index]
-            return x.value if type(x) is Constant else zeros(x.aval)
+            if type(x) is Constant:
+                return varying_like(x.value, aval) if aval else x.value
+            return zeros(x.aval)
 
         for operator, operands, params, outputs in self.code.equations:
-            out = operator.bind(*map(read, operands), **params)
+            aval = None if operator.multiple_results else outputs[0].aval
+            out = operator.bind(*[read(x, aval) for x in operands], **params)
             outs = out if operator.multiple_results else (out,)
             for var, value in zip(outputs, outs, strict=True):
                 env[var.index] = value
-        return [read(x) for x in self.code.outputs]
+        return [read(x, x.aval) for x in self.code.outputs]
 
     def transpose(self, cotangents: Sequence[Any]) -> list[Any]:
         """Pull cotangents back: one for each output (None: zero) gives one each input.

@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from jax import lax
 from jax.extend.core import Primitive, primitives
 
 from jaxkit import tracing
@@ -27,7 +26,7 @@ from jaxkit.equations import (
     look_up,
 )
 from jaxkit.linear import Code, LinearProgram
-from jaxkit.tangents import Zero
+from jaxkit.tangents import Zero, full
 from jaxkit.tracing import Trace, Tracer
 
 SCALARS = (int, float, complex, np.generic)
@@ -133,7 +132,7 @@ class LinearTrace(Trace):
         """
         mine = [self.owns(x) for x in operands]
         primals = [
-            lax.full(x.aval.shape, float("nan"), x.aval.dtype) if own else x
+            full(x.aval, float("nan")) if own else x
             for x, own in zip(operands, mine, strict=True)
         ]
         tangents = [

@@ -17,7 +17,7 @@ import numpy as np
 from jax import lax
 from jax.dtypes import float0
 
-from jaxkit.tracing import ShapedArray
+from jaxkit.tracing import ShapedArray, varying_like
 
 
 class Zero:
@@ -53,21 +53,21 @@ def zeros(aval: Any) -> Any:
     """A tangent of zeros for values of abstract type `aval`, as an array."""
     if not moves(aval.dtype):
         return np.zeros(aval.shape, float0)
-    return _full(aval, 0.0)
+    return full(aval, 0.0)
 
 
 def ones(aval: Any) -> Any:
     """An array of ones of abstract type `aval`."""
-    return _full(aval, 1.0)
+    return full(aval, 1.0)
 
 
-def _full(aval: Any, value: float) -> Any:
+def full(aval: Any, value: float) -> Any:
     """A constant array, weakly typed if `aval` is (a Python number's own type)."""
     if aval.weak_type and aval.shape == ():
         number = jnp.asarray(value + 0j if aval.dtype.kind == "c" else value)
         if number.dtype == aval.dtype:
-            return number
-    return lax.full(aval.shape, value, aval.dtype)
+            return varying_like(number, aval)
+    return varying_like(lax.full(aval.shape, value, aval.dtype), aval)
 
 
 def spread(values: Sequence[Any], where: Sequence[bool]) -> list[Any]:

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.core
+from jax import lax
 from jax.custom_derivatives import SymbolicZero
 from jax.extend import source_info_util
 from jax.extend.core import (
@@ -116,6 +117,27 @@ class Trace(jax.core.Trace):
         rule = CustomVJP(fun, fwd, bwd, out_trees, symbolic_zeros)
         with set_current_trace(self.parent):
             return self.custom_vjp(rule, operands)
+
+    def process_shard_map(self, primitive, fun, operands, /, **params):
+        # This one comes with a function; traced, it has a jaxpr, as `jax.jit` has.
+        outs: Any = None
+
+        def call(*operands):
+            nonlocal outs
+            outs = primitive.bind(*operands, subfuns=(fun,), **params)
+            return list(outs)
+
+        with set_current_trace(self.parent):
+            jaxpr = jax.make_jaxpr(call)(*map(typeof, operands))
+        (eqn,) = open_jaxpr(jaxpr).eqns
+        # What the function closes over are operands too.
+        env = environment(jaxpr, operands)
+        operands = [read(env, v) for v in eqn.invars]
+        if not self.owns_any(operands):
+            _run_equation(self.parent, eqn, env)
+            return outs.update([read(env, v) for v in eqn.outvars])
+        with set_current_trace(self.parent):
+            return outs.update(self.interpret(primitive, operands, eqn.params))
 
     def stage_value(self, val):
         # A number becomes an array of the trace below, as `jnp.asarray` promises.
@@ -269,6 +291,19 @@ def none_if_zero(x: Any) -> Any:
 def aval_of(x: Any) -> Any:
     """The abstract type of a value: `typeof`, but quick for arrays and tracers."""
     return x.aval if hasattr(x, "aval") else typeof(x)
+
+
+def varying_like(x: Any, aval: Any) -> Any:
+    """x as a value that may differ from device to device where an `aval` may.
+
+    Of values inside `jax.shard_map` it is known over which axes of the mesh they vary,
+    and JAX's primitives want operands that vary over the same.
+    """
+    axes = aval.manual_axis_type.varying
+    if not axes:
+        return x
+    axes -= typeof(x).manual_axis_type.varying
+    return lax.pcast(x, tuple(sorted(axes, key=str)), to="varying") if axes else x
 
 
 def is_traced(x: Any) -> bool:

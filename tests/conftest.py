@@ -1,5 +1,14 @@
-"""All tests run in double precision, so that derivatives are compared to 1e-10."""
+"""All tests run in double precision, so that derivatives are compared to 1e-10.
 
-import jax
+The host counts as eight devices, for those of meshes; computations that don't name
+another run on the first, as they would on the only one.
+"""
+
+import os
+
+flags = os.environ.get("XLA_FLAGS", "")
+os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count=8"
+
+import jax  # noqa: E402  (it reads the flags)
 
 jax.config.update("jax_enable_x64", True)

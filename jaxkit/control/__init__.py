@@ -9,5 +9,6 @@ from jaxkit.control import (  # noqa: F401
     loops,
     reducers,
     scan,
+    shards,
     solve,
 )

@@ -26,7 +26,7 @@ from jaxkit.control.linearized import (
 from jaxkit.dual import Evaluate
 from jaxkit.linear import Code, LinearProgram
 from jaxkit.rules.table import structured, transposable
-from jaxkit.tangents import given, spread
+from jaxkit.tangents import full, given, spread
 
 
 @structured(primitives.cond_p)
@@ -104,7 +104,7 @@ class Choice:
             return outs, [
                 jnp.asarray(filled[n + i], aval.dtype)
                 if n + i in filled
-                else lax.full(aval.shape, 0, aval.dtype)
+                else full(aval, 0)
                 for i, aval in enumerate(self.avals)
             ]
 

@@ -14,6 +14,7 @@ from jaxkit.rules import (  # noqa: F401
     fourier,
     indexing,
     linalg,
+    parallel,
     ragged,
     random,
     reductions,

@@ -13,10 +13,11 @@ from jax.extend.core import primitives as p
 from jaxkit.equations import Var
 from jaxkit.rules.arith import add, div, eq, mul
 from jaxkit.rules.table import custom, linear, transposable
+from jaxkit.tangents import full
 
 
 def _zeros(x):
-    return lax.full(x.aval.shape, 0, x.aval.dtype)
+    return full(x.aval, 0)
 
 
 # --- One block at a computed offset -------------------------------------------------

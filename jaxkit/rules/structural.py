@@ -7,16 +7,19 @@ summing, and of a permutation its inverse.
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, compress
 
+import jax
 import numpy as np
 from jax import lax
+from jax.experimental.layout import with_layout_constraint
 from jax.extend.core import primitives as p
 
 from jaxkit.equations import Var
 from jaxkit.rules.arith import eq
-from jaxkit.rules.table import linear, structured, transposable
+from jaxkit.rules.table import general, linear, structured, transposable
 from jaxkit.tangents import given, spread
+from jaxkit.tracing import typeof
 
 linear(p.copy_p, lambda ct, x: ct)
 linear(
@@ -40,6 +43,46 @@ def _barrier_transpose(cts, *xs):
 
 
 transposable("optimization_barrier", _barrier_transpose, operands=None)
+
+# --- Where an array is ---------------------------------------------------------------
+
+
+@general(p.device_put_p)
+def _(primitive, arithmetic, primals, tangents, params):
+    outs = primitive.bind(*primals, **params)
+    moving = [dx is not None for dx in tangents]
+    avals = [typeof(y) for y, moved in zip(outs, moving, strict=True) if moved]
+    params = {name: tuple(compress(params[name], moving)) for name in params}
+    moved = arithmetic.bind(primitive, given(tangents), avals, **params)
+    return outs, spread(moved, moving)
+
+
+def _device_put_transpose(cts, *xs, devices, srcs, copy_semantics):
+    """Back to where it came from; if that's a memory, the type says which."""
+
+    def back(ct, x, device, source):
+        if source is None and typeof(ct).memory_space != x.aval.memory_space:
+            source = x.aval.memory_space
+        return jax.device_put(ct, source, src=device)
+
+    places = zip(cts, xs, devices, srcs, strict=True)
+    return [None if place[0] is None else back(*place) for place in places]
+
+
+transposable(p.device_put_p, _device_put_transpose, operands=None)
+linear(
+    p.sharding_constraint_p,
+    lambda ct, x, **params: p.sharding_constraint_p.bind(ct, **params),
+)
+linear("layout_constraint", lambda ct, x, *, layout: with_layout_constraint(ct, layout))
+
+
+def _reshard_transpose(ct, x, **params):
+    sharding = x.aval.sharding
+    return ct if sharding.mesh.empty else jax.sharding.reshard(ct, sharding)
+
+
+linear("reshard", _reshard_transpose)
 
 # --- Dtypes ---------------------------------------------------------------------------
 

@@ -69,16 +69,9 @@ def _checking(x):
     return x * x
 
 
-def _inspecting(x):
-    jax.debug.inspect_array_sharding(x, callback=lambda sharding: None)
-    return x * x
-
-
 def _sinking(x):
     lax.dce_sink(x)
-    return jnp.outer(
-        x, jnp.tile(x, 7)
-    )  # too large for a matrix
+    return jnp.outer(x, jnp.tile(x, 7))  # too large for a matrix
 
 
 @custom_vmap
@@ -108,7 +101,6 @@ CALLS = [
         ]
     ),
     Case("check", "check", _checking, x3),
-    Case("inspect_sharding", "inspect_sharding", _inspecting, x3),
     Case("dce_sink", "dce_sink", _sinking, x3, batches=False),
     Case(
         "custom_vmap_call",
