@@ -47,7 +47,12 @@ TOLERANCE = {
 STEP = 1e-3
 
 # Compiling takes most of the time, and unoptimised code is as good to compare.
-FAST = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+FAST = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    # With it, several LAPACK calls at once may wait for each other forever (JAX 0.10).
+    "xla_cpu_enable_concurrency_optimized_scheduler": False,
+}
 
 
 @dataclass(frozen=True)
