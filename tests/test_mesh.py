@@ -173,7 +173,7 @@ def varied(x):
     x = lax.cond(jnp.sum(x) > 0, lambda x: jnp.sin(x) * 2, lambda x: x * x, x)
     x = jax.checkpoint(lambda x: jnp.sin(jnp.sin(x) * lax.psum(x, "i")))(x)
     x = x + jax.nn.relu(x - 0.1) * jnp.linalg.norm(x) + jnp.max(x) + jnp.prod(x)
-    return jax.nn.gelu(x) + jnp.cumsum(x) + jnp.sort(x) + x[jnp.argmax(x[:, 0])]
+    return jax.nn.gelu(x) + jnp.cumsum(x, 0) + jnp.sort(x) + x[jnp.argmax(x[:, 0])]
 
 
 @pytest.mark.parametrize("run", [on_mesh, unchecked])
