@@ -168,6 +168,48 @@ def test_shardings_of_layers(case):
     compare(ours, theirs)
 
 
+def varied(x):
+    """Of many kinds of rules, whose constants must vary as what they meet does."""
+    x = lax.cond(jnp.sum(x) > 0, lambda x: jnp.sin(x) * 2, lambda x: x * x, x)
+    x = jax.checkpoint(lambda x: jnp.sin(jnp.sin(x) * lax.psum(x, "i")))(x)
+    x = x + jax.nn.relu(x - 0.1) * jnp.linalg.norm(x) + jnp.max(x) + jnp.prod(x)
+    return jax.nn.gelu(x) + jnp.cumsum(x, 0) + jnp.sort(x) + x[jnp.argmax(x[:, 0])]
+
+
+@pytest.mark.parametrize("run", [on_mesh, unchecked])
+def test_varied_body(run):
+    f = run(varied)
+
+    def both(lib):
+        def slope(x):
+            return lib.grad(lambda x: jnp.sum(jnp.cos(f(x))))(x)
+
+        return lib.jvp(f, (X,), (X,))[1], slope(X), lib.jvp(slope, (X,), (X,))[1]
+
+    ours, theirs = (jax.jit(partial(both, lib))() for lib in (jk, jax))
+    compare(ours, theirs, rtol=1e-11)
+
+
+@pytest.mark.parametrize("run", [on_mesh, unchecked])
+def test_linear_transpose(run):
+    f = run(lambda x: 2 * x * lax.axis_index("i") + lax.psum(jnp.sum(x), "i"))
+    ours, theirs = (lib.linear_transpose(f, X)(X) for lib in (jk, jax))
+    compare(ours, theirs)
+
+
+@pytest.mark.parametrize("outer, inner", [(jk, jax), (jax, jk)])
+def test_mixed_with_jax(outer, inner):
+    f = on_mesh(COLLECTIVES["pmean"])
+
+    def second(outer, inner):
+        def slope(x):
+            return inner.grad(lambda x: jnp.sum(jnp.sin(f(x))))(x)
+
+        return jax.jit(outer.grad(lambda x: jnp.sum(slope(x) ** 2)))(X)
+
+    compare(second(outer, inner), second(jax, jax))
+
+
 @pytest.mark.parametrize("lib", [jk, jax])
 def test_residuals_stay_on_their_devices(lib):
     """Of a function's pullback, what is as long as the operand is divided like it."""

@@ -43,6 +43,9 @@ class Manual(NamedTuple):
     axes: frozenset[Any]
     check: bool
 
+    def __repr__(self):  # in printed programs
+        return f"({', '.join(f'{n}={self.mesh.shape[n]}' for n in self._names)})"
+
     def shard_map(self, body: Callable, in_specs: Any, out_specs: Any) -> Callable:
         return jax.shard_map(
             body,
