@@ -13,7 +13,6 @@ from tests.harnesses import __main__ as command
 from tests.harnesses import cases, compare, run
 from tests.harnesses.cases import FIRST, candidates, modes_of_jax
 from tests.harnesses.compare import AGREE, DISAGREE, NO_CASE, UNSUPPORTED, check
-from tests.pending import PENDING
 
 # How many cases JAX traces the derivatives of, forward and in reverse.
 TRACED = {"0.10.2": (2247, 2207)}
@@ -41,14 +40,9 @@ def test_a_fair_sample_agrees(single):
     wrong = [
         f"{name}: {result.outcome}: {result.reason}"
         for name, result in results.items()
-        if result.outcome != AGREE and not pending(result)
+        if result.outcome != AGREE
     ]
     assert not wrong, "\n".join(wrong)
-
-
-def pending(result: compare.Outcome) -> bool:
-    missing = set(re.findall(r"rule for the primitive '([^']+)'", result.reason))
-    return result.outcome == UNSUPPORTED and bool(missing) and missing <= PENDING
 
 
 def test_the_sample_is_fair(single):

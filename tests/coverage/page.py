@@ -15,7 +15,6 @@ from rules.test_rules import FAMILIES
 import jaxkit as jk
 from jaxkit.rules.table import RULES
 from tests.coverage.reasons import BUILT_IN, REASONS
-from tests.pending import PENDING
 
 # Their primitives are known to JAX only when they are imported.
 EXTENSIONS = "jax.experimental.pallas", "jax.experimental.sparse"
@@ -37,7 +36,7 @@ transpose. Which modes a primitive has here is tried out on its cases in `tests/
 ## Without a rule, and why
 
 {reasons}
-{pending}
+
 ## Rules for what JAX doesn't differentiate
 
 {beyond}
@@ -82,7 +81,7 @@ def registry() -> dict[str, Any]:
 def without_reason(names: Iterable[str]) -> list[str]:
     """Those that have neither a rule nor a reason."""
     known = {key_name(key) for key in RULES} | REASONS.keys() | BUILT_IN.keys()
-    return sorted(set(names) - known - PENDING)
+    return sorted(set(names) - known)
 
 
 def with_both() -> list[str]:
@@ -138,12 +137,10 @@ def page(cases: list) -> str:
     covered = [row for row in rows if row.name in differentiable]
     # Without those that this JAX hasn't got: no mode works.
     beyond = [row for row in rows if row.name not in differentiable and row.modes]
-    pending = sorted(PENDING & differentiable.keys() - {row.name for row in rows})
     counts = {
         "with a rule": len(covered),
         "run by the tracer": len(BUILT_IN.keys() & differentiable.keys()),
         "without, for a reason": len(REASONS.keys() & differentiable.keys()),
-        "pending": len(pending),
     }
     parts = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
     return PAGE.format(
@@ -151,7 +148,6 @@ def page(cases: list) -> str:
         counts=f"{len(differentiable)} primitives: {parts}.",
         covered="\n".join([HEAD, *map(str, covered), *built_in(differentiable)]),
         reasons=reasons(differentiable),
-        pending=f"\n## Pending\n\n{listed(pending)}\n" if pending else "",
         beyond="\n".join([HEAD, *map(str, beyond)]),
     )
 

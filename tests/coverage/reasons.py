@@ -32,6 +32,11 @@ _REASONS = {
     "A private experiment of JAX 0.11 on the order of effects, gone in 0.12.": (
         "program_order"
     ),
+    "XLA can't run it on CPU, so that no rule could be checked. Use `all_to_all`, with "
+    "shards padded to one size.": "ragged_all_to_all",
+    "Inside JAX 0.12, on layouts of explicit meshes; no public function makes one.": (
+        "relayout"
+    ),
     "Conversions to and from extended dtypes (random keys and the like), which have no "
     "tangents one could compute with.": "from_edtype to_edtype",
     "Metadata for XLA around a call, from `jax.experimental`.": (
