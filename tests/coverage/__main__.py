@@ -4,8 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import jax
-
 TESTS = Path(__file__).parents[1]
 DOCUMENT = TESTS.parent / "docs" / "coverage.md"
 
@@ -22,8 +20,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
 
-    jax.config.update("jax_enable_x64", True)
     sys.path.insert(0, str(TESTS))  # as pytest does
+    import conftest  # noqa: F401  (what the tests set up, before JAX starts)
+    import jax
     from rules.test_rules import CASES
 
     from tests.coverage import page

@@ -75,7 +75,7 @@ def registry() -> dict[str, Any]:
         ad.fancy_transposes,
         ad.primitive_linearizations,
     )
-    return {p.name: p for table in tables for p in table}
+    return {p.name.removesuffix("_p"): p for table in tables for p in table}
 
 
 def without_reason(names: Iterable[str]) -> list[str]:
