@@ -1,6 +1,7 @@
 """The command: `python -m tests.harnesses [options]`, from the repository's root."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,9 @@ def main(argv: list[str] | None = None) -> int:
     Returns 0 if all agree, 1 if not, 130 if the run was interrupted.
     """
     args = parser().parse_args(argv)
+    # One thread of XLA's in each process: with two, several LAPACK calls in one program
+    # may wait for each other forever (four batched QR decompositions do, JAX 0.10.2).
+    os.environ.setdefault("NPROC", "1")
     from tests.harnesses import cases, run  # slow to import: JAX
 
     names = chosen(cases, args)

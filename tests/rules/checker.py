@@ -50,7 +50,8 @@ STEP = 1e-3
 FAST = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
-    # With it, several LAPACK calls at once may wait for each other forever (JAX 0.10).
+    # With it, LAPACK calls at once are likelier to wait for each other forever, see
+    # tests/harnesses.
     "xla_cpu_enable_concurrency_optimized_scheduler": False,
 }
 
