@@ -19,14 +19,14 @@ from jaxkit import tracing
 from jaxkit.control.jit import Options, call_rule
 from jaxkit.control.linearized import (
     compiled,
+    derivative,
     filled,
     linearized,
     per_jaxpr,
 )
-from jaxkit.dual import Evaluate
 from jaxkit.linear import Code, LinearProgram
 from jaxkit.rules.table import structured, transposable
-from jaxkit.tangents import full, given, spread
+from jaxkit.tangents import full
 
 
 @structured(primitives.cond_p)
@@ -43,19 +43,8 @@ def _(primitive, arithmetic, primals, tangents, params):
         )
     moving = tuple(dx is not None for dx in tangents[1:])
     choice = _choices(branches[0], branches[1:], moving)
-    if isinstance(arithmetic, Evaluate):
-        outs, moved = choice.jvp(primals[0], primals[1:], given(tangents))
-        return outs, spread(moved, choice.live)
-    outs, residuals = choice.linearize(primals[0], primals[1:])
-    avals = [tracing.typeof(y) for y in outs]
-    moved = arithmetic.bind(
-        linear_switch,
-        [primals[0], *residuals, *given(tangents)],
-        [aval for aval, live in zip(avals, choice.live, strict=True) if live],
-        codes=choice.codes,
-        places=choice.places,
-    )
-    return outs, spread(moved, choice.live)
+    params = {"codes": choice.codes, "places": choice.places}
+    return derivative(choice, arithmetic, primals, tangents, linear_switch, **params)
 
 
 class Choice:
@@ -94,8 +83,9 @@ class Choice:
         self.avals.append(aval)
         return self.n_operands + len(self.avals) - 1
 
-    def _linearize(self, index, primals):
-        """(outputs, residuals)"""
+    def _linearize(self, primals):
+        """(outputs, which branch it was and the residuals)"""
+        index, *primals = primals
 
         def take(branch, places, primals):
             outs, residuals = branch.run(primals)
@@ -112,10 +102,11 @@ class Choice:
         outs, left = lax.switch(
             index, [partial(take, *pair) for pair in pairs], primals
         )
-        return outs, [*primals, *left]
+        return outs, [index, *primals, *left]
 
-    def _jvp(self, index, primals, tangents):
+    def _jvp(self, primals, tangents):
         """(outputs, tangents of those that are live)"""
+        index, *primals = primals
 
         def take(branch, code, primals, tangents):
             outs, residuals = branch.run(primals)

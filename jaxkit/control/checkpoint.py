@@ -16,11 +16,15 @@ from jax.ad_checkpoint import Offloadable, Saveable
 from jax.extend.core import primitives
 
 from jaxkit import tracing
-from jaxkit.control.linearized import compiled, linearized, needed, per_jaxpr
-from jaxkit.dual import Evaluate
+from jaxkit.control.linearized import (
+    compiled,
+    derivative,
+    linearized,
+    needed,
+    per_jaxpr,
+)
 from jaxkit.linear import LinearProgram
 from jaxkit.rules.table import structured, transposable
-from jaxkit.tangents import given, spread
 
 
 @structured(primitives.remat_p)
@@ -28,18 +32,9 @@ def _(primitive, arithmetic, primals, tangents, params):
     moving = tuple(dx is not None for dx in tangents)
     options = params["policy"], params["prevent_cse"]
     region = _regions(params["jaxpr"], moving, *options)
-    if isinstance(arithmetic, Evaluate):
-        outs, moved = region.jvp(primals, given(tangents))
-        return outs, spread(moved, region.live)
-    outs, saved = region.run(primals)
-    avals = [tracing.typeof(y) for y in outs]
-    moved = arithmetic.bind(
-        linear_checkpoint,
-        [*saved, *given(tangents)],
-        [aval for aval, live in zip(avals, region.live, strict=True) if live],
-        region=region,
+    return derivative(
+        region, arithmetic, primals, tangents, linear_checkpoint, region=region
     )
-    return outs, spread(moved, region.live)
 
 
 class Region:
@@ -66,12 +61,12 @@ class Region:
             return compiled(jax.checkpoint(function, **options))
 
         options = {"policy": policy, "prevent_cse": prevent_cse}
-        self.run = compiled(self._run)
+        self.linearize = compiled(self._linearize)
         self.jvp = region(self._jvp, **options)
         self.apply = region(self._apply, **options)
         self.pull_back = region(self._pull_back, **options)
 
-    def _run(self, primals):
+    def _linearize(self, primals):
         """(outputs, what is saved)"""
         env = tracing.environment(self.lin.forward, primals)
         tracing.run_equations(self.first, env)

@@ -21,10 +21,10 @@ from weakref import WeakKeyDictionary, ref
 import jax
 
 from jaxkit import tracing
-from jaxkit.dual import linearize_flat
+from jaxkit.dual import Evaluate, linearize_flat
 from jaxkit.equations import Var
 from jaxkit.linear import Code
-from jaxkit.tangents import moves, spread, zeros
+from jaxkit.tangents import Zero, given, moves, spread, zeros
 
 
 def per_jaxpr(make: Callable) -> Callable:
@@ -109,6 +109,25 @@ class Linearized:
 
 
 linearized = per_jaxpr(Linearized)
+
+
+def derivative(parts, arithmetic, primals, tangents, operator, **params):
+    """The rule of a structure that is taken apart, as far as it is the same for all.
+
+    `parts` has `live`, `jvp(primals, tangents)` -> (outputs, tangents of those that are
+    live), and `linearize(primals)` -> (outputs, residuals); `operator` is the linear
+    operator over those residuals, with `params`.  A tangent may be a `Zero`.
+    """
+    if isinstance(arithmetic, Evaluate):
+        known = [zeros(t.aval) if type(t) is Zero else t for t in given(tangents)]
+        outs, moved = parts.jvp(list(primals), known)
+    else:
+        outs, residuals = parts.linearize(list(primals))
+        pairs = zip(outs, parts.live, strict=True)
+        avals = [tracing.typeof(y) for y, live in pairs if live]
+        operands = [*residuals, *given(tangents)]
+        moved = arithmetic.bind(operator, operands, avals, **params)
+    return outs, spread(moved, parts.live)
 
 
 def settled(jaxpr, moving: Sequence[bool], carry: slice) -> tuple[bool, ...]:

@@ -19,16 +19,16 @@ from jax.extend.core import primitives
 from jaxkit import tracing
 from jaxkit.control.linearized import (
     compiled,
+    derivative,
     filled,
     linearized,
     needed,
     per_jaxpr,
     settled,
 )
-from jaxkit.dual import Evaluate
 from jaxkit.linear import Code, LinearProgram
 from jaxkit.rules.table import structured, transposable
-from jaxkit.tangents import Zero, given, spread, zeros
+from jaxkit.tangents import Zero, zeros
 
 
 @structured(primitives.scan_p)
@@ -41,19 +41,8 @@ def _(primitive, arithmetic, primals, tangents, params):
         for x, dx, moves in zip(primals, tangents, moving, strict=True)
     ]
     steps = _steps(scan.body, scan.n_consts, scan.n_carry, scan.options, moving)
-    if isinstance(arithmetic, Evaluate):
-        values = [zeros(dx.aval) if type(dx) is Zero else dx for dx in tangents]
-        outs, moved = steps.jvp(primals, given(values))
-        return outs, spread(moved, steps.live)
-    outs, residuals = steps.linearize(primals)
-    avals = [tracing.typeof(y) for y in outs]
-    moved = arithmetic.bind(
-        linear_scan,
-        [*residuals, *given(tangents)],
-        [aval for aval, live in zip(avals, steps.live, strict=True) if live],
-        **steps.loop._asdict(),
-    )
-    return outs, spread(moved, steps.live)
+    params = steps.loop._asdict()
+    return derivative(steps, arithmetic, primals, tangents, linear_scan, **params)
 
 
 class Loop(NamedTuple):

@@ -28,8 +28,7 @@ from jax import lax
 from jax.sharding import PartitionSpec
 
 from jaxkit import tracing
-from jaxkit.control.linearized import filled, linearized, per_jaxpr
-from jaxkit.dual import Evaluate
+from jaxkit.control.linearized import derivative, filled, linearized, per_jaxpr
 from jaxkit.linear import Code, LinearProgram
 from jaxkit.rules.arith import div
 from jaxkit.rules.table import structured, transposable
@@ -98,18 +97,8 @@ def _(primitive, arithmetic, primals, tangents, params):
     manual = Manual(params["mesh"], params["newly_manual_axes"], params["check_vma"])
     specs = params["in_specs"], params["out_specs"]
     shards = _shards(params["jaxpr"], moving, manual, *specs)
-    if isinstance(arithmetic, Evaluate):
-        outs, moved = shards.jvp(primals, given(tangents))
-        return outs, spread(moved, shards.live)
-    outs, residuals = shards.linearize(primals)
-    avals = [tracing.typeof(y) for y in outs]
-    moved = arithmetic.bind(
-        linear_shard_map,
-        [*residuals, *given(tangents)],
-        [aval for aval, live in zip(avals, shards.live, strict=True) if live],
-        **shards.linear._asdict(),
-    )
-    return outs, spread(moved, shards.live)
+    params = shards.linear._asdict()
+    return derivative(shards, arithmetic, primals, tangents, linear_shard_map, **params)
 
 
 class Linear(NamedTuple):
