@@ -98,6 +98,18 @@ def half_below(x):
     return lax.mul(x, mul(lax.add(below(x), below(x, -1)), 0.5))
 
 
+def hermitian(x, lower: bool):
+    """The Hermitian matrix of which x has this triangle; what else it has is not read.
+
+    The diagonal is real, whatever x has there.
+    """
+    off = lax.mul(x, below(x, -1) if lower else above(x, 1))
+    diagonal = lax.mul(x, eye(x))
+    if x.dtype.kind == "c":
+        diagonal = mul(0.5, lax.add(diagonal, conj(diagonal)))
+    return lax.add(lax.add(off, adjoint(off)), diagonal)
+
+
 def permute(x, places, axis: int):
     """x with its rows (axis -2) or columns (axis -1) taken from these places."""
     batch, axis = tuple(range(x.ndim - 2)), x.ndim + axis

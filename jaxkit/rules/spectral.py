@@ -21,6 +21,7 @@ from jaxkit.rules.matrices import (
     column,
     conj,
     eye,
+    hermitian,
     inner,
     paired,
     row,
@@ -52,9 +53,11 @@ def _refuse_part(size, whole, primitive):
 @custom(p.eigh_p)
 def _(primals, tangents, **params):
     # A V = V D with unitary V: V^H dA V = W D - D W + dD, where W = V^H dV is
-    # anti-Hermitian; its diagonal, which shifts phases, is taken to be zero.
+    # anti-Hermitian; its diagonal, which shifts phases, is taken to be zero.  Of A one
+    # triangle is read, and so of dA.
     (a,), (da,) = primals, tangents
     v, w = p.eigh_p.bind(a, **params)
+    da = hermitian(da, params["lower"])
     _refuse_part(w.shape[-1], a.shape[-1], "eigh")
     da_v = times(da, v)
     dw = cast(paired(v, da_v), w.dtype)

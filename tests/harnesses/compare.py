@@ -234,9 +234,14 @@ def off_quotient(lib, mode: str, case: HarnessCase) -> str:
 
 def quotient(f: Callable, xs, vs):
     """The central difference quotient of fourth order; without `vmap`, which not all
-    primitives have."""
-    steps = [STEP * h for h in (1, -1, 2, -2)]
+    primitives have.
+
+    The step is one of a length, however many entries there are: close eigenvalues of
+    large matrices meet soon.
+    """
+    step = STEP / np.sqrt(max(1, sum(v.size for v in vs)))
+    steps = [step * h for h in (1, -1, 2, -2)]
     y = [f([x + h * v for x, v in zip(xs, vs, strict=True)]) for h in steps]
     return [
-        (8 * (a - b) - (c - d)) / (12 * STEP) for a, b, c, d in zip(*y, strict=True)
+        (8 * (a - b) - (c - d)) / (12 * step) for a, b, c, d in zip(*y, strict=True)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
@@ -59,6 +60,12 @@ def _eigh_projections(x, **params):
     return _projections(v), w
 
 
+def _eigh_of_triangle(lower, x):
+    off = jnp.tril(x, -1) if lower else jnp.triu(x, 1)
+    diagonal = jnp.diag(jnp.real(jnp.diag(x)).astype(x.dtype))
+    return _eigh_projections(off + off.conj().T + diagonal)
+
+
 EIGH = [
     Case(
         p.eigh_p,
@@ -96,6 +103,20 @@ EIGH = [
         ),
         ("of one number", lax.linalg.eigh, spread(1, 1), DOUBLE),
     ]
+]
+EIGH += [
+    Case(
+        p.eigh_p,
+        f"eigh of the {'lower' if lower else 'upper'} triangle",
+        partial(_eigh_projections, lower=lower, symmetrize_input=False),
+        sampler(spread(3, 3)),
+        BOTH,
+        tolerance=256,
+        differences=1e-7,
+        # JAX's own rule would have the whole matrix read.
+        reference=partial(_eigh_of_triangle, lower),
+    )
+    for lower in (True, False)
 ]
 EIGH += [
     Case(
