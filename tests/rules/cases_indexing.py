@@ -366,16 +366,6 @@ COMBINED = [
             (p.scatter_mul_p, lax.scatter_mul),
         ]
     ),
-    *(
-        Case(
-            key,
-            f"{key.name} at no place",
-            _write(verb),
-            sampler(uniform(3), constant(np.zeros(0, np.int32)), uniform(0)),
-            reference=lambda x, i, update: x + 0 * lax.reduce_sum(update, (0,)),
-        )
-        for key, verb in COMBINING.items()
-    ),
 ]
 
 CASES = [*BLOCKS, *GATHER, *SCATTER, *COMBINED]
