@@ -35,7 +35,7 @@ def single():
 
 
 def test_a_fair_sample_agrees(single):
-    names = cases.sample(200)
+    names = cases.sample(120)
     results = {name: check(candidates()[name], "first") for name in names}
     wrong = [
         f"{name}: {result.outcome}: {result.reason}"
@@ -46,10 +46,10 @@ def test_a_fair_sample_agrees(single):
 
 
 def test_the_sample_is_fair(single):
-    names = cases.sample(200)
+    names = cases.sample(120)
     groups = [candidates()[name].group for name in names]
-    assert len(names) == len(set(names)) and names == cases.sample(200)
-    assert 200 <= len(names) <= 300  # each group has one at least
+    assert len(names) == len(set(names)) and names == cases.sample(120)
+    assert 120 <= len(names) <= 220  # each group has one at least
     assert {"sin", "eigh", "tridiagonal_solve"} <= set(groups)
     assert groups.count("scatter_add") > 4 * groups.count("pad") > 4
 
