@@ -29,6 +29,10 @@ def pair(x):
 
 # Each case: what is called on the module (jaxkit, or jax), and what the message says.
 CASES = {
+    "argnums of a Jacobian": (
+        lambda t: t.jacfwd(square, argnums=3)(X),
+        "argnums=3 needs at least 4 positional arguments",
+    ),
     "integer input": (
         lambda t: t.grad(square)(3),
         "argument 0 is int64[]",
