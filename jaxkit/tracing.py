@@ -227,6 +227,11 @@ def is_literal(atom) -> bool:
     return type(atom) is Literal
 
 
+def variables(atoms: Sequence[Any]) -> list[Any]:
+    """Those of a jaxpr's operands that are variables, not numbers."""
+    return [v for v in atoms if not is_literal(v)]
+
+
 def read(env: dict[Any, Any], atom) -> Any:
     """The value of an operand in a jaxpr: a variable's, or a number."""
     return atom.val if is_literal(atom) else env[atom]

@@ -50,7 +50,7 @@ class Region:
         have = {*lin.constants, *lin.inputs, *allowed}
         self.again = needed(lin.equations, lin.residuals, have)
         read = [v for eqn in self.again for v in eqn.invars] + list(lin.residuals)
-        read = dict.fromkeys(v for v in read if not tracing.is_literal(v))
+        read = dict.fromkeys(tracing.variables(read))
         self.saved = {v: allowed.get(v) for v in read if v in have}
         for v in lin.constants:
             self.saved.pop(v, None)

@@ -13,9 +13,10 @@ from __future__ import annotations
 import jax
 from jax import lax
 
-from jaxkit.control.linearized import runner
+from jaxkit.control.linearized import filled, runner
 from jaxkit.dual import run_flat
 from jaxkit.rules.table import structured
+from jaxkit.tracing import typeof
 
 
 @structured("call_hi_primitive")
@@ -56,11 +57,8 @@ def _(primitive, arithmetic, primals, tangents, params):
     roots, root_tree = jax.tree.flatten(root)
 
     def solve(right):
-        filled = [
-            lax.full_like(x, 0) if d is None else d
-            for x, d in zip(roots, right, strict=True)
-        ]
-        dx = composed.tangent_solve(tangent_known, root, root_tree.unflatten(filled))
+        right = root_tree.unflatten(filled(right, [typeof(x) for x in roots]))
+        dx = composed.tangent_solve(tangent_known, root, right)
         return [], [lax.neg(d) for d in jax.tree.leaves(dx)]
 
     _, moved = arithmetic.trace(solve, right)

@@ -147,6 +147,14 @@ def settled(jaxpr, moving: Sequence[bool], carry: slice) -> tuple[bool, ...]:
         moving = tuple(settled)
 
 
+def with_zeros(primals, tangents, moving: Sequence[bool]) -> list[Any]:
+    """The tangents, with a `Zero` for each that is None where the primal moves."""
+    return [
+        Zero(tracing.typeof(x)) if moves and dx is None else dx
+        for x, dx, moves in zip(primals, tangents, moving, strict=True)
+    ]
+
+
 def filled(cts: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
     """Cotangents with zeros in place of None."""
     return [
@@ -156,11 +164,11 @@ def filled(cts: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
 
 def needed(equations, wanted, have) -> list[Any]:
     """The equations that must run to compute `wanted` when the set `have` is known."""
-    missing = {v for v in wanted if not tracing.is_literal(v)} - have
+    missing = {*tracing.variables(wanted)} - have
     found = []
     for eqn in reversed(equations):
         if not missing.isdisjoint(eqn.outvars):
             found.append(eqn)
-            missing.update(v for v in eqn.invars if not tracing.is_literal(v))
+            missing.update(tracing.variables(eqn.invars))
             missing -= have
     return found[::-1]

@@ -11,7 +11,13 @@ from jax import lax
 from jax.extend.core import primitives
 
 from jaxkit import tracing
-from jaxkit.control.linearized import compiled, linearized, per_jaxpr, settled
+from jaxkit.control.linearized import (
+    compiled,
+    linearized,
+    per_jaxpr,
+    settled,
+    with_zeros,
+)
 from jaxkit.dual import Evaluate
 from jaxkit.linear import LinearProgram
 from jaxkit.rules.table import structured, transposable
@@ -30,10 +36,7 @@ def _(primitive, arithmetic, primals, tangents, params):
         outs = primitive.bind(*primals, **params)
         return outs, [None] * len(outs)
     loop = _loops(params["body_jaxpr"], n_body, moving, params["cond_jaxpr"])
-    tangents = [
-        Zero(tracing.typeof(x)) if moves and dx is None else dx
-        for x, dx, moves in zip(operands, tangents, moving, strict=True)
-    ]
+    tangents = with_zeros(operands, tangents, moving)
     if isinstance(arithmetic, Evaluate):
         values = [zeros(dx.aval) if type(dx) is Zero else dx for dx in tangents]
         outs, moved = loop.jvp(test, operands, given(values))

@@ -25,10 +25,11 @@ from jaxkit.control.linearized import (
     needed,
     per_jaxpr,
     settled,
+    with_zeros,
 )
 from jaxkit.linear import Code, LinearProgram
 from jaxkit.rules.table import structured, transposable
-from jaxkit.tangents import Zero, zeros
+from jaxkit.tangents import zeros
 
 
 @structured(primitives.scan_p)
@@ -36,10 +37,7 @@ def _(primitive, arithmetic, primals, tangents, params):
     scan = tracing.scan_layout(params)
     carry = slice(scan.n_consts, scan.n_consts + scan.n_carry)
     moving = settled(scan.body, [dx is not None for dx in tangents], carry)
-    tangents = [
-        Zero(tracing.typeof(x)) if moves and dx is None else dx
-        for x, dx, moves in zip(primals, tangents, moving, strict=True)
-    ]
+    tangents = with_zeros(primals, tangents, moving)
     steps = _steps(scan.body, scan.n_consts, scan.n_carry, scan.options, moving)
     params = steps.loop._asdict()
     return derivative(steps, arithmetic, primals, tangents, linear_scan, **params)
@@ -89,8 +87,8 @@ class Steps:
         known, constant = {*step.constants, *step.inputs[:n_consts]}, []
         start, computed = frozenset(known), []
         for eqn in step.equations:
-            inputs = {v for v in eqn.invars if not tracing.is_literal(v)}
-            if inputs <= known and not eqn.effects:
+            inputs = tracing.variables(eqn.invars)
+            if known.issuperset(inputs) and not eqn.effects:
                 constant.append(eqn)
                 known.update(eqn.outvars)
                 computed += eqn.outvars if inputs else []
@@ -103,7 +101,7 @@ class Steps:
         self.inside = [eqn for eqn in step.equations if id(eqn) not in early]
         # What the loop need not leave, since it is there, stacked, already.
         there = {*step.inputs[carry.stop :]}
-        there.update(v for v in step.outputs[n_carry:] if not tracing.is_literal(v))
+        there.update(tracing.variables(step.outputs[n_carry:]))
         self.left = list(dict.fromkeys(v for v, s in kinds if s and v not in there))
 
         code = step.code_of(self.live)
