@@ -24,6 +24,7 @@ from jaxkit.rules.matrices import (
     conj,
     eye,
     half_below,
+    hermitian,
     inner,
     left_solve,
     less,
@@ -95,10 +96,11 @@ transposable(p.tridiagonal_solve_p, _tridiagonal_transpose, operands=(3,))
 
 @custom(p.cholesky_p)
 def _(primals, tangents):
-    # A = L L^H: L^-1 dA L^-H = L^-1 dL + (L^-1 dL)^H
+    # A = L L^H: L^-1 dA L^-H = L^-1 dL + (L^-1 dL)^H.  Of A one triangle is read, and
+    # so it is of dA.
     (a,), (da,) = primals, tangents
     factor = p.cholesky_p.bind(a)
-    y = left_solve(factor, da, lower=True)
+    y = left_solve(factor, hermitian(da, lower=True), lower=True)
     y = right_solve(factor, y, lower=True, transpose_a=True, conjugate_a=True)
     lower = lax.mul(factor, below(factor))  # the rest isn't said to be zero
     return factor, times(lower, half_below(y))

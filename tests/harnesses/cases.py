@@ -32,19 +32,20 @@ class HarnessCase:
     def for_jax(self) -> Callable:
         """f as JAX is asked for its derivative.
 
-        `eigh` reads one triangle, and the harness gives no more to it. JAX's rule reads
-        all, even for the value that comes with the tangent; so JAX gets the whole
-        matrix.
+        `eigh` and `cholesky` read one triangle of their matrix. JAX's rules read all of
+        its tangent (that of `eigh` all of the matrix, too, and that of `cholesky` only
+        up to JAX 0.11); so JAX gets the whole Hermitian matrix.
         """
-        if self.group != "eigh":
-            return self.f
+        if self.group == "cholesky":
+            return lambda xs: self.f([_hermitian(xs[0], lower=True)])
+        if self.group == "eigh":
+            return self._eigh_of_whole
+        return self.f
+
+    def _eigh_of_whole(self, xs):
         lower = self.name.endswith("lower_True")
-
-        def of_whole(xs):
-            whole = _hermitian(xs[0], lower)
-            return list(lax.linalg.eigh(whole, lower=lower, symmetrize_input=False))
-
-        return of_whole
+        whole = _hermitian(xs[0], lower)
+        return list(lax.linalg.eigh(whole, lower=lower, symmetrize_input=False))
 
     @property
     def rng(self) -> np.random.Generator:
