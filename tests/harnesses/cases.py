@@ -6,7 +6,9 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from importlib import import_module
 from itertools import islice
+from unittest.mock import patch
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,8 @@ import numpy as np
 from jax import lax
 
 from tests.rules.checker import bent, derive, direction, flat
+
+HARNESSES = "jax._src.internal_test_util.test_harnesses"
 
 
 @dataclass(frozen=True)
@@ -83,19 +87,34 @@ def candidates() -> dict[str, HarnessCase]:
     In JAX's default precision, so that there are as many whoever asks.
     """
     with jax.enable_x64(False):
-        from jax._src.internal_test_util.test_harnesses import all_harnesses
-
-        found = [_case(x) for x in all_harnesses if x.filter("cpu")]
+        harnesses = import_module(HARNESSES).all_harnesses
+        found = [_case(x) for x in harnesses if x.filter("cpu")]
         return {case.name: case for case in found if case.xs}
 
 
+def _of_its_operands(reduce: Callable) -> Callable:
+    """`lax.reduce` or `reduce_window`, with initial values of the operands' precision.
+
+    The harnesses' are of one, so that they couldn't be run in double precision.
+    """
+
+    def reducer(operands, inits, *args):
+        inits = jax.tree.map(lambda x, init: init.astype(x.dtype), operands, inits)
+        return reduce(operands, inits, *args)
+
+    return reducer
+
+
 def _case(harness) -> HarnessCase:
+    if harness.fun is lax.reduce_window:
+        harness.fun = _of_its_operands(lax.reduce_window)
     seed = zlib.crc32(harness.fullname.encode())
     args = harness.dyn_args_maker(np.random.RandomState(seed))
     leaves, tree = jax.tree.flatten(args)
 
     def function(*leaves):
-        return harness.dyn_fun(*jax.tree.unflatten(tree, leaves))
+        with patch(f"{HARNESSES}.lax.reduce", _of_its_operands(lax.reduce)):
+            return harness.dyn_fun(*jax.tree.unflatten(tree, leaves))
 
     return HarnessCase(harness.fullname, harness.group_name, *flat(function, leaves))
 
