@@ -13,60 +13,62 @@ from jax.extend.core import primitives
 from jaxkit import tracing
 from jaxkit.control.linearized import (
     compiled,
+    derivative,
     linearized,
     per_jaxpr,
     settled,
     with_zeros,
 )
-from jaxkit.dual import Evaluate
 from jaxkit.linear import LinearProgram
 from jaxkit.rules.table import structured, transposable
-from jaxkit.tangents import Zero, given, spread, zeros
 
 
 @structured(primitives.while_p)
 def _(primitive, arithmetic, primals, tangents, params):
-    n_cond, n_body = params["cond_nconsts"], params["body_nconsts"]
-    test, operands = primals[:n_cond], primals[n_cond:]
-    tangents = tangents[n_cond:]
-    moving = [dx is not None for dx in tangents]
-    moving = settled(params["body_jaxpr"], moving, slice(n_body, None))
-    live = moving[n_body:]
-    if not any(live):
+    n_test, n_consts = params["cond_nconsts"], params["body_nconsts"]
+    body, moving = params["body_jaxpr"], [dx is not None for dx in tangents[n_test:]]
+    moving = settled(body, moving, slice(n_consts, None))
+    if not any(moving[n_consts:]):
         outs = primitive.bind(*primals, **params)
         return outs, [None] * len(outs)
-    loop = _loops(params["body_jaxpr"], n_body, moving, params["cond_jaxpr"])
-    tangents = with_zeros(operands, tangents, moving)
-    if isinstance(arithmetic, Evaluate):
-        values = [zeros(dx.aval) if type(dx) is Zero else dx for dx in tangents]
-        outs, moved = loop.jvp(test, operands, given(values))
-        return outs, spread(moved, live)
-    outs = primitive.bind(*primals, **params)
-    moved = arithmetic.bind(
-        linear_while,
-        [*primals, *given(tangents)],
-        [y.aval for y, moves in zip(outs, live, strict=True) if moves],
-        loop=loop,
-        n_test=n_cond,
-        line=tracing.user_line(),
-    )
-    return outs, spread(moved, live)
+    loop = _loops(body, params["cond_jaxpr"], n_test, n_consts, moving)
+    tangents = with_zeros(primals[n_test:], tangents[n_test:], moving)
+    params = {"loop": loop, "line": tracing.user_line()}
+    return derivative(loop, arithmetic, primals, tangents, linear_while, **params)
 
 
 class While:
-    """A loop whose body is taken apart, run in forward mode."""
+    """A loop whose body is taken apart, run in forward mode.
 
-    def __init__(self, body, n_consts, moving, condition):
-        self.condition, self.n_consts = condition, n_consts
-        self.body = linearized(body(), moving)
-        self.n_operands = len(moving)
+    Its operands are what the condition closes over, what the body closes over, and what
+    is carried; `moving` is about the latter two.
+    """
+
+    def __init__(self, body, condition, n_test, n_consts, moving):
+        self.of, self.condition = body, condition
+        self.n_test, self.n_consts = n_test, n_consts
+        self.n_operands = n_test + len(moving)
+        self.live = moving[n_consts:]
         self.n_moving_consts = sum(moving[:n_consts])
-        self.code = self.body.code_of(moving[n_consts:])
+        self.body = linearized(body(), moving)
+        self.code = self.body.code_of(self.live)
         self.jvp = compiled(self._jvp)
 
-    def _jvp(self, test, primals, tangents):
+    def linearize(self, operands):
+        """(outputs, residuals), which are the operands."""
+        outs = primitives.while_p.bind(
+            *operands,
+            cond_nconsts=self.n_test,
+            cond_jaxpr=self.condition,
+            body_nconsts=self.n_consts,
+            body_jaxpr=self.of(),
+        )
+        return outs, operands
+
+    def _jvp(self, operands, tangents):
         """(outputs, tangents of those that move)"""
-        consts, carry = primals[: self.n_consts], primals[self.n_consts :]
+        test, operands = operands[: self.n_test], operands[self.n_test :]
+        consts, carry = operands[: self.n_consts], operands[self.n_consts :]
         d_consts = tangents[: self.n_moving_consts]
 
         def goes_on(duals):
@@ -93,16 +95,15 @@ class LinearWhile:
     def __repr__(self):
         return self.name
 
-    def bind(self, *operands, loop: While, n_test, line):
-        n = n_test + loop.n_operands
-        primals, tangents = operands[:n], operands[n:]
-        return loop.jvp(primals[:n_test], primals[n_test:], tangents)[1]
+    def bind(self, *operands, loop: While, line):
+        n = loop.n_operands
+        return loop.jvp(list(operands[:n]), list(operands[n:]))[1]
 
 
 linear_while = LinearWhile()
 
 
-def _transpose(cts, *operands, loop, n_test, line):
+def _transpose(cts, *operands, loop, line):
     raise ValueError(
         f"reverse mode can't pass through the while loop at {line}: how often it runs, "
         "and so how much it would have to remember, is known only at run time. Use "
