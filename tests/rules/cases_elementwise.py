@@ -178,6 +178,15 @@ def _clamp(low, x, high):
     return lax.min(lax.max(low, x), high)
 
 
+def _chosen(op):
+    def either(x, y):  # JAX differentiates it in complex numbers until 0.11 only
+        if not jnp.iscomplexobj(x):
+            return op(x, y)
+        return jnp.where(op(*map(lax.stop_gradient, (x, y))) == x, x, y)
+
+    return either
+
+
 def _unit(x):
     size = lax.sqrt(lax.real(x) ** 2 + lax.imag(x) ** 2)
     return x / lax.convert_element_type(size, x.dtype)
@@ -189,8 +198,11 @@ ARITHMETIC = [
     *_binary(p.sub_p, lax.sub, -2, 2, BOTH),
     *_binary(p.mul_p, lax.mul, -2, 2, (*BOTH, "bfloat16")),
     *_binary(p.div_p, lax.div, dtypes=(*BOTH, "bfloat16")),
-    *_binary(p.max_p, lax.max, dtypes=BOTH),  # of complex: in lexicographic order
-    *_binary(p.min_p, lax.min, dtypes=BOTH),
+    *(
+        case  # of complex: in lexicographic order
+        for key, op in [(p.max_p, lax.max), (p.min_p, lax.min)]
+        for case in _binary(key, op, dtypes=BOTH, reference=_chosen(op))
+    ),
     *_binary(p.pow_p, lax.pow, dtypes=BOTH),
     *_binary(p.atan2_p, lax.atan2, -2, 2),
     *_binary(p.complex_p, lax.complex, -2, 2, shapes=SAME | {"": SHAPES[""]}),

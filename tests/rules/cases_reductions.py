@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
@@ -143,6 +144,19 @@ SUMS = [
     ),
 ]
 
+
+def _chosen(op, axis, reverse):
+    def each(x):  # JAX differentiates it in complex numbers until 0.11 only
+        if not jnp.iscomplexobj(x):
+            return op(x, axis, reverse)
+        x = jnp.moveaxis(x, axis, -1)
+        best = op(lax.stop_gradient(x), x.ndim - 1, reverse)
+        picked = jnp.where(best[..., :, None] == x[..., None, :], x[..., None, :], 0)
+        return jnp.moveaxis(jnp.sum(picked, -1), -1, axis)
+
+    return each
+
+
 CUMULATIVE = [
     *(
         Case(
@@ -151,12 +165,13 @@ CUMULATIVE = [
             lambda x, op=op, axis=axis, reverse=reverse: op(x, axis, reverse),
             sampler(distinct(2, 3)),
             dtypes if reverse else DOUBLE,
+            reference=of_jax and of_jax(op, axis, reverse),
         )
-        for key, op, dtypes in [
-            (p.cumprod_p, lax.cumprod, BOTH),
-            (p.cumlogsumexp_p, lax.cumlogsumexp, REAL),
-            (p.cummax_p, lax.cummax, BOTH),
-            (p.cummin_p, lax.cummin, BOTH),
+        for key, op, dtypes, of_jax in [
+            (p.cumprod_p, lax.cumprod, BOTH, None),
+            (p.cumlogsumexp_p, lax.cumlogsumexp, REAL, None),
+            (p.cummax_p, lax.cummax, BOTH, _chosen),
+            (p.cummin_p, lax.cummin, BOTH, _chosen),
         ]
         for axis, reverse in [(0, False), (1, True)]
     ),
