@@ -18,7 +18,7 @@ from typing import Any
 from jax.custom_derivatives import SymbolicZero
 
 from jaxkit import tracing
-from jaxkit.recording import SCALARS, Recorder
+from jaxkit.recording import SCALARS, LinearCode, Recorder
 from jaxkit.rules.custom_vjp import custom_pullback
 from jaxkit.rules.table import derivative_rule
 from jaxkit.tangents import Zero, moves, zeros
@@ -27,6 +27,8 @@ from jaxkit.tracing import Trace, Tracer, none_if_zero
 
 class Evaluate:
     """Tangent arithmetic that happens at once: a tangent is an array."""
+
+    linear = False
 
     def bind(self, operator, operands, aval, **params):
         def value(x):
@@ -127,6 +129,8 @@ class DualTrace(Trace):
 
 def run_flat(fun: Callable, arithmetic, primals, tangents):
     """Run `fun` on duals; returns (output primals, output tangents, aux primals)."""
+    if arithmetic.linear:
+        return arithmetic.run(fun, primals, tangents)
     with tracing.running(DualTrace, arithmetic) as trace:
         duals = [trace.dual(x, t) for x, t in zip(primals, tangents, strict=True)]
         outs, aux = fun(duals)
@@ -142,12 +146,15 @@ def jvp_flat(fun: Callable, primals, tangents):
     return run_flat(fun, Evaluate(), primals, tangents)
 
 
-def linearize_flat(fun: Callable, primals, moving: Sequence[bool] | None = None):
+def linearize_flat(
+    fun: Callable, primals, moving: Sequence[bool] | None = None, linear: bool = False
+):
     """Run `fun` once: (outputs, its derivative as a linear program, aux).
 
     `moving` says which primals the derivative is with respect to (None: all whose
     dtype `moves`).  The program's inputs are the tangents of those, and its outputs
-    the tangents of the outputs that move.
+    the tangents of the outputs that move.  If `fun` is `linear` in what moves, the
+    program is `fun` itself (see `Recorder.run`).
     """
     avals = [tracing.typeof(x) for x in primals]
     if moving is None:
@@ -155,7 +162,8 @@ def linearize_flat(fun: Callable, primals, moving: Sequence[bool] | None = None)
     recorder = Recorder([aval for aval, m in zip(avals, moving, strict=True) if m])
     inputs = iter(recorder.inputs)
     tangents = [next(inputs) if m else None for m in moving]
-    outs, tangents_out, aux = run_flat(fun, recorder, primals, tangents)
+    arithmetic = LinearCode(recorder) if linear else recorder
+    outs, tangents_out, aux = run_flat(fun, arithmetic, primals, tangents)
     outputs = []
     for y, t in zip(outs, tangents_out, strict=True):
         aval = tracing.typeof(y)

@@ -88,6 +88,14 @@ class LinearOperator(NamedTuple):
     jointly: bool
 
 
+class NotTransposable(ValueError):
+    """An operator without a transpose; `fact` says why, the message also what to do."""
+
+    def __init__(self, fact: str, advice: str):
+        super().__init__(f"{fact} {advice}")
+        self.fact = fact
+
+
 OPERATORS: dict[Any, LinearOperator] = {}
 
 # The derivative rules of primitives that run code (see `rules.table.structured`); they

@@ -50,6 +50,9 @@ class Code:
             self._hash = hash((self.inputs, self.outputs, body))
         return self._hash
 
+    def __deepcopy__(self, memo):
+        return self  # nothing in it changes, and primitives are known by identity
+
     def __eq__(self, other):
         return self is other or (
             isinstance(other, Code)
@@ -135,6 +138,23 @@ class LinearProgram:
         outs = [x.aval for x in self.code.outputs]
         ins = [v.aval for v in self.code.inputs]
         return record(self.transpose, outs, ins).prune()
+
+    def check_residuals(self) -> None:
+        """Raise ValueError if they aren't of the shapes that the code was recorded for.
+
+        So it is after `jax.vmap` or `jax.lax.scan` has stacked several programs.
+        """
+        for eqn in self.code.equations:
+            for x in eqn.operands:
+                if type(x) is Residual:
+                    shape = self.residuals[x.index].shape
+                    if shape != x.aval.shape:
+                        raise ValueError(
+                            f"these are several linear maps, stacked: {x} has shape "
+                            f"{list(shape)}, in each of them {list(x.aval.shape)}. "
+                            "Apply them under jax.vmap or jax.lax.scan: "
+                            "jax.vmap(lambda f, x: f(x))(maps, xs)."
+                        )
 
     def prune(self) -> LinearProgram:
         """Drop equations and residuals that reach no output, and number anew."""

@@ -28,7 +28,9 @@ class LinearMap:
         f_jvp.program      the flat `LinearProgram`
 
     It is a pytree whose leaves are the residuals, so it may be passed to and returned
-    from `jax.jit` and other transforms.
+    from `jax.jit` and other transforms.  `jax.vmap` and `jax.lax.scan` return several
+    at once, stacked; they are applied under `jax.vmap` or `jax.lax.scan`, and raise
+    ValueError if they are used as one.
 
     Example:
 
@@ -58,6 +60,7 @@ class LinearMap:
         return cls(*children, *aux)
 
     def _run(self, values: Sequence[Any]) -> list[Any]:
+        self._recorded.check_residuals()
         run = self._recorded.transpose if self._transposed else self._recorded.apply
         return run(values)
 
@@ -91,6 +94,7 @@ class LinearMap:
 
         The program of a transposed map is its backward pass, recorded.
         """
+        self._recorded.check_residuals()
         return self._recorded.T if self._transposed else self._recorded.prune()
 
     def __repr__(self):

@@ -26,14 +26,24 @@ from jaxkit.equations import (
     look_up,
 )
 from jaxkit.linear import Code, LinearProgram
-from jaxkit.tangents import Zero, full
+from jaxkit.tangents import Zero, full, moves
 from jaxkit.tracing import Trace, Tracer
 
 SCALARS = (int, float, complex, np.generic)
 
 
+class NotLinear(NotImplementedError):
+    """Code that should be linear isn't; `fact` says where, the message what to do."""
+
+    def __init__(self, fact: str, advice: str = ""):
+        super().__init__(f"{fact} {advice}".strip())
+        self.fact = fact
+
+
 class Recorder:
     """Tangent arithmetic that writes equations down: a tangent is a `Var`."""
+
+    linear = False
 
     def __init__(self, in_avals: Sequence[Any]):
         self.inputs = tuple(Var(i, aval) for i, aval in enumerate(in_avals))
@@ -85,8 +95,36 @@ class Recorder:
                 )
             return outs, [t.tangent if trace.owns(t) else None for t in tangents_out]
 
+    def run(self, fun: Callable, primals, tangents):
+        """Run linear code, a flat function, on values of which some are tangents.
+
+        Returns (outputs, their tangents, aux), as `dual.run_flat` does, but where there
+        is a tangent there is no primal: zeros stand for it, and nothing reads them.
+        """
+        with tracing.running(LinearTrace, self) as trace:
+            pairs = zip(primals, tangents, strict=True)
+            outs, aux = fun(
+                [x if t is None else LinearTracer(trace, t) for x, t in pairs]
+            )
+            moved = [y.tangent if trace.owns(y) else None for y in outs]
+            pairs = zip(outs, moved, strict=True)
+            return [y if t is None else full(t.aval, 0) for y, t in pairs], moved, aux
+
     def program(self, outputs: Sequence[Var | Zero]) -> LinearProgram:
         return LinearProgram(Code(self.inputs, outputs, self.equations), self.residuals)
+
+
+class LinearCode:
+    """A recorder's arithmetic, for rules that are asked about code on tangents alone.
+
+    Such code is its own derivative, if it is linear, and there are no primals to take
+    a derivative at.
+    """
+
+    linear = True
+
+    def __init__(self, recorder: Recorder):
+        self.bind, self.trace, self.run = recorder.bind, recorder.trace, recorder.run
 
 
 class LinearTracer(Tracer):
@@ -119,26 +157,21 @@ class LinearTrace(Trace):
             return self._run_code(structure, primitive, operands, params)
         self._check_linear(primitive, operands, params)
         aval = tracing.output_aval(primitive, operands, params)
+        if not primitive.multiple_results and not moves(aval.dtype):
+            raise NotLinear(f"'{primitive}' to {aval.dtype} is not linear. {_at()}")
         operands = [x.tangent if self.owns(x) else x for x in operands]
         out = self.recorder.bind(primitive, operands, aval, **params)
         wrap = partial(LinearTracer, self)
         return list(map(wrap, out)) if primitive.multiple_results else wrap(out)
 
     def _run_code(self, rule, primitive, operands, params):
-        """Record a loop or the like: linear code is its own derivative, at any point.
-
-        At which, is of no matter; not-a-number makes sure of it, and shows where code
-        wasn't linear.
-        """
+        """Record a loop or the like, by the rule of its derivative."""
         mine = [self.owns(x) for x in operands]
-        primals = [
-            full(x.aval, float("nan")) if own else x
-            for x, own in zip(operands, mine, strict=True)
-        ]
-        tangents = [
-            x.tangent if own else None for x, own in zip(operands, mine, strict=True)
-        ]
-        outs, moved = rule(primitive, self.recorder, primals, tangents, params)
+        pairs = list(zip(operands, mine, strict=True))
+        primals = [full(x.aval, 0) if own else x for x, own in pairs]
+        tangents = [x.tangent if own else None for x, own in pairs]
+        arithmetic = LinearCode(self.recorder)
+        outs, moved = rule(primitive, arithmetic, primals, tangents, params)
         return [
             y if dy is None else LinearTracer(self, dy)
             for y, dy in zip(outs, moved, strict=True)
@@ -148,22 +181,21 @@ class LinearTrace(Trace):
         where = [i for i, x in enumerate(operands) if self.owns(x)]
         info = look_up(OPERATORS, primitive)
         if info is None:
-            raise NotImplementedError(
-                f"'{primitive}' is not linear, or no transpose of it is known; only "
-                "linear operations may act on a tangent (in a function given to "
-                "linear_transpose, or in a JVP rule on its tangents). At "
-                f"{tracing.user_line()}. If it is linear, add its transpose with "
-                "jaxkit.rules.transposable."
+            raise NotLinear(
+                f"'{primitive}' is not linear, or no transpose of it is known. {_at()}",
+                "Only linear operations may act on a tangent: in a function given to "
+                "linear_transpose, or in a JVP rule on its tangents. If it is linear, "
+                "add its transpose with jaxkit.rules.transposable.",
             )
         if not set(where) <= set(info.operands(len(operands), **params)):
-            raise NotImplementedError(
+            raise NotLinear(
                 f"'{primitive}' is not linear in operand {where[0]}, which depends on "
-                f"the linear inputs. At {tracing.user_line()}."
+                f"the linear inputs. {_at()}"
             )
         if len(where) > 1 and not info.jointly:
-            raise NotImplementedError(
+            raise NotLinear(
                 f"'{primitive}' of two values that both depend on the linear inputs is "
-                f"not linear in them. At {tracing.user_line()}."
+                f"not linear in them. {_at()}"
             )
 
     def custom_jvp(self, fun, jvp, operands, symbolic_zeros):
@@ -173,6 +205,10 @@ class LinearTrace(Trace):
     def custom_vjp(self, rule, operands):
         with tracing.set_current_trace(self):
             return rule.fun.call_wrapped(*operands)
+
+
+def _at() -> str:
+    return f"At {tracing.user_line()}."
 
 
 def record(fun: Callable, in_avals, out_avals) -> LinearProgram:

@@ -29,7 +29,7 @@ from jaxkit.spaces import (
     short,
 )
 from jaxkit.tangents import moves, spread
-from jaxkit.tracing import ShapedArray, typeof
+from jaxkit.tracing import typeof
 
 
 class Flat:
@@ -235,7 +235,7 @@ def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
         primals,
     )
     leaves, tree = as_leaves("linear_transpose", arrays, enumerate(arrays))
-    avals = [ShapedArray(x.shape, x.dtype) for x in leaves]
+    avals = avals_of(leaves)
     for i, aval in enumerate(avals):
         if not moves(aval.dtype):
             raise TypeError(

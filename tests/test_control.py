@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from jax.experimental.ode import odeint
 
 import jaxkit as jk
 
@@ -202,10 +203,99 @@ def test_transpose_of_linear_control_code():
     np.testing.assert_allclose(ours[0], jax.vjp(linear, X)[1](cts)[0], rtol=1e-14)
 
 
-def test_code_that_is_not_linear_shows():
-    """Where linearity is promised, a square in a loop gives not-a-number, not zero."""
-    f = jk.linear_transpose(lambda x: lax.scan(lambda c, _: (c * c, None), x, XS)[0], X)
-    assert np.isnan(f(V)[0]).all()
+STRUCTURES = {
+    "scan": lambda f: lambda x: lax.scan(lambda c, _: (f(c), None), x, length=2)[0],
+    "while": lambda f: (
+        lambda x: lax.while_loop(
+            lambda c: c[1] < 2, lambda c: (f(c[0]), c[1] + 1), (x, 0)
+        )[0]
+    ),
+    "cond": lambda f: lambda x: lax.cond(V[0] > 9, lambda c: c, f, x),
+    "checkpoint": jax.checkpoint,
+    "jit": jax.jit,
+    "jit in scan in checkpoint": lambda f: jax.checkpoint(
+        STRUCTURES["scan"](jax.jit(f))
+    ),
+}
+NOT_LINEAR = {
+    "sin": jnp.sin,
+    "max": lambda c: jnp.maximum(c, 0.0),
+    "mul": lambda c: c * c,
+    "gt": lambda c: jnp.where(c > 0, c, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", NOT_LINEAR)
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_code_that_is_not_linear_is_named(structure, name):
+    """Where linearity is promised: before, such code gave zeros or not-a-number."""
+    f = STRUCTURES[structure](NOT_LINEAR[name])
+    with pytest.raises(NotImplementedError, match=f"'{name}' .*not linear"):
+        jk.linear_transpose(f, V)(V)
+
+    @jax.custom_vjp
+    def clipped(x):
+        return x
+
+    clipped.defvjp(lambda x: (x, None), lambda _, ct: (f(ct),))
+    with pytest.raises(TypeError, match=f"'clipped'.*isn't linear.*'{name}'"):
+        jk.jvp(clipped, (V,), (V,))
+
+    @jax.custom_jvp
+    def wrong(x):
+        return x
+
+    wrong.defjvp(lambda primals, tangents: (primals[0], f(tangents[0])))
+    with pytest.raises(NotImplementedError, match=f"'{name}' .*not linear"):
+        jk.vjp(wrong, V)
+
+
+@pytest.mark.parametrize("structure", [x for x in STRUCTURES if x != "while"])
+def test_linear_code_is_run_at_no_point(structure):
+    """It has no primals; nothing of them, such as not-a-number, is computed."""
+    f = STRUCTURES[structure](lambda c: 2.0 * c)
+    with jax.debug_nans(True):
+        (ct,) = jk.linear_transpose(f, V)(V)
+    np.testing.assert_array_equal(ct, f(V))
+
+
+def test_loops_in_backward_rules_are_named():
+    @jax.custom_vjp
+    def f(x):
+        return x
+
+    def backward(_, ct):
+        return (STRUCTURES["while"](lambda c: 0.5 * c)(ct),)
+
+    f.defvjp(lambda x: (x, None), backward)
+    with pytest.raises(TypeError, match=r"'f'.* has no transpose: .*while loop") as e:
+        jk.jvp(f, (V,), (V,))
+    assert "Use forward mode" not in str(e.value)
+    (ct,) = jk.vjp(f, V)[1](V)
+    np.testing.assert_array_equal(ct, V / 4)
+
+
+def test_odeint_has_no_forward_mode_and_says_so():
+    """Its backward pass chooses its steps by the cotangent."""
+
+    def f(p):
+        return odeint(lambda y, t, p: -p * y, 1.0, jnp.array([0.0, 1.0]), p)[-1]
+
+    np.testing.assert_allclose(jk.grad(f)(2.0), -np.exp(-2.0), rtol=1e-6)
+    with pytest.raises(TypeError, match="custom_vjp function '_odeint'"):
+        jk.jvp(f, (2.0,), (1.0,))
+
+
+@pytest.mark.parametrize("transform", [lambda f: f, jax.jit])
+def test_effects_of_a_checkpoint_are_kept(transform, capfd):
+    @jax.checkpoint
+    def f(x):
+        jax.debug.print("x is {}", x)
+        return jnp.sin(x)
+
+    jax.block_until_ready(transform(jk.grad(f))(1.0))
+    jax.effects_barrier()
+    assert "x is 1.0" in capfd.readouterr().out
 
 
 # ------------------------------------------------------------ what is in the derivative

@@ -44,12 +44,20 @@ def test_a_primitive_with_rule_and_reason_is_found(monkeypatch):
         (primitives.dot_general_p, "bilinear", "rules/reductions.py"),
         (primitives.sort_p, "custom", "rules/reductions.py"),
         (primitives.jit_p, "structured", "control/jit.py"),
+        ("linear_call", "linear", "control/custom.py"),
+        ("debug_callback", "zero", "rules/elementwise.py"),
     ],
     ids=str,
 )
 def test_verb_and_file_of_a_rule(primitive, verb, file):
     row = page.row(primitive, CASES)
     assert (row.verb, row.file) == (verb, file)
+
+
+def test_every_file_exists():
+    keys = {case.primitive for case in CASES} & page.RULES.keys()
+    rows = [page.row(key, CASES) for key in keys]
+    assert all((ROOT / "jaxkit" / row.file).exists() for row in rows)
 
 
 def test_registry_has_jaxs_primitives():

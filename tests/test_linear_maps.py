@@ -1,5 +1,7 @@
 """What `linearize` and `vjp` return: a function, and a program to look into."""
 
+import copy
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -124,6 +126,20 @@ def test_crosses_vmap_as_a_pytree():
     _, pullbacks = jax.vmap(lambda x: jk.vjp(jnp.sin, x))(xs)
     out = jax.vmap(lambda pullback: pullback(jnp.ones(3)))(pullbacks)
     np.testing.assert_allclose(out[0], np.cos(xs), rtol=1e-14)
+
+
+def test_stacked_maps_are_not_taken_for_one():
+    pullbacks = jax.vmap(lambda x: jk.vjp(jnp.sin, x)[1])(X)
+    for use in (lambda: pullbacks(1.0), lambda: repr(pullbacks), pullbacks.matrix):
+        with pytest.raises(ValueError, match=r"stacked: r0 has shape \[3\], in each"):
+            use()
+
+
+def test_a_deep_copy_is_the_same_map():
+    _, pushforward = jk.linearize(f, X)
+    again = copy.deepcopy(pushforward)
+    np.testing.assert_array_equal(again.matrix(), pushforward.matrix())
+    np.testing.assert_array_equal(again.T.matrix(), pushforward.T.matrix())
 
 
 def test_maps_of_functions_that_differ_in_a_constant_are_not_confused():

@@ -176,6 +176,15 @@ def varied(x):
     return jax.nn.gelu(x) + jnp.cumsum(x, 0) + jnp.sort(x) + x[jnp.argmax(x[:, 0])]
 
 
+def test_checkpoint_of_what_is_the_same_on_all_devices():
+    f = on_mesh(jax.checkpoint(lambda x: lax.psum(jnp.sin(x) * x, "i") * x))
+
+    def slope(lib):
+        return jax.jit(lib.grad(lambda x: jnp.sum(f(x) ** 2)))(X)
+
+    compare(slope(jk), slope(jax))
+
+
 @pytest.mark.parametrize("run", [on_mesh, unchecked])
 def test_varied_body(run):
     f = run(varied)

@@ -42,7 +42,7 @@ def _(primitive, arithmetic, primals, tangents, params):
             arithmetic, primals[1:], tangents[1:], branches[which], options
         )
     moving = tuple(dx is not None for dx in tangents[1:])
-    choice = _choices(branches[0], branches[1:], moving)
+    choice = _choices(branches[0], branches[1:], moving, arithmetic.linear)
     params = {"codes": choice.codes, "places": choice.places}
     return derivative(choice, arithmetic, primals, tangents, linear_switch, **params)
 
@@ -50,8 +50,8 @@ def _(primitive, arithmetic, primals, tangents, params):
 class Choice:
     """The branches of a conditional, taken apart."""
 
-    def __init__(self, first, others, moving):
-        self.branches = [linearized(b, moving) for b in (first(), *others)]
+    def __init__(self, first, others, moving, linear):
+        self.branches = [linearized(b, moving, linear) for b in (first(), *others)]
         lives = zip(*(branch.live for branch in self.branches), strict=True)
         self.live = tuple(map(any, lives))
         self.codes = tuple(branch.code_of(self.live) for branch in self.branches)
@@ -117,9 +117,7 @@ class Choice:
         return lax.switch(index, takes, primals, tangents)
 
 
-@per_jaxpr
-def _choices(first, others, moving):
-    return Choice(first, others, moving)
+_choices = per_jaxpr(Choice)
 
 
 class LinearSwitch:

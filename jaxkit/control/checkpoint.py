@@ -17,7 +17,6 @@ from jax.extend.core import primitives
 
 from jaxkit import tracing
 from jaxkit.control.linearized import (
-    compiled,
     derivative,
     linearized,
     needed,
@@ -31,7 +30,7 @@ from jaxkit.rules.table import structured, transposable
 def _(primitive, arithmetic, primals, tangents, params):
     moving = tuple(dx is not None for dx in tangents)
     options = params["policy"], params["prevent_cse"]
-    region = _regions(params["jaxpr"], moving, *options)
+    region = _regions(params["jaxpr"], moving, arithmetic.linear, *options)
     return derivative(
         region, arithmetic, primals, tangents, linear_checkpoint, region=region
     )
@@ -40,8 +39,9 @@ def _(primitive, arithmetic, primals, tangents, params):
 class Region:
     """A checkpointed jaxpr, cut into what is saved and what is computed again."""
 
-    def __init__(self, jaxpr, moving, policy, prevent_cse):
-        self.lin = lin = linearized(jaxpr(), moving, True)
+    def __init__(self, jaxpr, moving, linear, policy, prevent_cse):
+        # A policy is asked about single operations, so calls are run inline.
+        self.lin = lin = linearized(jaxpr(), moving, linear, True)
         self.live = lin.live
         self.code = lin.code_of(self.live)
         self.prevent_cse = prevent_cse
@@ -55,18 +55,15 @@ class Region:
         for v in lin.constants:
             self.saved.pop(v, None)
         known = {*lin.constants, *lin.inputs}
-        self.first = needed(lin.equations, [*lin.outputs, *self.saved], known)
-
-        def region(function, **options):
-            return compiled(jax.checkpoint(function, **options))
+        wanted = [*lin.outputs, *self.saved]
+        self.first = needed(lin.equations, wanted, known, effects=True)
 
         options = {"policy": policy, "prevent_cse": prevent_cse}
-        self.linearize = compiled(self._linearize)
-        self.jvp = region(self._jvp, **options)
-        self.apply = region(self._apply, **options)
-        self.pull_back = region(self._pull_back, **options)
+        self.jvp = jax.checkpoint(self._jvp, **options)
+        self.apply = jax.checkpoint(self._apply, **options)
+        self.pull_back = jax.checkpoint(self._pull_back, **options)
 
-    def _linearize(self, primals):
+    def linearize(self, primals):
         """(outputs, what is saved)"""
         env = tracing.environment(self.lin.forward, primals)
         tracing.run_equations(self.first, env)
@@ -84,7 +81,7 @@ class Region:
         What goes in passes a barrier, lest XLA find that it has seen all this before.
         """
         if self.prevent_cse:
-            saved, tangents = lax.optimization_barrier((saved, tangents))
+            saved, tangents = _barrier(saved, tangents)
         env = dict(zip(self.lin.constants, self.lin.forward.consts, strict=True))
         for (v, to), x in zip(self.saved.items(), saved, strict=True):
             env[v] = _moved(x, to and to.src)
@@ -102,6 +99,23 @@ class Region:
 
 
 _regions = per_jaxpr(Region)
+
+
+def _barrier(*lists):
+    """The lists behind a barrier; None stays None.
+
+    One for each group of values that vary over the same axes of a mesh: until JAX 0.11,
+    what passes a barrier together varies alike.
+    """
+    leaves, tree = jax.tree.flatten(lists)
+    groups: dict[Any, list[int]] = {}
+    for i, x in enumerate(leaves):
+        groups.setdefault(tracing.typeof(x).manual_axis_type.varying, []).append(i)
+    for places in groups.values():
+        passed = lax.optimization_barrier([leaves[i] for i in places])
+        for i, x in zip(places, passed, strict=True):
+            leaves[i] = x
+    return jax.tree.unflatten(tree, leaves)
 
 
 def _allowed(policy, equations) -> dict[Any, Offloadable | None]:

@@ -15,7 +15,7 @@ from jax import lax
 
 from jaxkit.control.linearized import filled, runner
 from jaxkit.dual import run_flat
-from jaxkit.rules.table import structured
+from jaxkit.rules.table import general, structured
 from jaxkit.tracing import typeof
 
 
@@ -38,7 +38,7 @@ def _(primitive, arithmetic, primals, tangents, params):
     return outs, moved
 
 
-@structured("CustomRoot")
+@general("CustomRoot")
 def _(primitive, arithmetic, primals, tangents, params):
     composed = params["_prim"]
     outs = primitive.bind(*primals, **params)

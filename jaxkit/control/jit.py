@@ -68,7 +68,8 @@ def call_rule(arithmetic, primals, tangents, jaxpr, options: Options):
     moving = tuple(t is not None for t in tangents)
     if isinstance(arithmetic, Evaluate):
         return _jvp(jaxpr, options, moving)(list(primals), given(tangents))
-    outs, forward = _linearize(jaxpr, options, moving)(list(primals))
+    linearize = _linearize(jaxpr, options, moving, arithmetic.linear)
+    outs, forward = linearize(list(primals))
     program = forward.program(primals)
     where = [moves(y.aval.dtype) for y in outs]
     live = [type(t) is Var for t in spread(program.code.outputs, where)]
@@ -125,9 +126,9 @@ class Forward:
 
 
 @per_jaxpr
-def _linearize(jaxpr, options, moving):
+def _linearize(jaxpr, options, moving, linear):
     def linearize(primals):
-        outs, program, _ = linearize_flat(runner(jaxpr), primals, moving)
+        outs, program, _ = linearize_flat(runner(jaxpr), primals, moving, linear)
         return outs, Forward.of(program.prune(), primals)
 
     ins = options.in_shardings and (list(options.in_shardings),)

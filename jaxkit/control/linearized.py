@@ -68,13 +68,16 @@ def runner(jaxpr: Callable, inline=False) -> Callable:
 class Linearized:
     """A closed jaxpr, taken apart for the operands that move.
 
-    With `inline`, `forward` consists of single operations, not of calls.
+    If it is `linear` in these, it is its own linear program, and `forward` computes
+    what doesn't depend on them.  With `inline`, `forward` consists of single
+    operations, not of calls.
     """
 
-    def __init__(self, jaxpr: ref, moving: Sequence[bool], inline=False):
+    def __init__(self, jaxpr: ref, moving: Sequence[bool], linear: bool, inline=False):
         def forward(*primals):
             nonlocal code
-            outs, program, _ = linearize_flat(runner(jaxpr, inline), primals, moving)
+            run = runner(jaxpr, inline)
+            outs, program, _ = linearize_flat(run, primals, moving, linear)
             program = program.prune()
             code = program.code
             return outs, program.residuals
@@ -130,7 +133,9 @@ def derivative(parts, arithmetic, primals, tangents, operator, **params):
     return outs, spread(moved, parts.live)
 
 
-def settled(jaxpr, moving: Sequence[bool], carry: slice) -> tuple[bool, ...]:
+def settled(
+    jaxpr, moving: Sequence[bool], linear: bool, carry: slice
+) -> tuple[bool, ...]:
     """Which operands of a loop's body move, given those that move in the first step.
 
     `carry` is where among the operands are those that the first outputs replace in
@@ -138,7 +143,7 @@ def settled(jaxpr, moving: Sequence[bool], carry: slice) -> tuple[bool, ...]:
     """
     moving = tuple(moving)
     while True:
-        live = linearized(jaxpr, moving).live
+        live = linearized(jaxpr, moving, linear).live
         carried = zip(moving[carry], live, strict=False)
         settled = list(moving)
         settled[carry] = [before or after for before, after in carried]
@@ -162,12 +167,15 @@ def filled(cts: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
     ]
 
 
-def needed(equations, wanted, have) -> list[Any]:
-    """The equations that must run to compute `wanted` when the set `have` is known."""
+def needed(equations, wanted, have, effects=False) -> list[Any]:
+    """The equations that must run to compute `wanted` when the set `have` is known.
+
+    With `effects`, also those that do something else, such as printing.
+    """
     missing = {*tracing.variables(wanted)} - have
     found = []
     for eqn in reversed(equations):
-        if not missing.isdisjoint(eqn.outvars):
+        if (effects and eqn.effects) or not missing.isdisjoint(eqn.outvars):
             found.append(eqn)
             missing.update(tracing.variables(eqn.invars))
             missing -= have

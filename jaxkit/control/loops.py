@@ -19,6 +19,7 @@ from jaxkit.control.linearized import (
     settled,
     with_zeros,
 )
+from jaxkit.equations import NotTransposable
 from jaxkit.linear import LinearProgram
 from jaxkit.rules.table import structured, transposable
 
@@ -27,11 +28,12 @@ from jaxkit.rules.table import structured, transposable
 def _(primitive, arithmetic, primals, tangents, params):
     n_test, n_consts = params["cond_nconsts"], params["body_nconsts"]
     body, moving = params["body_jaxpr"], [dx is not None for dx in tangents[n_test:]]
-    moving = settled(body, moving, slice(n_consts, None))
+    linear = arithmetic.linear
+    moving = settled(body, moving, linear, slice(n_consts, None))
     if not any(moving[n_consts:]):
         outs = primitive.bind(*primals, **params)
         return outs, [None] * len(outs)
-    loop = _loops(body, params["cond_jaxpr"], n_test, n_consts, moving)
+    loop = _loops(body, params["cond_jaxpr"], n_test, n_consts, moving, linear)
     tangents = with_zeros(primals[n_test:], tangents[n_test:], moving)
     params = {"loop": loop, "line": tracing.user_line()}
     return derivative(loop, arithmetic, primals, tangents, linear_while, **params)
@@ -44,13 +46,13 @@ class While:
     is carried; `moving` is about the latter two.
     """
 
-    def __init__(self, body, condition, n_test, n_consts, moving):
+    def __init__(self, body, condition, n_test, n_consts, moving, linear):
         self.of, self.condition = body, condition
         self.n_test, self.n_consts = n_test, n_consts
         self.n_operands = n_test + len(moving)
         self.live = moving[n_consts:]
         self.n_moving_consts = sum(moving[:n_consts])
-        self.body = linearized(body(), moving)
+        self.body = linearized(body(), moving, linear)
         self.code = self.body.code_of(self.live)
         self.jvp = compiled(self._jvp)
 
@@ -104,11 +106,11 @@ linear_while = LinearWhile()
 
 
 def _transpose(cts, *operands, loop, line):
-    raise ValueError(
+    raise NotTransposable(
         f"reverse mode can't pass through the while loop at {line}: how often it runs, "
-        "and so how much it would have to remember, is known only at run time. Use "
-        "forward mode (jvp, jacfwd), lax.scan, or lax.fori_loop with bounds that are "
-        "Python integers."
+        "and so how much it would have to remember, is known only at run time.",
+        "Use forward mode (jvp, jacfwd), lax.scan, or lax.fori_loop with bounds that "
+        "are Python integers.",
     )
 
 

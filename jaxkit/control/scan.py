@@ -36,9 +36,11 @@ from jaxkit.tangents import zeros
 def _(primitive, arithmetic, primals, tangents, params):
     scan = tracing.scan_layout(params)
     carry = slice(scan.n_consts, scan.n_consts + scan.n_carry)
-    moving = settled(scan.body, [dx is not None for dx in tangents], carry)
+    moving = [dx is not None for dx in tangents]
+    moving = settled(scan.body, moving, arithmetic.linear, carry)
     tangents = with_zeros(primals, tangents, moving)
-    steps = _steps(scan.body, scan.n_consts, scan.n_carry, scan.options, moving)
+    lengths = scan.n_consts, scan.n_carry
+    steps = _steps(scan.body, *lengths, scan.options, moving, arithmetic.linear)
     params = steps.loop._asdict()
     return derivative(steps, arithmetic, primals, tangents, linear_scan, **params)
 
@@ -78,8 +80,8 @@ class Loop(NamedTuple):
 class Steps:
     """The steps of a scan, taken apart: what runs before the loop, and what in it."""
 
-    def __init__(self, body, n_consts, n_carry, options, moving):
-        self.step = step = linearized(body(), moving)
+    def __init__(self, body, n_consts, n_carry, options, moving, linear):
+        self.step = step = linearized(body(), moving, linear)
         self.n_consts, self.n_carry, self.options = n_consts, n_carry, options
         carry = slice(n_consts, n_consts + n_carry)
         self.live = (*moving[carry], *step.live[n_carry:])

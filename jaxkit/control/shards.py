@@ -96,7 +96,7 @@ def _(primitive, arithmetic, primals, tangents, params):
     moving = tuple(dx is not None for dx in tangents)
     manual = Manual(params["mesh"], params["newly_manual_axes"], params["check_vma"])
     specs = params["in_specs"], params["out_specs"]
-    shards = _shards(params["jaxpr"], moving, manual, *specs)
+    shards = _shards(params["jaxpr"], moving, arithmetic.linear, manual, *specs)
     params = shards.linear._asdict()
     return derivative(shards, arithmetic, primals, tangents, linear_shard_map, **params)
 
@@ -140,8 +140,8 @@ class Linear(NamedTuple):
 class Shards:
     """The body of a shard_map, taken apart."""
 
-    def __init__(self, jaxpr, moving, manual, in_specs, out_specs):
-        self.lin = lin = manual.inside(lambda: linearized(jaxpr(), moving))
+    def __init__(self, jaxpr, moving, linear, manual, in_specs, out_specs):
+        self.lin = lin = manual.inside(lambda: linearized(jaxpr(), moving, linear))
         self.live = lin.live
         self.manual, self.in_specs, self.out_specs = manual, in_specs, out_specs
         # The operand that a residual is; None if it must be left.

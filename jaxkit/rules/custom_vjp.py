@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from jax.custom_derivatives import SymbolicZero
 
-from jaxkit.recording import record
+from jaxkit.equations import NotTransposable
+from jaxkit.recording import NotLinear, record
 from jaxkit.rules.table import transposable
 from jaxkit.tangents import moves, zeros
 from jaxkit.tracing import typeof
@@ -44,14 +45,13 @@ class CustomPullback:
                 [avals[i] for i in where],
                 [typeof(dx) for dx in tangents],
             )
-        except NotImplementedError as error:
-            raise TypeError(
-                f"forward mode can't pass through the jax.custom_vjp function "
-                f"'{rule.name}', for its backward rule isn't linear in the cotangent: "
-                f"{error} Use reverse mode (vjp, grad, jacrev), or give the function a "
-                "jax.custom_jvp rule."
-            ) from None
-        moved = dict(zip(where, program.transpose(tangents), strict=True))
+        except NotLinear as error:
+            why = f"isn't linear in the cotangent: {error.fact}"
+            raise _no_pushforward(rule, why) from None
+        try:
+            moved = dict(zip(where, program.transpose(tangents), strict=True))
+        except NotTransposable as error:
+            raise _no_pushforward(rule, f"has no transpose: {error.fact}") from None
         return [
             moved[i] if moved.get(i) is not None else zeros(aval)
             for i, aval in enumerate(avals)
@@ -59,6 +59,14 @@ class CustomPullback:
 
 
 custom_pullback = CustomPullback()
+
+
+def _no_pushforward(rule, why: str) -> TypeError:
+    return TypeError(
+        f"forward mode can't pass through the jax.custom_vjp function '{rule.name}', "
+        f"for its backward rule {why} Use reverse mode (vjp, grad, jacrev), or give "
+        "the function a jax.custom_jvp rule."
+    )
 
 
 def _pull_back(cts, residuals, rule, moving, avals):

@@ -29,6 +29,7 @@ from jaxkit.rules.matrices import (
     left_solve,
     less,
     permute,
+    plus,
     right_solve,
     solve,
     times,
@@ -173,3 +174,25 @@ def _complete(q, below_w):
     config = [*((0, 0, 0) for _ in range(q.ndim - 2)), (k, 0, 0), (0, 0, 0)]
     corner = lax.pad(corner, constant(0, corner.dtype), config)
     return lax.concatenate([below_w, corner], q.ndim - 1)
+
+
+@custom(p.householder_product_p)
+def _(primals, tangents):
+    # The first columns of Q = (1 - t_1 v_1 v_1^H) ... (1 - t_k v_k v_k^H), made from
+    # the last factor on: Q' = Q - w v^H Q with w = t v, and
+    # dQ' = dQ - dw v^H Q - w (dv^H Q + v^H dQ).
+    (a, taus), (da, d_taus) = primals, tangents
+    vs = lax.add(lax.mul(a, below(a, -1)), eye(a))
+    d_vs = None if da is None else lax.mul(da, below(a, -1))
+    q, dq = lax.add(eye(a), lax.full_like(a, 0)), None
+    for j in reversed(range(taus.shape[-1])):
+        v, t = vs[..., j : j + 1], taus[..., j, None, None]
+        dv = None if d_vs is None else d_vs[..., j : j + 1]
+        dt = None if d_taus is None else d_taus[..., j, None, None]
+        w, row = t * v, inner(v, q)
+        dw = plus(None if dt is None else dt * v, None if dv is None else t * dv)
+        turned = None if dv is None else inner(dv, q)
+        d_row = plus(turned, None if dq is None else inner(v, dq))
+        change = plus(times(dw, row), None if d_row is None else times(w, d_row))
+        q, dq = lax.sub(q, times(w, row)), less(dq, change)
+    return p.householder_product_p.bind(a, taus), dq

@@ -134,6 +134,13 @@ def permute(x, places, axis: int):
 # --- Tangents -------------------------------------------------------------------------
 
 
+def plus(dx, dy) -> Any:
+    """dx + dy, of tangents one of which may be None, or both."""
+    if dx is None or dy is None:
+        return dy if dx is None else dx
+    return lax.add(dx, dy)
+
+
 def less(dx, dy) -> Any:
     """dx - dy, of tangents one of which may be None."""
     if dy is None:

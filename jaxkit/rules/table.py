@@ -65,7 +65,7 @@ def missing_rule(primitive: Any, params: dict[str, Any]) -> NotImplementedError:
     return NotImplementedError(
         f"jaxkit has no derivative rule for the primitive '{name}', reached at "
         f"{tracing.user_line()}. Add one with jaxkit.rules: elementwise, linear, "
-        "bilinear, zero, or custom."
+        "bilinear, zero, or custom. (docs/coverage.md says which have none, and why.)"
     )
 
 

@@ -61,7 +61,8 @@ def _first(prefers):
 
     def choose(a, b):
         (x, i), (y, j) = a, b
-        keep = prefers.bind(x, y)
+        # Of equals the first place, whatever order the reduction takes.
+        keep = prefers.bind(x, y) & (lax.ne(x, y) | lax.lt(i, j))
         return lax.select(keep, x, y), lax.select(keep, i, j)
 
     return choose

@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     elif f"with JAX {jax.__version__};" in DOCUMENT.read_text():
         if DOCUMENT.read_text() != page.page(CASES):
             problems.append(f"{DOCUMENT} is stale; run python -m tests.coverage")
-    print(*problems, sep="\n")
+    print(*problems or [f"{DOCUMENT.name}: nothing amiss"], sep="\n")
     return 1 if problems else 0
 
 

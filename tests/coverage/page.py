@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
 from jax._src.interpreters import ad
+from jax.extend.core import primitives
 from rules.checker import direction, flat, generator, pull, push, sample
 from rules.test_rules import FAMILIES
 
 import jaxkit as jk
 from jaxkit.rules.table import RULES
-from tests.coverage.reasons import BUILT_IN, REASONS
+from tests.coverage.reasons import BUILT_IN, NOTES, REASONS
 
 # Their primitives are known to JAX only when they are imported.
 EXTENSIONS = "jax.experimental.pallas", "jax.experimental.sparse"
 VERBS = "jaxkit.rules.table"
+SOURCE = Path(jk.__file__).parent
 
 PAGE = """\
 # Coverage
@@ -32,6 +37,8 @@ transpose. Which modes a primitive has here is tried out on its cases in `tests/
 ## With a rule
 
 {covered}
+
+{notes}
 
 ## Without a rule, and why
 
@@ -95,15 +102,29 @@ def key_name(key: Any) -> str:
 
 def row(key: Any, cases: list) -> Row:
     rule, mine = RULES[key], [case for case in cases if case.primitive == key]
-    return Row(key_name(key), verb(rule), file(rule, mine), modes(mine), len(mine))
+    where = file(key, rule, mine)
+    return Row(key_name(key), verb(rule), where, modes(mine), len(mine))
 
 
-def file(rule: Callable, mine: list) -> str:
+def file(key: Any, rule: Callable, mine: list) -> str:
     """Where the rule is declared; files of cases mirror those of rules."""
     if rule.__module__ != VERBS:
         return rule.__module__.removeprefix("jaxkit.").replace(".", "/") + ".py"
     family = {case.name: name for name, cases in FAMILIES.items() for case in cases}
-    return f"rules/{family[mine[0].name] if mine else 'foreign'}.py"
+    likely = SOURCE / "rules" / f"{family[mine[0].name] if mine else ''}.py"
+    files = [likely, *SOURCE.glob("rules/*.py"), *SOURCE.glob("control/*.py")]
+    names = [rf"\b{x}\b" for x, value in vars(primitives).items() if value is key]
+    named = re.compile("|".join([*names, f'"{key_name(key)}(_p)?"']))
+    found = next(x for x in files if x.exists() and named.search(x.read_text()))
+    return str(found.relative_to(SOURCE))
+
+
+def refusal(key: Any) -> str | None:
+    """Why the primitive is refused, if it is."""
+    rule = RULES[key]
+    if verb(rule) != "refused":
+        return None
+    return f"Refused by a clear error: {inspect.getclosurevars(rule).nonlocals['why']}."
 
 
 def verb(rule: Callable) -> str:
@@ -133,21 +154,26 @@ def works(mode: str, case) -> bool:
 def page(cases: list) -> str:
     """The page for this version of JAX."""
     differentiable = registry()
-    rows = sorted((row(key, cases) for key in RULES), key=lambda row: row.name)
+    refusals = {key_name(key): why for key in RULES if (why := refusal(key))}
+    rows = [row(key, cases) for key in RULES if key_name(key) not in refusals]
+    rows.sort(key=lambda row: row.name)
     covered = [row for row in rows if row.name in differentiable]
     # Without those that this JAX hasn't got: no mode works.
     beyond = [row for row in rows if row.name not in differentiable and row.modes]
+    without = REASONS | refusals
+    still = [row for row in covered if not row.modes]
     counts = {
         "with a rule": len(covered),
         "run by the tracer": len(BUILT_IN.keys() & differentiable.keys()),
-        "without, for a reason": len(REASONS.keys() & differentiable.keys()),
+        "without, for a reason": len(without.keys() & differentiable.keys()),
     }
     parts = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
     return PAGE.format(
         version=jax.__version__,
         counts=f"{len(differentiable)} primitives: {parts}.",
         covered="\n".join([HEAD, *map(str, covered), *built_in(differentiable)]),
-        reasons=reasons(differentiable),
+        notes="\n".join(f"- `{row.name}`: {NOTES[row.name]}" for row in still),
+        reasons=reasons(without, differentiable),
         beyond="\n".join([HEAD, *map(str, beyond)]),
     )
 
@@ -160,10 +186,10 @@ def built_in(differentiable: Iterable[str]) -> list[str]:
     ]
 
 
-def reasons(differentiable: Iterable[str]) -> str:
+def reasons(without: dict[str, str], differentiable: Iterable[str]) -> str:
     names: dict[str, list[str]] = {}
-    for name in sorted(REASONS.keys() & set(differentiable)):
-        names.setdefault(REASONS[name], []).append(name)
+    for name in sorted(without.keys() & set(differentiable)):
+        names.setdefault(without[name], []).append(name)
     lines = [f"| {listed(who)} | {why} |" for why, who in names.items()]
     return "\n".join(["| primitives | reason |", "|---|---|", *lines])
 

@@ -55,3 +55,10 @@ _REASONS = {
 REASONS: dict[str, str] = {
     name: reason for reason, names in _REASONS.items() for name in names.split()
 }
+
+# Rules that no case can show at work on CPU, with the first version of JAX.
+NOTES = {
+    "call_hi_primitive": "JAX's composite primitives, which it has from 0.12 on.",
+    "eval_jaxpr": "What these hold, so that it is not reached before 0.12 either.",
+    "pbroadcast": "It runs on GPUs alone; a test checks its transpose by tracing.",
+}

@@ -101,6 +101,8 @@ def report(record: Record, names: list[str]) -> bool:
     for mode in dict.fromkeys(m for x in found.values() for m in x["modes"]):
         count = sum(mode in x["modes"] for x in found.values())
         print(f"{mode}: {count} cases")
+    if others := len(names) - len(found):
+        print(f"{others} more have no derivative to compare, or JAX can't compile it")
     wrong: dict[tuple[str, str], list[str]] = {}  # cases with one reason, together
     for name, result in sorted(found.items()):
         if result["outcome"] != AGREE:

@@ -179,7 +179,7 @@ def _clamp(low, x, high):
 
 
 def _chosen(op):
-    def either(x, y):  # JAX differentiates it in complex numbers until 0.11 only
+    def either(x, y):  # in complex numbers JAX differentiates it until 0.10 only
         if not jnp.iscomplexobj(x):
             return op(x, y)
         return jnp.where(op(*map(lax.stop_gradient, (x, y))) == x, x, y)

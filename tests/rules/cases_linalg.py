@@ -247,6 +247,36 @@ QR = [
 ]
 
 
+def _reflections(a, taus):
+    """The product that householder_product gives; JAX has no derivative of it."""
+    rows, columns = a.shape[-2:]
+    q = jnp.eye(rows, dtype=a.dtype)
+    for j in range(taus.shape[-1]):
+        v = jnp.where(jnp.arange(rows) > j, a[..., j], 0).at[..., j].set(1)
+        outer = v[..., :, None] * v[..., None, :].conj()
+        q = q @ (jnp.eye(rows, dtype=a.dtype) - taus[..., j, None, None] * outer)
+    return q[..., :columns]
+
+
+HOUSEHOLDER = [
+    Case(
+        p.householder_product_p,
+        f"householder_product, {name}",
+        lax.linalg.householder_product,
+        sampler(*draws),
+        dtypes,
+        tolerance=16,
+        reference=_reflections,
+    )
+    for name, draws, dtypes in [
+        ("tall", (uniform(4, 3), uniform(3)), BOTH),
+        ("fewer", (uniform(4, 3), uniform(2)), DOUBLE),
+        ("square", (uniform(3, 3), uniform(3)), ALL_DOUBLE),
+        ("batch", (uniform(2, 3, 2), uniform(2, 2)), DOUBLE),
+    ]
+]
+
+
 def _order_given(x):
     """For JAX, whose rule of pivoting is wrong for wide matrices and fails for batches.
 
@@ -275,4 +305,4 @@ QR += [
     ]
 ]
 
-CASES = [*TRIANGULAR, *TRIDIAGONAL, *CHOLESKY, *LU, *QR]
+CASES = [*TRIANGULAR, *TRIDIAGONAL, *CHOLESKY, *LU, *QR, *HOUSEHOLDER]

@@ -146,7 +146,7 @@ SUMS = [
 
 
 def _chosen(op, axis, reverse):
-    def each(x):  # JAX differentiates it in complex numbers until 0.11 only
+    def each(x):  # in complex numbers JAX differentiates it until 0.10 only
         if not jnp.iscomplexobj(x):
             return op(x, axis, reverse)
         x = jnp.moveaxis(x, axis, -1)

@@ -153,6 +153,19 @@ def test_convention(name):
             np.testing.assert_allclose(y, r, rtol=1e-12, atol=1e-14, err_msg=how)
 
 
+@pytest.mark.parametrize(("op", "worst"), [(lax.max, -inf), (lax.min, inf)])
+def test_an_extreme_over_infinities_is_the_first(op, worst):
+    """As in JAX's reverse mode; in its forward mode such a window reads nothing."""
+
+    def f(x):
+        return lax.reduce_window(x, worst, op, (2,), (1,), "SAME") ** 2
+
+    x, ct = np.array([1.0, worst, worst, 3.0, worst]), np.arange(1.0, 6)
+    ours, reference = (lib.vjp(f, x)[1](ct)[0] for lib in (jk, jax))
+    np.testing.assert_array_equal(ours, reference)
+    assert np.isinf(ours[1])
+
+
 @pytest.mark.parametrize(
     ("function", "args"),
     [
