@@ -256,7 +256,15 @@ elementwise(p.sinh_p, lambda z, x: lax.cosh(x))
 elementwise(p.cosh_p, lambda z, x: lax.sinh(x))
 elementwise(p.tanh_p, lambda z, x: _one_minus_square(z))
 elementwise(p.asinh_p, lambda z, x: lax.rsqrt(add(1.0, lax.square(x))))
-elementwise(p.acosh_p, lambda z, x: lax.rsqrt(sub(lax.square(x), 1.0)))
+
+
+def _acosh_partial(z, x):
+    if x.dtype.kind == "c":  # the root of a product may be the other one
+        return mul(lax.rsqrt(sub(x, 1.0)), lax.rsqrt(add(x, 1.0)))
+    return lax.rsqrt(sub(lax.square(x), 1.0))
+
+
+elementwise(p.acosh_p, _acosh_partial)
 elementwise(p.atanh_p, lambda z, x: over(_one_minus_square(x)))
 elementwise("one_minus_square", lambda z, x: mul(-2.0, x))
 

@@ -313,6 +313,15 @@ UNARY = [
 ]
 UNARY += [
     Case(
+        p.acosh_p,
+        "acosh, left half plane",
+        lax.acosh,
+        sampler(uniform(3, low=-3, high=-1.5)),
+        COMPLEX,
+        # JAX has a derivative of the wrong sign there, up to 0.11.
+        reference=lambda x: jnp.log(x + jnp.sqrt(x + 1) * jnp.sqrt(x - 1)),
+    ),
+    Case(
         "log2",
         "log2",
         lambda x: lax.log2(x),
