@@ -169,6 +169,13 @@ def running(make_trace, *args) -> Iterator[Any]:
             trace.invalidate()
 
 
+@contextmanager
+def current() -> Iterator[Any]:
+    """The current trace, for a block that runs under its parent, as its rules do."""
+    with take_current_trace() as trace, set_current_trace(trace.parent):
+        yield trace
+
+
 def run_jaxpr(trace: jax.core.Trace, jaxpr, operands: Sequence[Any]) -> list[Any]:
     """Run a closed jaxpr's equations one by one under `trace`."""
     env = environment(jaxpr, operands)

@@ -1,0 +1,11 @@
+"""Pictures of graphs: boxes of text and arrows between them, as SVG and as Mermaid.
+
+It knows nothing of derivatives.  What is drawn, an explained program, a symbolic
+expression or a tape, says how it becomes a `Graph`.
+"""
+
+from jaxkit.drawing.graph import Arrow, Box, Graph
+from jaxkit.drawing.mermaid import mermaid
+from jaxkit.drawing.svg import svg
+
+__all__ = ["Arrow", "Box", "Graph", "mermaid", "svg"]

@@ -1,0 +1,157 @@
+"""`explain`: an ordinary program, with value, tangent and adjoint on each node."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from jax.tree_util import tree_leaves, tree_unflatten
+
+from jaxkit.arguments import check_callable
+from jaxkit.dual import linearize_flat
+from jaxkit.explaining.explanation import Explanation
+from jaxkit.spaces import as_leaves, leaf_name
+from jaxkit.tangents import moves
+from jaxkit.tracing import is_traced
+
+MODES = "forward", "reverse", "both"
+
+
+def explain(
+    fun: Callable,
+    *,
+    mode: str = "both",
+    step: bool = False,
+    order: int = 1,
+    tangents: Any = None,
+    cotangent: Any = None,
+    fold: int = 60,
+) -> Callable[..., Any]:
+    """Show what differentiating a function at a point computes, node by node.
+
+    The function is run once, as it is.  Each value that arises is a node, with its
+    operation, value, tangent in each direction, and adjoint, and from which nodes the
+    adjoint arrived with which local partial.
+
+    Args:
+        fun: function of pytrees of arrays to a pytree of arrays.
+        mode: "forward" (values and tangents), "reverse" (values and adjoints), "both".
+        step: walk one node at a time: the result is an iterator that yields the
+            explanation as far as it is computed.  What isn't yet prints as ·, never 0.
+        order: 2 explains the gradient of `fun` (a scalar function) in place of `fun`.
+        tangents: a direction, a tuple like the arguments; by default one for each leaf
+            that moves, all of whose entries move by one.
+        cotangent: of the output, a pytree like it; by default each leaf of the output
+            has a column of adjoints, those of the sum of its entries.
+        fold: in a larger graph than this, nodes of one line are shown together.
+
+    Returns:
+        a function of the arguments of `fun` (keyword arguments aren't differentiated)
+        that returns an `Explanation`: it prints as a table and, in a notebook, as a
+        picture; see its methods `svg`, `mermaid`, `json`, and `open` for boxes.
+
+    Raises:
+        ValueError: there is no such mode or order.
+        TypeError (when called): no argument is a float, or they are traced.
+
+    Example:
+
+        >>> print(explain(lambda x, y: x * x * y + (y + 2))(3.0, 4.0))  # doctest: +SKIP
+    """
+    check_callable("explain", fun, "explain(f)(x)")
+    if mode not in MODES:
+        raise ValueError(f"explain: mode={mode!r}; pass one of {', '.join(MODES)}")
+    if order not in (1, 2):
+        raise ValueError(f"explain: order={order!r}; pass 1, or 2 for the gradient")
+
+    def explained(*args, **kwargs):
+        named = list(zip(argument_names(fun, args), args, strict=True))
+        leaves, tree = as_leaves("explain", args, named)
+        names = [leaf_name(named, i) for i in range(len(leaves))]
+        check_leaves(leaves, names)
+        flat = flattened(lambda args: fun(*args, **kwargs), tree)
+        function = gradient_of(flat) if order == 2 else flat
+        explanation = Explanation(
+            function,
+            leaves,
+            names,
+            mode,
+            None if tangents is None else {"tangent": tree_leaves(tangents)},
+            None if cotangent is None else {"adjoint": tree_leaves(cotangent)},
+            fold,
+        )
+        walk = explanation.walk()
+        if step:
+            return walk
+        for _ in walk:
+            pass
+        return explanation
+
+    return explained
+
+
+def argument_names(fun: Callable, args: tuple) -> list[str]:
+    """What the function calls its positional arguments: x, y."""
+    try:
+        found = inspect.signature(fun).bind(*args).arguments
+    except (TypeError, ValueError):
+        return [f"arg{i}" for i in range(len(args))]
+    names: list[str] = []
+    for name, value in found.items():
+        kind = inspect.signature(fun).parameters[name].kind
+        several = kind is inspect.Parameter.VAR_POSITIONAL
+        names += [f"{name}[{i}]" for i in range(len(value))] if several else [name]
+    return names
+
+
+def check_leaves(leaves: list[Any], names: list[str]) -> None:
+    for name, x in zip(names, leaves, strict=True):
+        if is_traced(x):
+            raise TypeError(
+                f"explain: {name} is traced, by a transform such as jax.jit or "
+                "jax.vmap around this call; explain shows values, so call it outside."
+            )
+    if not any(moves(x.dtype) for x in leaves):
+        raise TypeError(
+            "explain: no argument is a float or complex array, so that nothing has a "
+            f"derivative; the first is {leaves[0].dtype if leaves else 'missing'}, "
+            "pass 3.0 for 3."
+        )
+
+
+def flattened(fun: Callable, tree: Any) -> Callable:
+    """A function of pytrees, as one of leaves to a list of leaves."""
+
+    def flat(*leaves):
+        return tree_leaves(fun(tree_unflatten(tree, leaves)))
+
+    return flat
+
+
+def gradient_of(flat: Callable) -> Callable:
+    """The gradient of a flat function whose output is a scalar, as a flat function."""
+
+    def gradient(*values):
+        moving = [moves(x.dtype) for x in values]
+        outs, program, _ = linearize_flat(
+            lambda values: (flat(*values), []), values, moving
+        )
+        if len(outs) != 1 or outs[0].shape != ():
+            shapes = ", ".join(str(jnp.shape(y)) for y in outs)
+            raise TypeError(
+                f"explain: order=2 needs a function with a scalar output; the output "
+                f"has shape {shapes}"
+            )
+        cts = program.transpose([jnp.ones((), outs[0].dtype)])
+        there = [v.aval for v in program.code.inputs]
+        return [
+            jnp.zeros(aval.shape, aval.dtype) if ct is None else ct
+            for ct, aval in zip(cts, there, strict=True)
+        ]
+
+    return gradient
+
+
+__all__ = ["Explanation", "explain"]

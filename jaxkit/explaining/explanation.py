@@ -1,0 +1,252 @@
+"""`explain`: value, tangent and adjoint on each node of an ordinary program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxkit.drawing import Graph, mermaid, svg
+from jaxkit.explaining import pictures, text
+from jaxkit.explaining.nodes import Arrival, Node, run
+
+
+class Explanation:
+    """One run of a function: its nodes, and what each mode computes at them.
+
+    It prints as a table; in a notebook it shows the graph.
+
+    Attributes:
+        nodes: all of them, numbered: inputs, constants, operations.
+        inputs, outputs: those of the arguments' leaves, and of the result's.
+        directions: the names of the columns of tangents.
+        seeds: the names of the columns of adjoints.
+        current: the node at which a walk is.
+    """
+
+    def __init__(
+        self,
+        fun: Callable,
+        inputs: Sequence[Any],
+        names: Sequence[str],
+        mode: str,
+        tangents: dict[str, list[Any]] | None = None,
+        cotangents: dict[str, list[Any]] | None = None,
+        fold: int = 60,
+        double: bool = True,
+    ):
+        self.nodes, self.outputs, self.steps = run(fun, list(inputs))
+        self.inputs = self.nodes[: len(inputs)]
+        self.names, self.mode, self.fold, self.fun = list(names), mode, fold, fun
+        self.double = double  # whether the function can be run in double precision
+        self.tangents = self._units() if tangents is None else tangents
+        self.cotangents = self._seeds() if cotangents is None else cotangents
+        self.current: Node | None = None
+        self.finished = False
+
+    # ------------------------------------------------------------------ what is asked
+
+    def _units(self) -> dict[str, list[Any]]:
+        """One direction for each input that moves: all of its entries, by one."""
+        return {
+            f"d{name}=1": [
+                jnp.ones(y.aval.shape, y.aval.dtype) if y is x else None
+                for y in self.inputs
+            ]
+            for name, x in zip(self.names, self.inputs, strict=True)
+            if x.moves
+        }
+
+    def _seeds(self) -> dict[str, list[Any]]:
+        """One adjoint for each output that moves: that of the sum of its entries."""
+        moving = [i for i, y in enumerate(self.outputs) if y.moves]
+        names = ["f"] if len(moving) == 1 else [f"f{i}" for i in moving]
+        return {
+            f"d{name}/dn": [
+                jnp.ones(y.aval.shape, y.aval.dtype) if k == i else None
+                for k, y in enumerate(self.outputs)
+            ]
+            for name, i in zip(names, moving, strict=True)
+        }
+
+    @property
+    def directions(self) -> list[str]:
+        return list(self.tangents)
+
+    @property
+    def seeds(self) -> list[str]:
+        return list(self.cotangents)
+
+    # ------------------------------------------------------------------- both modes
+
+    def walk(self) -> Iterator[Explanation]:
+        """Compute it all, one node at a time; yields itself after each of them.
+
+        First forward: values, and tangents beside them.  Then backward: adjoints.
+        """
+        self.finished = False
+        for node in self.nodes:
+            node.forget()
+        yield from self._forward()
+        if self.mode != "forward":
+            yield from self._backward()
+        self.current, self.finished = None, True
+
+    def _forward(self):
+        for node in self.nodes:
+            if node.step is None:
+                moved = [None] * len(self.tangents)
+                if node in self.inputs:
+                    i = self.inputs.index(node)
+                    moved = [vs[i] for vs in self.tangents.values()]
+                self._reach(node, moved)
+                yield self
+        for step in self.steps:
+            columns = [
+                step.push([x.tangents and x.tangents[k] for x in step.operands])
+                if self.mode != "reverse"
+                else [None] * len(step.outputs)
+                for k in range(len(self.tangents))
+            ]
+            for i, node in enumerate(step.outputs):
+                self._reach(node, [column[i] for column in columns])
+                yield self
+
+    def _reach(self, node, moved):
+        node.known, self.current = True, node
+        if self.mode != "reverse" and node.moves:
+            node.tangents = [node.zero() if dx is None else dx for dx in moved]
+
+    def _backward(self):
+        for k, seeds in enumerate(self.cotangents.values()):
+            for node, seed in zip(self.outputs, seeds, strict=True):
+                if seed is not None:
+                    self._add(node, k, seed)
+        for step in reversed(self.steps):
+            for node in reversed(step.outputs):
+                yield from self._complete(node)
+            self._pull(step)
+        for node in reversed(self.nodes):
+            if node.step is None:
+                yield from self._complete(node)
+
+    def _complete(self, node):
+        if node.moves:
+            known = node.adjoints or [None] * len(self.cotangents)
+            node.adjoints = [node.zero() if ct is None else ct for ct in known]
+            self.current = node
+            yield self
+
+    def _pull(self, step):
+        columns = []
+        for k in range(len(self.cotangents)):
+            cts = [y.adjoints and y.adjoints[k] for y in step.outputs]
+            columns.append(step.pull(cts))
+        for i, node in enumerate(step.operands):
+            shares = [column[i] for column in columns]
+            if all(share is None for share in shares):
+                continue
+            node.arrivals.append(Arrival(step, shares, step.partial(i)))
+            for k, share in enumerate(shares):
+                self._add(node, k, share)
+
+    def _add(self, node, k, share):
+        if node.adjoints is None:
+            node.adjoints = [None] * len(self.cotangents)
+        if share is not None:
+            seen = node.adjoints[k]
+            node.adjoints[k] = share if seen is None else seen + share
+
+    # ------------------------------------------------------------------ to look into
+
+    def __getitem__(self, number: int) -> Node:
+        """The node of this number, from 1."""
+        return self.nodes[number - 1]
+
+    def open(self, number: int) -> Explanation:
+        """What is inside a box: the explanation of the code that the node's step ran.
+
+        Its tangents and adjoints are those at the box.  A loop opens into its steps,
+        which are boxes again, a conditional into the branch that was taken.
+
+        Raises:
+            ValueError: the node is no box, but an input, or a single operation.
+        """
+        node = self[number]
+        step = node.step
+        if step is None or step.inside is None:
+            raise ValueError(f"{node} is no box: there is nothing to open in it")
+        tangents = {
+            name: [x.tangents and x.tangents[k] for x in step.operands]
+            for k, name in enumerate(self.tangents)
+        }
+        cotangents = {
+            name: [y.adjoints and y.adjoints[k] for y in step.outputs]
+            for k, name in enumerate(self.cotangents)
+        }
+        values = [x.value for x in step.operands]
+        names = [repr(x) for x in step.operands]
+        inner = Explanation(
+            step.inside,
+            values,
+            names,
+            self.mode,
+            tangents,
+            cotangents,
+            self.fold,
+            double=False,  # what it holds was traced for these dtypes
+        )
+        for _ in inner.walk():
+            pass
+        return inner
+
+    @property
+    def boxes(self) -> list[Node]:
+        """The nodes that can be opened, the first output of each step."""
+        return [step.outputs[0] for step in self.steps if step.inside and step.outputs]
+
+    def gradient(self, seed: int = 0) -> list[Any]:
+        """The adjoints of the inputs, None for those that don't move."""
+        return [x.adjoints and x.adjoints[seed] for x in self.inputs]
+
+    # ------------------------------------------------------------------ how it is shown
+
+    def graph(self) -> Graph:
+        """The graph to draw: nodes with what is known of them."""
+        return pictures.graph(self)
+
+    def svg(self) -> str:
+        """A picture as the text of an SVG file."""
+        return svg(self.graph(), "a program, its tangents and adjoints")
+
+    def mermaid(self) -> str:
+        """The graph in Mermaid's language."""
+        return mermaid(self.graph())
+
+    def json(self) -> str:
+        """All nodes with all numbers, as JSON."""
+        return json.dumps(pictures.data(self), indent=1)
+
+    def save(self, path: str | Path) -> None:
+        """Write a file, in the format that its name ends with.
+
+        Raises:
+            ValueError: it ends with none of .svg, .mmd, .json, .txt.
+        """
+        path = Path(path)
+        formats = {".svg": self.svg, ".mmd": self.mermaid, ".json": self.json}
+        formats[".txt"] = self.__str__
+        if path.suffix not in formats:
+            raise ValueError(f"{path.name}: end it with one of {', '.join(formats)}")
+        path.write_text(formats[path.suffix](), encoding="utf-8")
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {"text/plain": str(self), "image/svg+xml": self.svg()}
+
+    def __str__(self):
+        return text.text(self)
+
+    __repr__ = __str__

@@ -1,0 +1,135 @@
+"""An explanation as a graph to draw, and as data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from jaxkit.drawing import Arrow, Box, Graph
+from jaxkit.explaining import text
+from jaxkit.explaining.nodes import Node
+
+
+def graph(explanation) -> Graph:
+    """Boxes for nodes, or for the nodes of a line; arrows from operands to results.
+
+    The label of an arrow is the local partial, where both ends are numbers.
+    """
+    found = Graph()
+    home: dict[int, str] = {}
+    for group in text.groups(explanation):
+        name = repr(group[0])
+        home |= {node.number: name for node in group}
+        found.boxes.append(box(explanation, group))
+    for node in explanation.nodes:
+        if node.step is None or node is not node.step.outputs[0]:
+            continue
+        for i, operand in enumerate(node.step.operands):
+            start = home[operand.number]
+            for end in dict.fromkeys(home[y.number] for y in node.step.outputs):
+                arrow = Arrow(start, end, label(operand, node, i))
+                if start != end:
+                    found.arrows.append(arrow)
+    folded = {repr(group[0]) for group in text.groups(explanation) if len(group) > 1}
+    if folded:  # between folded boxes, one arrow is enough
+        kept = dict.fromkeys(Arrow(a.start, a.end) for a in found.arrows)
+        found.arrows = list(kept)
+    return found
+
+
+def label(operand: Node, node: Node, i: int) -> str:
+    """The partial of a node by its i-th operand, once it is known."""
+    if not (operand.known and node.known) or operand.kind == "const":
+        return ""
+    partial = node.step.partial(i) if node.step else None
+    return "" if partial is None else f"∂ {text.short(partial)}"
+
+
+def box(explanation, group: list[Node]) -> Box:
+    node = group[0]
+    if len(group) > 1:
+        where = text.place(node.step.line) if node.step else ""
+        return Box(repr(node), f"{node}..{group[-1]}", (f"{len(group)} nodes", where))
+    named = node in explanation.inputs
+    what = (
+        explanation.names[explanation.inputs.index(node)]
+        if named
+        else text.operation(node)
+    )
+    lines = [text.summary(node.value) if node.known else text.UNKNOWN]
+    if node.moves:
+        columns = [
+            *zip(explanation.directions, node.tangents or [], strict=False),
+            *zip(explanation.seeds, node.adjoints or [], strict=False),
+        ]
+        lines += [f"{name}: {text.summary(x)}" for name, x in columns]
+    output = node in explanation.outputs
+    kind = "input" if named else "const" if node.step is None else "operation"
+    current = explanation.current is node
+    return Box(
+        repr(node),
+        f"{node}  {what}",
+        tuple(lines),
+        "output" if output else kind,
+        current,
+    )
+
+
+def data(explanation) -> dict[str, Any]:
+    """All that is computed, as what JSON can hold: arrays as lists, · as null."""
+    return {
+        "mode": explanation.mode,
+        "directions": explanation.directions,
+        "seeds": explanation.seeds,
+        "inputs": {
+            name: node.number
+            for name, node in zip(explanation.names, explanation.inputs, strict=True)
+        },
+        "outputs": [node.number for node in explanation.outputs],
+        "nodes": [row(explanation, node) for node in explanation.nodes],
+    }
+
+
+def row(explanation, node: Node) -> dict[str, Any]:
+    step = node.step
+    return {
+        "number": node.number,
+        "kind": node.kind,
+        "operation": step.name if step else None,
+        "operands": [x.number for x in step.operands] if step else [],
+        "line": step.line if step else None,
+        "dtype": str(node.aval.dtype),
+        "shape": list(node.aval.shape),
+        "value": plain(node.value) if node.known else None,
+        "tangents": node.tangents and list(map(plain, node.tangents)),
+        "adjoints": node.adjoints and list(map(plain, node.adjoints)),
+        "arrivals": [
+            {
+                "from": arrival.step.outputs[0].number,
+                "partial": plain(arrival.partial),
+                "cotangents": list(map(plain, arrival.cotangents)),
+            }
+            for arrival in node.arrivals
+        ],
+    }
+
+
+def plain(x: Any) -> Any:
+    """An array as numbers and lists; complex numbers as pairs, not-a-number as text."""
+    if x is None:
+        return None
+    if getattr(x, "dtype", None) is None or x.dtype.kind not in "biufcV":
+        return str(x)
+    x = np.asarray(x)
+    if x.dtype.kind == "c":
+        return plain(np.stack([x.real, x.imag], -1))
+    if x.dtype.kind == "V":  # bfloat16 and the like
+        x = x.astype(np.float32)
+    return _finite(x.tolist())
+
+
+def _finite(x: Any) -> Any:
+    if isinstance(x, list):
+        return list(map(_finite, x))
+    return str(x) if isinstance(x, float) and not np.isfinite(x) else x
