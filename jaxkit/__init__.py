@@ -11,6 +11,7 @@ reverse mode runs its transpose from the outputs to the inputs.
 
 from jaxkit import control as _control  # noqa: F401  (registers its rules)
 from jaxkit import rules
+from jaxkit.explaining import Explanation, explain, stages
 from jaxkit.gradients import (
     grad,
     hessian,
@@ -26,9 +27,11 @@ from jaxkit.transforms import jvp, linear_transpose, linearize, vjp
 from jaxkit.version import __version__
 
 __all__ = [
+    "Explanation",
     "LinearMap",
     "LinearProgram",
     "__version__",
+    "explain",
     "grad",
     "hessian",
     "hvp",
@@ -39,6 +42,7 @@ __all__ = [
     "linear_transpose",
     "linearize",
     "rules",
+    "stages",
     "value_and_grad",
     "vjp",
 ]

@@ -30,15 +30,19 @@ def format_program(program: LinearProgram) -> str:
     return "\n".join([head, *_body(program.code)])
 
 
+def format_operator(operator: Any, params: dict[str, Any]) -> str:
+    """An operator with its parameters: `reduce_sum[axes=(0,)]`."""
+    shown = {k: v for k, v in params.items() if v is not None and k not in HIDDEN}
+    text = ",".join(f"{k}={_short(v)}" for k, v in shown.items())
+    return f"{operator}[{text}]" if text else f"{operator}"
+
+
 def _body(code: Code) -> list[str]:
     lines = []
     for operator, operands, params, outputs in code.equations:
         inner = params.get("code")
-        shown = {k: v for k, v in params.items() if v is not None and k not in HIDDEN}
-        text = ",".join(f"{k}={_short(v)}" for k, v in shown.items())
-        call = f"{operator}[{text}]" if text else f"{operator}"
-        right = " ".join(map(str, operands))
-        lines.append(f"{_typed(outputs)} = {call} {right}")
+        right = " ".join([format_operator(operator, params), *map(str, operands)])
+        lines.append(f"{_typed(outputs)} = {right}")
         if isinstance(inner, Code):
             lines[-1] += f"   where {_typed(inner.inputs)}:"
             lines += _body(inner)

@@ -12,9 +12,12 @@ from jax.tree_util import tree_leaves, tree_unflatten
 from jaxkit.arguments import check_callable
 from jaxkit.dual import linearize_flat
 from jaxkit.explaining.explanation import Explanation
+from jaxkit.explaining.nodes import run
+from jaxkit.explaining.stages import Stages, make
 from jaxkit.spaces import as_leaves, leaf_name
 from jaxkit.tangents import moves
 from jaxkit.tracing import is_traced
+from jaxkit.transforms import jvp, linearize
 
 MODES = "forward", "reverse", "both"
 
@@ -67,10 +70,7 @@ def explain(
         raise ValueError(f"explain: order={order!r}; pass 1, or 2 for the gradient")
 
     def explained(*args, **kwargs):
-        named = list(zip(argument_names(fun, args), args, strict=True))
-        leaves, tree = as_leaves("explain", args, named)
-        names = [leaf_name(named, i) for i in range(len(leaves))]
-        check_leaves(leaves, names)
+        leaves, names, tree = point("explain", fun, args)
         flat = flattened(lambda args: fun(*args, **kwargs), tree)
         function = gradient_of(flat) if order == 2 else flat
         explanation = Explanation(
@@ -92,6 +92,50 @@ def explain(
     return explained
 
 
+def stages(fun: Callable) -> Callable[..., Stages]:
+    """Show a function at each stage of the kit: primal, tangents, linear, transpose.
+
+    Args:
+        fun: function of pytrees of arrays to a pytree of arrays.
+
+    Returns:
+        a function of the arguments of `fun` that returns `Stages`, four programs of
+        which each line names the node of the primal program that it belongs to. Each
+        prints, and can be called.
+
+    Raises:
+        TypeError (when called): no argument is a float, or they are traced.
+
+    Example:
+
+        >>> found = stages(lambda x, y: x * y)(3.0, 4.0)
+        >>> found.transpose(1.0)
+        (Array(4., dtype=float32, weak_type=True), Array(3., ...))
+    """
+    check_callable("stages", fun, "stages(f)(x)")
+
+    def staged(*args):
+        leaves, names, tree = point("stages", fun, args)
+        flat = flattened(lambda args: fun(*args), tree)
+        nodes, outputs, steps = run(flat, leaves, constants=False)
+        _, linear = linearize(fun, *args)
+        runs = fun, lambda xs, vs: jvp(fun, xs, vs), linear, linear.T
+        return make(steps, nodes[: len(names)], outputs, runs)
+
+    return staged
+
+
+def point(
+    transform: str, fun: Callable, args: tuple
+) -> tuple[list[Any], list[str], Any]:
+    """(leaves, their names, their tree) of a function's arguments, checked."""
+    named = list(zip(argument_names(fun, args), args, strict=True))
+    leaves, tree = as_leaves(transform, args, named)
+    names = [leaf_name(named, i) for i in range(len(leaves))]
+    check_leaves(transform, leaves, names)
+    return leaves, names, tree
+
+
 def argument_names(fun: Callable, args: tuple) -> list[str]:
     """What the function calls its positional arguments: x, y."""
     try:
@@ -106,18 +150,18 @@ def argument_names(fun: Callable, args: tuple) -> list[str]:
     return names
 
 
-def check_leaves(leaves: list[Any], names: list[str]) -> None:
+def check_leaves(transform: str, leaves: list[Any], names: list[str]) -> None:
     for name, x in zip(names, leaves, strict=True):
         if is_traced(x):
             raise TypeError(
-                f"explain: {name} is traced, by a transform such as jax.jit or "
-                "jax.vmap around this call; explain shows values, so call it outside."
+                f"{transform}: {name} is traced, by a transform such as jax.jit or "
+                "jax.vmap around this call; values are shown, so call it outside."
             )
     if not any(moves(x.dtype) for x in leaves):
         raise TypeError(
-            "explain: no argument is a float or complex array, so that nothing has a "
-            f"derivative; the first is {leaves[0].dtype if leaves else 'missing'}, "
-            "pass 3.0 for 3."
+            f"{transform}: no argument is a float or complex array, so that nothing "
+            "has a derivative; the first is "
+            f"{leaves[0].dtype if leaves else 'missing'}, pass 3.0 for 3."
         )
 
 
@@ -154,4 +198,4 @@ def gradient_of(flat: Callable) -> Callable:
     return gradient
 
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "Stages", "explain", "stages"]

@@ -152,16 +152,21 @@ class ExplainTrace(Trace):
 
     tracer = Value
 
-    def __init__(self, parent):
+    def __init__(self, parent, numbers_too: bool = True):
         super().__init__(parent)
+        self.numbers_too = numbers_too
         self.steps: list[Step] = []
         self.constants: dict[int, Node] = {}
+        self.kept: list[Any] = []
 
     def node(self, x: Any) -> Node:
         """The node of a value; what isn't ours is a constant, each array one."""
         if self.owns(x):
             return x.node
-        return self.constants.setdefault(id(x), Node("const", x))
+        if id(x) not in self.constants:
+            self.constants[id(x)] = Node("const", jnp.asarray(x))
+            self.kept.append(x)  # lest its id be another's
+        return self.constants[id(x)]
 
     def interpret(self, primitive, operands, params):
         convert = primitive is primitives.convert_element_type_p
@@ -203,9 +208,11 @@ class ExplainTrace(Trace):
     ) -> tuple[list[Node], list[bool], str]:
         """(nodes, which of them the local map is about, the user's line)
 
-        That are those that depend on the inputs, and constants that are numbers.
+        That are those that depend on the inputs, and (if `numbers_too`) constants that
+        are numbers.
         """
         nodes = [self.node(x) for x in operands]
+        numbers_too = numbers_too and self.numbers_too
         moving = [
             node.moves and (node.kind != "const" or (numbers_too and node.is_number))
             for node in nodes
@@ -300,13 +307,16 @@ def _repeated(params, values) -> list[Any]:
     return carry
 
 
-def run(fun: Callable, inputs: list[Any]) -> tuple[list[Node], list[Node], list[Step]]:
+def run(
+    fun: Callable, inputs: list[Any], constants: bool = True
+) -> tuple[list[Node], list[Node], list[Step]]:
     """Run a flat function of arrays to a list of arrays, and note it.
 
     Returns (all nodes, the output nodes, steps).  Nodes are numbered: inputs,
-    constants, then the outputs of steps in the order in which they ran.
+    constants, then the outputs of steps in the order in which they ran.  `constants`:
+    whether those that are numbers have derivatives too.
     """
-    with tracing.running(ExplainTrace) as trace:
+    with tracing.running(ExplainTrace, constants) as trace:
         nodes = [Node("input", x) for x in inputs]
         outs = fun(*[Value(trace, node) for node in nodes])
         outputs = [trace.node(y) for y in outs]

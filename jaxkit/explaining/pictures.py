@@ -49,8 +49,8 @@ def label(operand: Node, node: Node, i: int) -> str:
 def box(explanation, group: list[Node]) -> Box:
     node = group[0]
     if len(group) > 1:
-        where = text.place(node.step.line) if node.step else ""
-        return Box(repr(node), f"{node}..{group[-1]}", (f"{len(group)} nodes", where))
+        kind = "operation" if node.step else "const"
+        return Box(repr(node), f"{node}..{group[-1]}", (text.together(group),), kind)
     named = node in explanation.inputs
     what = (
         explanation.names[explanation.inputs.index(node)]

@@ -27,13 +27,13 @@ def of_jax(
     """
     try:
         outs, pullback = jax.vjp(lambda *xs: list(fun(*xs)), *inputs)
+        cts = [
+            ct if ct is not None else np.zeros(y.shape, tangent_dtype(y))
+            for ct, y in zip(cotangents, outs, strict=True)
+        ]
+        found = pullback(cts)
     except (TypeError, ValueError, NotImplementedError):
         return None
-    cts = [
-        ct if ct is not None else np.zeros(y.shape, tangent_dtype(y))
-        for ct, y in zip(cotangents, outs, strict=True)
-    ]
-    found = pullback(cts)
     return [None if ct.dtype == jax.dtypes.float0 else ct for ct in found]
 
 

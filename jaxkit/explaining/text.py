@@ -107,12 +107,8 @@ def rows(explanation) -> list[list[str]]:
     table = [head]
     for group in groups(explanation):
         if len(group) > 1:
-            line = group[0].step.line if group[0].step else ""
-            text = (
-                f"{len(group)} nodes, {place(line)}" if line else f"{len(group)} nodes"
-            )
-            empty = [""] * (len(head) - 3)
-            table.append([f"{group[0]}..{group[-1]}", text, *empty, ""])
+            name = f"{group[0]}..{group[-1]}"
+            table.append([name, together(group), *[""] * (len(head) - 2)])
             continue
         (node,) = group
         i = explanation.inputs.index(node) if node in explanation.inputs else None
@@ -139,19 +135,30 @@ def columns(node: Node, values: Sequence[Any] | None, n: int) -> list[str]:
 
 
 def groups(explanation) -> list[list[Node]]:
-    """The nodes one by one; in a large graph those of one line together."""
+    """The nodes one by one; in a large graph those of one line, and constants,
+    together.
+    """
     if len(explanation.nodes) <= explanation.fold:
         return [[node] for node in explanation.nodes]
     found: list[list[Node]] = []
     for node in explanation.nodes:
         last = found[-1][-1].step if found else None
-        if last is None or node.step is None or node in explanation.outputs:
+        if node.kind == "const" and found[-1][-1].kind == "const":
+            found[-1].append(node)
+        elif last is None or node.step is None or node in explanation.outputs:
             found.append([node])
-        elif last.line != node.step.line:
+        elif place(last.line) != place(node.step.line):
             found.append([node])
         else:
             found[-1].append(node)
     return found
+
+
+def together(group: list[Node]) -> str:
+    """What several nodes are, shown as one."""
+    step = group[0].step
+    where = f"nodes, {place(step.line)}" if step else "constants"
+    return f"{len(group)} {where}"
 
 
 def place(line: str) -> str:
@@ -181,15 +188,19 @@ def lines_of_user(explanation) -> str:
     return "\n".join(f"{line}: {spans(nodes)}" for line, nodes in where.items())
 
 
-def spans(nodes: Iterable[Node]) -> str:
-    """`n4..n7, n9` for nodes by their numbers."""
+def spans(nodes: Iterable[Node], most: int = 12) -> str:
+    """`n4..n7, n9` for nodes by their numbers; of many the first, and how many more."""
     found: list[list[int]] = []
     for i in sorted({node.number for node in nodes}):
         if found and found[-1][1] == i - 1:
             found[-1][1] = i
         else:
             found.append([i, i])
-    return ", ".join(f"n{i}" if i == j else f"n{i}..n{j}" for i, j in found)
+    parts = [f"n{i}" if i == j else f"n{i}..n{j}" for i, j in found]
+    if len(parts) > most:
+        more = sum(j - i + 1 for i, j in found[most:])
+        parts = [*parts[:most], f"and {more} more"]
+    return ", ".join(parts)
 
 
 def comparison(explanation) -> str:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from jaxkit.drawing import Arrow, Box, Graph
 from jaxkit.study.operations import OPERATIONS, Overloaded
 
 
@@ -334,6 +335,18 @@ def nodes(expr: Expr) -> list[Expr]:
             stack.append((node, True))
             stack.extend((x, False) for x in reversed(node.operands))
     return list(found)
+
+
+def graph(expr: Expr) -> Graph:
+    """The expression as a graph to draw: its nodes, and arrows from operands."""
+    names = {node: f"n{i}" for i, node in enumerate(nodes(expr), 1)}
+    boxes, arrows = [], []
+    for node, name in names.items():
+        what = str(node) if not node.operands else type(node).__name__
+        kind = {Var: "input", Const: "const"}.get(type(node), "operation")
+        boxes.append(Box(name, what, kind="output" if node is expr else kind))
+        arrows += [Arrow(names[x], name) for x in node.operands]
+    return Graph(boxes, arrows)
 
 
 def size(expr: Expr) -> int:

@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
+from jaxkit.drawing import Arrow, Box, Graph
 from jaxkit.study import symbolic
-from jaxkit.study.operations import OPERATIONS, Valued
+from jaxkit.study.operations import OPERATIONS, Valued, plain
 
 
 class Node(Valued):
@@ -112,6 +113,18 @@ class Tape:
         for _ in self.backward(seed):
             pass
         return [x.adjoint for x in self.inputs]
+
+    def graph(self) -> Graph:
+        """The tape as a graph to draw: values, and adjoints that are known."""
+        boxes, arrows = [], []
+        for node in self.nodes:
+            adjoint = "·" if node.adjoint is None else plain(node.adjoint)
+            lines = str(plain(node.value)), f"adjoint: {adjoint}"
+            kind = {"input": "input", "const": "const"}.get(node.operation, "operation")
+            kind = "output" if node is self.output else kind
+            boxes.append(Box(repr(node), f"{node} {node.operation}", lines, kind))
+            arrows += [Arrow(repr(x), repr(node)) for x in node.operands]
+        return Graph(boxes, arrows)
 
 
 _depths = count(1)

@@ -1,0 +1,171 @@
+"""One function at each stage of the kit: four programs, linked line by line.
+
+    primal       the operations that ran
+    tangents     the same, with the tangent of each beside it: forward mode
+    linear       the tangents' part alone; what it needs of the primal are residuals
+    transpose    the linear program backwards: reverse mode
+
+A line of any stage belongs to a step of the first, whose node it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jaxkit.equations import Residual, Var
+from jaxkit.explaining import text
+from jaxkit.explaining.nodes import Node, Step
+from jaxkit.linear import LinearProgram
+from jaxkit.printing import format_operator
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A program: its lines, each with the number of its node, and a function."""
+
+    name: str
+    head: str
+    lines: tuple[tuple[int, str], ...]
+    run: Callable
+
+    def __call__(self, *args):
+        return self.run(*args)
+
+    def of(self, number: int) -> list[str]:
+        """The lines that belong to a node."""
+        return [line for n, line in self.lines if n == number]
+
+    def __str__(self):
+        width = max((len(str(n)) for n, _ in self.lines), default=1) + 1
+        body = [f"  {f'n{n}':>{width}} | {line}" for n, line in self.lines]
+        return "\n".join([f"{self.name}: {self.head}", *body])
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The stages of a function at a point; each can be printed, and called.
+
+    Attributes:
+        primal: from arguments to the output.
+        tangents: from arguments and tangents, two tuples, to (output, its tangent).
+        linear: from tangents, one for each argument, to the output's.
+        transpose: from the output's cotangent to a tuple of those of the arguments.
+    """
+
+    primal: Stage
+    tangents: Stage
+    linear: Stage
+    transpose: Stage
+
+    def __iter__(self):
+        return iter((self.primal, self.tangents, self.linear, self.transpose))
+
+    def __str__(self):
+        return "\n\n".join(map(str, self))
+
+    __repr__ = __str__
+
+
+def make(
+    steps: Sequence[Step], inputs: Sequence[Node], outputs: Sequence[Node], runs
+) -> Stages:
+    """The stages of noted steps; `runs` are their four functions."""
+    primal, tangents, linear, transpose = [], [], [], []
+    for step in steps:
+        number = step.outputs[0].number if step.outputs else 0
+        names = ", ".join(map(repr, step.outputs))
+        values = f"{names} = {step.name} {' '.join(map(repr, step.operands))}"
+        moved = [(number, line) for line in pushforward(step)]
+        primal.append((number, values))
+        tangents += [(number, values), *moved]
+        linear += moved
+    for step in reversed(steps):
+        number = step.outputs[0].number if step.outputs else 0
+        transpose += [(number, line) for line in pullback(step)]
+    ins, outs = (" ".join(map(repr, x)) for x in (inputs, outputs))
+    d_ins = " ".join(f"d{x}" for x in inputs if x.moves)
+    d_outs = " ".join(f"d{y}" for y in outputs if y.moves)
+    c_ins, c_outs = d_ins.replace("dn", "cn"), d_outs.replace("dn", "cn")
+    residuals = text.spans(
+        x
+        for step in steps
+        for x in step.nodes
+        for r in step.local.residuals
+        if text.same(x.value, r)
+    )
+    kept = f", with residuals {residuals}" if residuals else ""
+    return Stages(
+        Stage("primal", f"{ins} -> {outs}", tuple(primal), runs[0]),
+        Stage(
+            "tangents", f"{ins} {d_ins} -> {outs} {d_outs}", tuple(tangents), runs[1]
+        ),
+        Stage("linear", f"{d_ins} -> {d_outs}{kept}", tuple(linear), runs[2]),
+        Stage("transpose", f"{c_outs} -> {c_ins}", tuple(transpose), runs[3]),
+    )
+
+
+def pushforward(step: Step) -> list[str]:
+    """The equations of a step's tangents: `dn5 = mul dn4 n2`."""
+    ins = [f"d{x}" for x, m in zip(step.operands, step.moving, strict=True) if m]
+    outs = [f"d{y}" for y in step.outputs if y.moves]
+    return equations(step.local, ins, outs, step)
+
+
+def pullback(step: Step) -> list[str]:
+    """The equations of the adjoints that a step adds to: `cn4 += mul cn5 n2`."""
+    if not any(y.moves for y in step.outputs) or not any(step.moving):
+        return []
+    ins = [f"c{y}" for y in step.outputs if y.moves]
+    outs = [f"c{x}" for x, m in zip(step.operands, step.moving, strict=True) if m]
+    return equations(step.local.T, ins, outs, step, " += ")
+
+
+def equations(
+    program: LinearProgram,
+    inputs: list[str],
+    outputs: list[str],
+    step: Step,
+    equals: str = " = ",
+) -> list[str]:
+    """A linear program's equations, with names for what goes in and what comes out."""
+    code = program.code
+    names: dict[int, str] = {
+        v.index: name for v, name in zip(code.inputs, inputs, strict=True)
+    }
+    results: dict[int, str] = {}
+    for x, name in zip(code.outputs, outputs, strict=True):
+        if type(x) is Var and x.index not in names:
+            results.setdefault(x.index, name)
+
+    def show(x: Any) -> str:
+        if type(x) is Var:
+            return results.get(x.index) or names.setdefault(x.index, f"t{x.index}")
+        if type(x) is Residual:
+            return residual(program.residuals[x.index], step)
+        return str(x)
+
+    lines = []
+    for operator, operands, params, outs in code.equations:
+        left = ", ".join(map(show, outs))
+        right = " ".join([format_operator(operator, params), *map(show, operands)])
+        sign = equals if any(v.index in results for v in outs) else " = "
+        lines.append(f"{left}{sign}{right}")
+    for x, name in zip(code.outputs, outputs, strict=True):
+        value = show(x) if type(x) is Var else None
+        if value is not None and value != name:  # it is one of the inputs, or shared
+            lines.append(f"{name}{equals}{value}")
+        elif value is None and equals == " = ":
+            lines.append(f"{name} = 0")
+    return lines
+
+
+def residual(array: Any, step: Step) -> str:
+    """What a residual is: the value of a node, a number, or a partial of the step."""
+    node = next((x for x in step.nodes if text.same(x.value, array)), None)
+    if node is not None:
+        return repr(node)
+    return f"partial({step.outputs[0]})" if array.shape else text.number(array)
