@@ -1,0 +1,209 @@
+"""`python -m jaxkit`: explain a function, and read or run a lesson."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+
+import jaxkit
+from jaxkit import lessons
+from jaxkit.lessons import page
+
+EXPLAIN = """\
+Show what differentiating a function computes: value, tangents and adjoint of each
+number that arises.
+
+    python -m jaxkit explain "lambda x, y: x * x * y + (y + 2)" 3 4
+    python -m jaxkit explain "lambda x: sum(sin(x))" "[1, 2, 3]" --save sin.svg
+    python -m jaxkit explain model.py:loss "[0.5, 0.1]" --mode reverse
+
+The function is an expression, in which the names of jax.numpy are known, or
+`file.py:name`, or `package.module:name`.  Arguments are Python numbers and lists.
+
+How to read the table: each row is a node, a number (or an array) that arose.  `dx=1`
+is its tangent: how fast it changes when x does.  `df/dn` is its adjoint: how fast the
+result changes when the node does.  It arrives from the nodes that use this one, as
+adjoint times local partial.  Tangents are computed downwards, adjoints upwards; try
+--step to watch.
+"""
+
+LESSON = """\
+List the lessons, or show one: its text, its code, and what that prints, run now.
+
+    python -m jaxkit lesson            what there is
+    python -m jaxkit lesson 5          the fifth
+    python -m jaxkit lesson 5 --step   cell by cell; Enter goes on
+    python -m jaxkit lesson --build    write all pages anew (for those who edit them)
+    python -m jaxkit lesson --check    say which pages are stale
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    args = parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except (ValueError, TypeError, FileNotFoundError, RuntimeError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m jaxkit",
+        description="A study kit of automatic differentiation for JAX.",
+        epilog="Each command has its own --help, with examples.",
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    raw = argparse.RawDescriptionHelpFormatter
+
+    one = commands.add_parser(
+        "explain", help="a function, node by node", description=EXPLAIN,
+        formatter_class=raw,
+    )  # fmt: skip
+    one.set_defaults(run=explain)
+    add = one.add_argument
+    add("function", help="an expression, file.py:name, or module:name")
+    add("arguments", nargs="*", help="numbers or lists: 3 '[1, 2]'")
+    add("--mode", choices=["forward", "reverse", "both"], default="both")
+    add("--order", type=int, choices=[1, 2], default=1, help="2: explain the gradient")
+    add("--step", action="store_true", help="one node at a time; Enter goes on")
+    add("--open", type=int, metavar="N", help="what is inside node N, a box")
+    add("--fold", type=int, default=60, metavar="N", help="fold larger graphs by line")
+    add("--stages", action="store_true", help="the program at each stage of the kit")
+    add("--save", type=Path, metavar="FILE", help="to a file: .svg, .mmd, .json, .txt")
+
+    other = commands.add_parser(
+        "lesson", help="list, read and run the lessons", description=LESSON,
+        formatter_class=raw,
+    )  # fmt: skip
+    other.set_defaults(run=lesson)
+    add = other.add_argument
+    add("number", nargs="?", type=int, help="which lesson")
+    add("--step", action="store_true", help="cell by cell; Enter goes on")
+    add("--build", action="store_true", help="write the pages")
+    add("--check", action="store_true", help="say which pages are stale")
+    return top
+
+
+def explain(args) -> int:
+    function = load(args.function)
+    values = list(map(number, args.arguments))
+    if args.stages:
+        print(jaxkit.stages(function)(*values))
+        return 0
+    options = {"mode": args.mode, "order": args.order, "fold": args.fold}
+    if args.step:
+        for state in jaxkit.explain(function, step=True, **options)(*values):
+            print(state, end="\n\n")
+            wait()
+        return 0
+    explanation = jaxkit.explain(function, **options)(*values)
+    if args.open:
+        explanation = explanation.open(args.open)
+    if args.save:
+        explanation.save(args.save)
+        print(f"written: {args.save}")
+    else:
+        print(explanation)
+    return 0
+
+
+def load(text: str) -> Callable:
+    """The function that was named, or written.
+
+    Raises:
+        ValueError: there is no such file, module or name, or it is no expression.
+    """
+    where, colon, name = text.rpartition(":")
+    if colon and name.isidentifier():
+        return getattr_or_say(module(where), name, where)
+    try:
+        found = eval(compile(text, "<function>", "eval"), vars(jnp) | {"jnp": jnp})
+    except (SyntaxError, NameError) as error:
+        raise ValueError(
+            f"{text!r} is no expression ({error}); pass one such as 'lambda x: sin(x)', "
+            "or file.py:name"
+        ) from None
+    if not callable(found):
+        raise ValueError(f"{text!r} is no function; write 'lambda x: ...'")
+    return found
+
+
+def module(where: str) -> Any:
+    if not where.endswith(".py"):
+        sys.path.insert(0, "")
+        try:
+            return importlib.import_module(where)
+        except ModuleNotFoundError as error:
+            raise ValueError(f"there is no module {where}: {error}") from None
+    path = Path(where)
+    if not path.exists():
+        raise ValueError(f"there is no file {where}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def getattr_or_say(found: Any, name: str, where: str) -> Callable:
+    if not callable(getattr(found, name, None)):
+        raise ValueError(f"there is no function {name} in {where}")
+    return getattr(found, name)
+
+
+def number(text: str) -> Any:
+    """An argument: a number or a list, integers as floats."""
+    try:
+        value = ast.literal_eval(text)
+        return jnp.asarray(value) * 1.0 if isinstance(value, list) else value * 1.0
+    except (ValueError, SyntaxError, TypeError):
+        raise ValueError(
+            f"{text!r} is no argument; pass a number or a list, such as 3 or '[1, 2]'"
+        ) from None
+
+
+def lesson(args) -> int:
+    if args.build:
+        lessons.build()
+        return 0
+    if args.check:
+        found = [name for path in lessons.lessons() for name in lessons.stale(path)]
+        print("\n".join(f"stale: {x}" for x in found) or "all pages are up to date")
+        return 1 if found else 0
+    if args.number is None:
+        for path in lessons.lessons():
+            title = page.cells(path.read_text(encoding="utf-8"))[0].source
+            print(title.splitlines()[0].lstrip("# "))
+        return 0
+    for cell, output, figures in page.run(lessons.find(args.number)):
+        print(cell.source if cell.is_text else indented(cell.source, ">>> "))
+        print(
+            *filter(None, [output.rstrip(), *map(str, figures)]), sep="\n", end="\n\n"
+        )
+        if args.step:
+            wait()
+    return 0
+
+
+def indented(text: str, mark: str) -> str:
+    return "\n".join(mark + line for line in text.splitlines())
+
+
+def wait() -> None:
+    """Until Enter is pressed; nothing where nobody is there to press it."""
+    if sys.stdin.isatty():
+        input()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

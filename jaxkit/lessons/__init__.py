@@ -1,0 +1,95 @@
+"""Lessons: scripts that run, and pages that show what came out.
+
+A lesson is a plain Python script in `docs/lessons`, in the percent format: `# %%` opens
+a cell of code, `# %% [markdown]` one of text.  `python -m jaxkit lesson --build` runs
+them and writes the pages; `--check` says which pages are stale.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from jaxkit.lessons.pictures import picture
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "lessons"
+
+
+def lessons() -> list[Path]:
+    """The scripts, in order.
+
+    Raises:
+        FileNotFoundError: they aren't there: the package is installed without them.
+    """
+    found = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+    if not found:
+        raise FileNotFoundError(
+            f"there are no lessons in {FOLDER}: they are part of a clone of jaxkit's "
+            "repository, not of the installed package; run this in a clone"
+        )
+    return found
+
+
+def find(number: int) -> Path:
+    """The lesson of this number, from 1.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for path in lessons():
+        if int(path.name[:2]) == number:
+            return path
+    raise ValueError(f"there is no lesson {number}; there are 1 to {len(lessons())}")
+
+
+def made(path: Path, folder: Path) -> None:
+    """Make a lesson's page, and its pictures, in a folder; in a process of its own.
+
+    A lesson may change JAX's settings, and the next one is not to see that.
+    """
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from jaxkit.lessons import page, pictures\n"
+        "source, folder = map(Path, sys.argv[1:])\n"
+        "pictures.FOLDER = folder / 'figures'\n"
+        "text = page.page(source)\n"
+        "(folder / source.name).with_suffix('.md').write_text(text, encoding='utf-8')\n"
+    )
+    here = {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
+    settings = {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "0", "XLA_FLAGS": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path), str(folder)],
+        cwd=ROOT,
+        env=os.environ | here | settings,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{path.name} fails:\n{done.stderr}")
+
+
+def build(paths: list[Path] | None = None) -> None:
+    """Write the pages of all lessons, or of some."""
+    for path in lessons() if paths is None else paths:
+        made(path, FOLDER)
+
+
+def stale(path: Path) -> list[str]:
+    """What of a lesson is not what its script makes: the page, or pictures."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made(path, folder)
+        fresh = [x for x in folder.rglob("*") if x.is_file()]
+        return [
+            str(x.relative_to(folder))
+            for x in sorted(fresh)
+            if not (there := FOLDER / x.relative_to(folder)).exists()
+            or there.read_bytes() != x.read_bytes()
+        ]
+
+
+__all__ = ["build", "find", "lessons", "picture", "stale"]
