@@ -130,8 +130,8 @@ def load(text: str) -> Callable:
         found = eval(compile(text, "<function>", "eval"), vars(jnp) | {"jnp": jnp})
     except (SyntaxError, NameError) as error:
         raise ValueError(
-            f"{text!r} is no expression ({error}); pass one such as 'lambda x: sin(x)', "
-            "or file.py:name"
+            f"{text!r} is no expression ({error}); pass one, such as "
+            "'lambda x: sin(x)', or file.py:name"
         ) from None
     if not callable(found):
         raise ValueError(f"{text!r} is no function; write 'lambda x: ...'")
@@ -178,7 +178,7 @@ def lesson(args) -> int:
         return 0
     if args.check:
         found = [name for path in lessons.lessons() for name in lessons.stale(path)]
-        print("\n".join(f"stale: {x}" for x in found) or "all pages are up to date")
+        print(*(f"stale: {name}" for name in found), f"{len(found)} stale", sep="\n")
         return 1 if found else 0
     if args.number is None:
         for path in lessons.lessons():

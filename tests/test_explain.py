@@ -15,7 +15,8 @@ from jax import lax
 import jaxkit as jk
 from jaxkit import tracing
 from jaxkit.drawing import Arrow, Box, Graph, mermaid, svg
-from jaxkit.explaining.nodes import ExplainTrace, Node, Value
+from jaxkit.explaining.nodes import Node
+from jaxkit.explaining.running import ExplainTrace, Value
 
 
 def f(x, y):

@@ -79,8 +79,9 @@ def test_imports_point_downwards():
         ["dual"],
         ["control", "arguments", "checks"],
         ["transforms"],
-        ["gradients", "explaining"],
+        ["gradients", "explaining", "lessons"],
         ["__init__"],
+        ["__main__"],
     ]
     level = {name: i for i, names in enumerate(layers) for name in names}
     root = Path(jaxkit.__file__).parent

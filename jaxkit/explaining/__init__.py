@@ -12,7 +12,7 @@ from jax.tree_util import tree_leaves, tree_unflatten
 from jaxkit.arguments import check_callable
 from jaxkit.dual import linearize_flat
 from jaxkit.explaining.explanation import Explanation
-from jaxkit.explaining.nodes import run
+from jaxkit.explaining.running import run
 from jaxkit.explaining.stages import Stages, make
 from jaxkit.spaces import as_leaves, leaf_name
 from jaxkit.tangents import moves

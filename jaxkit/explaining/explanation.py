@@ -11,7 +11,8 @@ import jax.numpy as jnp
 
 from jaxkit.drawing import Graph, mermaid, svg
 from jaxkit.explaining import pictures, text
-from jaxkit.explaining.nodes import Arrival, Node, run
+from jaxkit.explaining.nodes import Arrival, Node
+from jaxkit.explaining.running import run
 
 
 class Explanation:

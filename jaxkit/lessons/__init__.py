@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from jaxkit.lessons.page import version
 from jaxkit.lessons.pictures import picture
 
 ROOT = Path(__file__).parents[2]
@@ -78,11 +79,26 @@ def build(paths: list[Path] | None = None) -> None:
         made(path, FOLDER)
 
 
+def comparable(path: Path) -> bool:
+    """Whether a lesson's page was made with this version of JAX, or not at all."""
+    made = path.with_suffix(".md")
+    return not made.exists() or version() in made.read_text(encoding="utf-8")
+
+
 def stale(path: Path) -> list[str]:
-    """What of a lesson is not what its script makes: the page, or pictures."""
+    """What of a lesson is not what its script makes: the page, or pictures.
+
+    With another version of JAX than the page was made with, the script is run, and
+    nothing compared.
+
+    Raises:
+        RuntimeError: the script fails.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made(path, folder)
+        if not comparable(path):
+            return []
         fresh = [x for x in folder.rglob("*") if x.is_file()]
         return [
             str(x.relative_to(folder))

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
+
 from jaxkit.lessons import pictures
 
 
@@ -61,6 +63,11 @@ def run(path: Path) -> Iterator[Ran]:
         yield Ran(cell, printed.getvalue(), list(pictures.made))
 
 
+def version() -> str:
+    """What a page depends on: JAX prints its programs in each version's own way."""
+    return f"JAX {jax.__version__}"
+
+
 def page(path: Path) -> str:
     """The lesson as markdown: text, code, what it printed, and pictures."""
     parts = []
@@ -70,5 +77,6 @@ def page(path: Path) -> str:
             lines = [line.rstrip() for line in output.rstrip().splitlines()]
             parts.append("```text\n" + "\n".join(lines) + "\n```")
         parts += [f"![{x.stem}](figures/{x.name})" for x in figures]
-    note = f"<!-- Made from {path.name} by `python -m jaxkit lesson --build`. -->"
+    how = f"{path.name} with {version()}, by python -m jaxkit lesson --build"
+    note = f"<!-- Made from {how} -->"
     return "\n\n".join([note, *filter(None, parts)]) + "\n"
