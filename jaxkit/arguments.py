@@ -60,9 +60,11 @@ def select(
         chosen = where[0] if len(where) == 1 else tuple(where)
         keys = [key for key, _ in _pairs(chosen, _map(lambda key: key, chosen))]
         if len(set(keys)) < len(keys):
+            given = [f"argnums={argnums}"] if argnums is not None else []
+            given += [f"argnames={argnames!r}"] if argnames is not None else []
             raise TypeError(
-                f"{transform}: argnums={argnums} and argnames={argnames!r} select an "
-                "argument twice; name each once."
+                f"{transform}: {' and '.join(given)} select an argument twice; name "
+                "each once."
             )
 
         def get(key):

@@ -172,7 +172,7 @@ class Space:
         lacking = [name for name in want if name not in have]
         extra = [name for name in have if name not in want]
         parts = [f"it lacks one for {', '.join(lacking)}"] if lacking else []
-        parts += [f"there is no {', '.join(extra)}"] if extra else []
+        parts += [f"it has one too many, for {', '.join(extra)}"] if extra else []
         kind = type(template).__name__
         return " and ".join(parts) or f"its containers differ; pass a {kind}"
 
@@ -195,7 +195,7 @@ class Space:
         )
         if dtype is float0:
             text += ": integers and booleans have float0 tangents, "
-            text += "np.zeros(shape, jax.dtypes.float0)"
+            text += "np.zeros(shape, jax.dtypes.float0); to differentiate, pass floats"
         wrong_shape = got is not None and got.shape != aval.shape
         raise (self.errors.shape if wrong_shape else self.errors.dtype)(text + ".")
 

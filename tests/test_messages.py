@@ -170,7 +170,7 @@ CASES = {
     ),
     "tangent with a leaf too many": (
         lambda t: t.jvp(lambda p: p, ({"w": X},), ({"w": X, "c": X},)),
-        "there is no argument 0['c']",
+        "one too many, for argument 0['c']",
     ),
     "tangents as a list": (
         lambda t: t.jvp(square, (X,), [X]),
@@ -197,7 +197,7 @@ CASES = {
     ),
     "too many tangents of linearize": (
         lambda t: t.linearize(square, X)[1](X, X),
-        "there is no argument 1",
+        "one too many, for argument 1",
     ),
     "transpose of what isn't linear": (
         lambda t: t.linear_transpose(jnp.sin, X)(X),
