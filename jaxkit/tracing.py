@@ -120,7 +120,7 @@ class Trace(jax.core.Trace):
 
     def process_shard_map(self, primitive, fun, operands, /, **params):
         # This one comes with a function; traced, it has a jaxpr, as `jax.jit` has.
-        outs: Any = None
+        outs: Any = None  # JAX's tree of flat results; `update` puts others into it
 
         def call(*operands):
             nonlocal outs

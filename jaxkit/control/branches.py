@@ -89,12 +89,10 @@ class Choice:
 
         def take(branch, places, primals):
             outs, residuals = branch.run(primals)
-            filled = dict(zip(places, residuals, strict=True))
+            left = dict(zip(places, residuals, strict=True))
             n = self.n_operands
             return outs, [
-                jnp.asarray(filled[n + i], aval.dtype)
-                if n + i in filled
-                else full(aval, 0)
+                jnp.asarray(left[n + i], aval.dtype) if n + i in left else full(aval, 0)
                 for i, aval in enumerate(self.avals)
             ]
 

@@ -37,7 +37,13 @@ def _(primitive, arithmetic, primals, tangents, params):
 
 
 class Region:
-    """A checkpointed jaxpr, cut into what is saved and what is computed again."""
+    """A checkpointed jaxpr, cut into what is saved and what is computed again.
+
+    Attributes:
+        first: the equations of the forward pass.
+        saved: the variables it keeps, and where in memory (None: where they are).
+        again: the equations that compute the residuals from those.
+    """
 
     def __init__(self, jaxpr, moving, linear, policy, prevent_cse):
         # A policy is asked about single operations, so calls are run inline.

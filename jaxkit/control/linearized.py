@@ -30,7 +30,8 @@ from jaxkit.tangents import Zero, given, moves, spread, zeros
 def per_jaxpr(make: Callable) -> Callable:
     """Remember what `make(jaxpr, *key)` made for as long as the jaxpr is alive.
 
-    `make` gets a weak reference: a jaxpr holds the arrays its function closes over.
+    `make` gets a weak reference: a jaxpr holds the arrays its function closes over, and
+    what is made must not keep it alive.  Jaxprs in `key` are kept as long.
     """
     made = WeakKeyDictionary()
 

@@ -47,7 +47,7 @@ class While:
     """
 
     def __init__(self, body, condition, n_test, n_consts, moving, linear):
-        self.of, self.condition = body, condition
+        self.reference, self.condition = body, condition
         self.n_test, self.n_consts = n_test, n_consts
         self.n_operands = n_test + len(moving)
         self.live = moving[n_consts:]
@@ -63,7 +63,7 @@ class While:
             cond_nconsts=self.n_test,
             cond_jaxpr=self.condition,
             body_nconsts=self.n_consts,
-            body_jaxpr=self.of(),
+            body_jaxpr=self.reference(),
         )
         return outs, operands
 

@@ -148,6 +148,8 @@ def _(
 
 # --- Scatter by a function ------------------------------------------------------------
 
+# The primitive is one with that of setting, whose rule (rules/indexing.py) is kept for
+# where there is no function.
 _set = RULES[p.scatter_p]
 
 

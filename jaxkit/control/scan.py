@@ -96,7 +96,8 @@ class Steps:
                 computed += eqn.outvars if inputs else []
         stacked = [not tracing.is_literal(v) and v not in known for v in step.residuals]
         kinds = list(zip(step.residuals, stacked, strict=True))
-        # A number that was filled into an array is no work, unless it is asked for.
+        # What has no inputs, such as a number that was filled into an array, is no work;
+        # it runs in the loop, where XLA folds it, unless it is a residual.
         fixed = [v for v, s in kinds if not s]
         self.before = needed(constant, [*fixed, *computed], start)
         early = set(map(id, self.before))
@@ -149,7 +150,8 @@ class Steps:
     def _jvp(self, primals, tangents):
         """(outputs, tangents of those that are live)"""
         env, carry, xs = self._start(primals)
-        _, d_consts, d_carry, d_xs = self.loop._replace(stacked=()).split(tangents)
+        tangents_alone = self.loop._replace(stacked=())  # no residuals among them
+        _, d_consts, d_carry, d_xs = tangents_alone.split(tangents)
 
         def step(duals, slices):
             carry, ys, inside = self._run_step(env, duals[0], slices[0])

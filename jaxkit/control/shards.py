@@ -56,7 +56,10 @@ class Manual(NamedTuple):
         )
 
     def inside(self, function: Callable[[], Any]) -> Any:
-        """function(), called where the axes have their names."""
+        """function(), called where the axes have their names.
+
+        Its result is no array, so that it can't come out as the body's.
+        """
         result = None
 
         def body():
