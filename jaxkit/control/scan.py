@@ -96,8 +96,8 @@ class Steps:
                 computed += eqn.outvars if inputs else []
         stacked = [not tracing.is_literal(v) and v not in known for v in step.residuals]
         kinds = list(zip(step.residuals, stacked, strict=True))
-        # What has no inputs, such as a number that was filled into an array, is no work;
-        # it runs in the loop, where XLA folds it, unless it is a residual.
+        # What has no inputs, such as a number that was filled into an array, is no
+        # work; it runs in the loop, where XLA folds it, unless it is a residual.
         fixed = [v for v, s in kinds if not s]
         self.before = needed(constant, [*fixed, *computed], start)
         early = set(map(id, self.before))
