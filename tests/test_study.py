@@ -243,6 +243,18 @@ def test_pruning_rules_can_be_added():
         symbolic.RULES[Mul].remove(square)
 
 
+def test_a_pruning_rule_that_returns_no_expression_is_named():
+    @symbolic.rule(Mul)
+    def hasty(a, b):
+        return False
+
+    try:
+        with pytest.raises(TypeError, match="'hasty' returned False for"):
+            Mul(Var("x"), Var("y")).prune()
+    finally:
+        symbolic.RULES[Mul].remove(hasty)
+
+
 def test_sharing_makes_equal_parts_one():
     expr, v = symbolic.build(lambda x: np.sin(x * x) * np.cos(x * x) * (x * x), x=0.5)
     third = expr.gradient(v["x"]).gradient(v["x"]).gradient(v["x"])

@@ -271,8 +271,13 @@ def simplified(node: Expr) -> Expr:
         return Const(node.evaluate())
     for function in RULES.get(type(node), ()):
         smaller = function(*node.operands)
-        if smaller is not None:
+        if isinstance(smaller, Expr):
             return smaller
+        if smaller is not None:
+            raise TypeError(
+                f"the pruning rule '{function.__name__}' returned {smaller!r} for "
+                f"{node}; return an expression, such as Const(0), or None"
+            )
     return node
 
 

@@ -1,0 +1,5 @@
+"""Reference for exercise 6."""
+
+
+def partial(y, x):
+    return 1 - y * y

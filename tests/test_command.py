@@ -1,0 +1,94 @@
+"""`python -m jaxkit`: explain and lesson, from the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+
+import pytest
+
+from jaxkit import __main__ as command
+from jaxkit import lessons
+
+F = "lambda x, y: x * x * y + (y + 2)"
+
+
+def test_explain(capsys):
+    assert command.main(["explain", F, "3", "4"]) == 0
+    assert re.search(
+        r"n7 +n5 \+ n6 +42.0 +24.0 +10.0 +1.0 +seed", capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("text", [command.EXPLAIN, command.LESSON])
+def test_examples_of_the_help(text, capsys, tmp_path, monkeypatch):
+    """All but those that write the repository's pages."""
+    (tmp_path / "model.py").write_text("def loss(w):\n    return (w * w).sum()\n")
+    monkeypatch.chdir(tmp_path)
+    lines = [x.split("  #")[0] for x in text.splitlines() if "python -m jaxkit" in x]
+    assert len(lines) >= 3
+    for line in lines:
+        words = shlex.split(re.split(r"   +", line.strip())[0])[3:]
+        if {"--build", "--check"} & set(words):
+            continue
+        assert command.main(words) == 0
+        assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize(
+    "option", ["--step", "--stages", "--order=2", "--mode=reverse"]
+)
+def test_options(option, capsys):
+    assert command.main(["explain", F, "3", "4", option]) == 0
+    printed = capsys.readouterr().out
+    expected = {"--step": "·", "--stages": "transpose: cn7", "--order=2": "df1/dn"}
+    assert expected.get(option, "n5: 1*9") in printed
+
+
+def test_open_and_save(tmp_path, capsys):
+    quantile = "lambda x: jnp.quantile(x, 0.3)"  # a jit, so a box
+    assert command.main(["explain", quantile, "[1, 2, 4]"]) == 0
+    box = re.search(r"boxes that can be opened: n(\d+)", capsys.readouterr().out)
+    assert box
+    assert command.main(["explain", quantile, "[1, 2, 4]", "--open", box[1]]) == 0
+    assert "sort(" in capsys.readouterr().out
+    path = tmp_path / "f.json"
+    assert command.main(["explain", F, "3", "4", "--save", str(path)]) == 0
+    assert len(json.loads(path.read_text())["nodes"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sin(", "3"], "'sin(' is no expression"),
+        (["3", "3"], "'3' is no function"),
+        (["nowhere.py:f", "3"], "there is no file nowhere.py"),
+        (["no_such_module:f", "3"], "there is no module no_such_module"),
+        (["math:nothing", "3"], "there is no function nothing in math"),
+        ([F, "3", "four"], "'four' is no argument"),
+        ([F, "3", "4", "--open", "4"], "n4 is no box"),
+        ([F, "3", "4", "--save", "f.png"], "f.png: end it with one of .svg"),
+    ],
+)
+def test_messages(words, message, capsys):
+    assert command.main(["explain", *words]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_lessons_are_listed(capsys):
+    assert command.main(["lesson"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(lessons.lessons())
+    assert lines[0].startswith("1. ")
+
+
+def test_no_such_lesson(capsys):
+    assert command.main(["lesson", "99"]) == 1
+    assert "there is no lesson 99; there are 1 to 12" in capsys.readouterr().err
+
+
+def test_lessons_are_not_in_the_package(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(lessons, "FOLDER", tmp_path)
+    assert command.main(["lesson"]) == 1
+    assert "run this in a clone" in capsys.readouterr().err

@@ -1,0 +1,550 @@
+"""The exercises: stubs are unwritten, references are right, mistakes are explained."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxkit as jk
+from exercises.__main__ import main
+from exercises.check import call, check, close, load, show
+from exercises.table import EXERCISES, find
+from jaxkit.rules import table as rules
+from jaxkit.study import chain, symbolic, tape
+from jaxkit.study.dual import Dual
+
+ROOT = Path(__file__).parent.parent
+each = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda x: x.stem)
+
+# A typical mistake in each: the source, and what the output says of one case.
+MISTAKES = {
+    1: (
+        """
+def product_derivative(u, du, v, dv):
+    return du * dv
+
+def partials(x, y):
+    return 2 * x * y, x * x + 1
+""",
+        ["product_derivative(3.0, 1.0, 4.0, 2.0)", "10.0", "2.0"],
+    ),
+    2: (
+        """
+def central_difference(f, x, h=1e-8):
+    return (f(x + h) - f(x)) / h
+""",
+        ["central_difference(lambda x: x**2, 0.0)", "0.0", "1e-08"],
+    ),
+    3: (
+        """
+def count_operations(jaxpr):
+    counts = {}
+    for eqn in jaxpr.eqns:
+        counts[eqn.primitive.name] = counts.get(eqn.primitive.name, 0) + 1
+    return counts
+""",
+        [
+            "count_operations(jax.make_jaxpr(lambda x: jax.jit(jnp.sin)(x) * x)(1.0))",
+            "{'mul': 1, 'sin': 1}",
+            "{'jit': 1, 'mul': 1}",
+        ],
+    ),
+    4: (
+        """
+def twice(a, b):
+    return 2 * a if str(a) == str(b) else None
+""",
+        [
+            "x + x, where the second is another variable named x, pruned",
+            "'x + x'",
+            "'(2) * (x)'",
+        ],
+    ),
+    5: (
+        """
+def divide(a, da, b, db):
+    return a / b, (da * b + a * db) / b**2
+""",
+        ["divide(1.0, 0.0, 2.0, 1.0)", "(0.5, -0.25)", "(0.5, 0.25)"],
+    ),
+    6: (
+        """
+def partial(y, x):
+    return 1 - x * x
+""",
+        ["the derivative of tanh at -2.0", "0.07065082", "-3."],
+    ),
+    7: (
+        """
+def backward(tape):
+    adjoints = [0.0] * len(tape)
+    adjoints[-1] = 1.0
+    for n in reversed(range(len(tape))):
+        for a, partial in zip(*tape[n]):
+            adjoints[a] = adjoints[n] * partial
+    return adjoints
+""",
+        ["backward([((), ()), ((0, 0), (3.0, 3.0))])", "[6.0, 1.0]", "[3.0, 1.0]"],
+    ),
+    8: (
+        """
+import numpy as np
+
+def transpose_scale(ct, factor):
+    return ct / factor
+
+def transpose_broadcast(ct, shape):
+    return np.sum(ct, axis=tuple(range(ct.ndim - len(shape))))
+""",
+        [
+            "transpose_scale([1.0, 2.0], [3.0, 4.0])",
+            "[3.0, 8.0]",
+            "[0.33333333",
+        ],
+    ),
+    9: (
+        """
+def cheaper_order(shapes):
+    inputs, outputs = shapes[0][0], shapes[-1][1]
+    forward = sum(a * b * inputs for a, b in shapes[1:])
+    reverse = sum(outputs * a * b for a, b in shapes[:-1])
+    return ("forward", forward) if forward <= reverse else ("reverse", reverse)
+""",
+        [
+            "cheaper_order([(50, 50), (50, 50), (1, 50)])",
+            "('reverse', 5000)",
+            "('forward', 127500)",
+        ],
+    ),
+    10: (
+        """
+import jax.numpy as jnp
+import jaxkit as jk
+
+def hvp(f, x, v):
+    return jnp.tensordot(jk.hessian(f)(x), v, jnp.ndim(x))
+""",
+        ["entries of the largest array in hvp, for x with 50", "50", "2500"],
+    ),
+    11: (
+        """
+import jax
+import jax.numpy as jnp
+
+@jax.custom_jvp
+def norm(x):
+    return jnp.sqrt(jnp.sum(x * x))
+
+@norm.defjvp
+def norm_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    n = norm(x)
+    return n, jnp.where(n == 0, 0.0, jnp.sum(x * dx) / n)
+""",
+        ["jk.grad(norm)([0.0, 0.0])", "[0.0, 0.0]", "[nan, nan]"],
+    ),
+    12: (
+        """
+def every_other(n):
+    kept = list(range(1, n + 1, 2))
+    return kept, [k for k in range(n, 0, -1) if k not in kept]
+""",
+        ["every_other(6)", "([1, 3, 5], [4, 2])", "([1, 3, 5], [6, 4, 2])"],
+    ),
+}
+
+
+def reference(number: int):
+    path = EXERCISES[number - 1].solution
+    return load(path, path.read_bytes())
+
+
+def written(folder: Path, source: str) -> Path:
+    path = folder / "learner.py"
+    path.write_text(source, encoding="utf-8")
+    return path
+
+
+def divide(body: str) -> str:
+    """A file for the fifth exercise; the function's body is its second line."""
+    return f"def divide(a, da, b, db):\n    {body}\n"
+
+
+# ------------------------------------------------------------------------ the exercises
+
+
+@each
+def test_the_stub_is_not_written(exercise, capsys):
+    assert main([str(exercise.number)]) == 1
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{exercise.number:02} {exercise.title}: not yet (")
+    for name in exercise.functions:
+        assert f"  {name} is not written yet (line " in printed
+    assert "expected" not in printed and "hint" not in printed
+
+
+@each
+def test_the_stub_says_what_to_do_and_does_not_import_the_solution(exercise):
+    source = exercise.path.read_text(encoding="utf-8")
+    assert source.startswith(f'"""{exercise.number}. ') and "Example: " in source
+    assert source.count('raise NotImplementedError("your code here")') >= 1
+    assert "solutions" not in source
+
+
+@each
+def test_the_reference_passes(exercise, capsys):
+    assert main([exercise.name, "--file", str(exercise.solution)]) == 0
+    count = len(exercise.cases())
+    expected = f"{exercise.number:02} {exercise.title}: done, all {count} cases agree\n"
+    assert capsys.readouterr().out == expected
+
+
+@each
+def test_a_mistake_is_explained(exercise, tmp_path, capsys):
+    source, (text, expected, got) = MISTAKES[exercise.number]
+    path = written(tmp_path, source)
+    assert main([str(exercise.number), "--file", str(path)]) == 1
+    printed = capsys.readouterr().out
+    start = printed.index(f"\n  {text}\n")
+    lines = printed[start:].splitlines()[2:4]
+    assert lines[0].startswith(f"    expected  {expected}")
+    assert lines[1].startswith(f"    got       {got}")
+    assert printed.endswith(f"cases differ.\n  hint: {exercise.hint}\n")
+
+
+@each
+def test_cases_are_the_same_each_time(exercise):
+    texts = [case.text for case in exercise.cases()]
+    assert texts == [case.text for case in exercise.cases()]
+    assert len(set(texts)) == len(texts)
+
+
+def test_checks_leave_the_tables_of_rules_as_they_were():
+    before = set(rules.RULES), list(symbolic.RULES[symbolic.Add])
+    for number in 4, 6:
+        assert check(find(str(number)), find(str(number)).solution).passed
+    assert before == (set(rules.RULES), list(symbolic.RULES[symbolic.Add]))
+
+
+# ------------------------------------------------ the references, by other ways to them
+
+
+def test_references_1_and_2_are_derivatives():
+    f = jax.grad(lambda x, y: x * x * y + (y + 2), (0, 1))
+    assert close(reference(1).partials(1.5, -2.0), f(1.5, -2.0))
+    product = reference(1).product_derivative(1.5, 2.0, -0.5, 3.0)
+    dual = Dual(1.5, 2.0) * Dual(-0.5, 3.0)
+    assert product == dual.eps
+    for f, df, x in (np.sin, np.cos, 0.4), (np.exp, np.exp, -1.0):
+        assert close(reference(2).central_difference(f, x), df(x), 1e-10)
+
+
+def test_reference_3_counts_what_is_printed():
+    jaxpr = jax.make_jaxpr(lambda x: jax.jit(lambda y: jnp.sin(y) * y)(x) * x)(1.0)
+    words = Counter(str(jaxpr).split())
+    counts = reference(3).count_operations(jaxpr)
+    assert counts == {"sin": words["sin"], "mul": words["mul"]} == {"sin": 1, "mul": 2}
+
+
+def test_reference_4_keeps_the_value():
+    x = symbolic.Var("x", 3.0)
+    smaller = reference(4).twice(x, x)
+    assert smaller.evaluate() == (x + x).evaluate() and str(smaller) == "(2) * (x)"
+
+
+def test_reference_5_divides_as_dual_numbers_do():
+    quotient = Dual(1.2, -0.3) / Dual(-0.7, 2.0)
+    found = reference(5).divide(1.2, -0.3, -0.7, 2.0)
+    assert close(found, (quotient.value, quotient.eps), 1e-14)
+
+
+def test_reference_6_is_jaxs_rule():
+    x = jnp.linspace(-3.0, 3.0, 7)
+    expected = jax.vmap(jax.grad(jnp.tanh))(x)
+    assert close(reference(6).partial(jnp.tanh(x), x), expected)
+
+
+def test_reference_7_is_the_tape_of_the_kit():
+    def f(x, y):
+        return np.sin(x * y) * x + y / x
+
+    ran = tape.Tape(f, [1.5, 0.7])
+    number = {node: i for i, node in enumerate(ran.nodes)}
+    nodes = [(tuple(number[x] for x in n.operands), n.partials) for n in ran.nodes]
+    expected = ran.gradient()
+    assert close(reference(7).backward(nodes)[:2], expected, 1e-14)
+
+
+def test_reference_8_is_jaxs_transpose():
+    ct = np.random.default_rng(1).normal(size=(4, 2, 3))
+    for shape in (), (3,), (1, 3), (2, 1), (4, 2, 3), (1, 1, 1):
+        x = np.zeros(shape)
+        (expected,) = jax.linear_transpose(lambda x: jnp.broadcast_to(x, ct.shape), x)(
+            ct
+        )
+        assert close(reference(8).transpose_broadcast(ct, shape), expected)
+    (expected,) = jax.linear_transpose(lambda x: x * ct, ct)(2 * ct)
+    assert close(reference(8).transpose_scale(2 * ct, ct), expected)
+
+
+def test_reference_9_counts_as_the_kit_does():
+    for sizes in [2, 5, 3], [7, 1, 4, 2], [3, 3, 3], [1, 6]:
+        jacobians = [np.ones((b, a)) for a, b in pairwise(sizes)]
+        forward = chain.forward_product(jacobians)[1]
+        reverse = chain.reverse_product(jacobians)[1]
+        expected = "reverse" if reverse < forward else "forward", min(forward, reverse)
+        assert reference(9).cheaper_order([x.shape for x in jacobians]) == expected
+
+
+def test_references_10_and_11_are_jaxs_derivatives():
+    x, v = jnp.array([0.3, -1.2, 2.0]), jnp.array([1.0, 0.5, -2.0])
+
+    def f(x):
+        return jnp.sum(jnp.sin(x) * x[::-1])
+
+    assert close(reference(10).hvp(f, x, v), jax.hessian(f)(x) @ v)
+    norm = reference(11).norm
+    assert close(jax.grad(norm)(x), jax.grad(jnp.linalg.norm)(x))
+    assert close(jax.grad(norm)(jnp.zeros(3)), np.zeros(3))
+    assert close(jk.hessian(norm)(x), jax.hessian(jnp.linalg.norm)(x))
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 8])
+def test_reference_12_is_what_the_kit_keeps_and_recomputes(n):
+    found = chain.reverse([np.sin] * n, [np.cos] * n, 0.3, chain.every_other)
+    assert reference(12).every_other(n) == (found.kept, found.recomputed)
+
+
+# ------------------------------------------------------------------- the learner's file
+
+
+def test_it_is_the_learners_file_that_runs(tmp_path, capsys):
+    exercise = find("5")
+    source = exercise.solution.read_text(encoding="utf-8")
+    path = written(tmp_path, source + "print('marker of the learner')\n")
+    assert main(["5", "--file", str(path)]) == 0
+    assert "marker of the learner" in capsys.readouterr().out
+    assert not [name for name in sys.modules if "solutions" in name]
+    assert not [name for name in sys.modules if name.startswith("loaded.")]
+
+
+def test_a_changed_file_is_read_anew(tmp_path):
+    right, wrong = "(da * b - a * db)", "(da * b + a * db)"  # of equal length
+    for part, passed in (right, True), (wrong, False), (right, True):
+        path = written(tmp_path, divide(f"return a / b, {part} / (b * b)"))
+        os.utime(path, (1, 1))  # and of equal age
+        assert check(find("5"), path).passed == passed
+
+
+def test_a_function_that_changes_its_operands_is_told_of_its_own_only(tmp_path):
+    source = find("7").solution.read_text(encoding="utf-8")
+    path = written(tmp_path, source.replace("return", "tape.clear()\n    return"))
+    assert check(find("7"), path).passed
+
+
+def test_half_a_solution(tmp_path):
+    source = "def partials(x, y):\n    return 2 * x * y, x * x\n\n\n"
+    source += "def product_derivative(u, du, v, dv):\n    raise NotImplementedError\n"
+    report = check(find("1"), written(tmp_path, source))
+    assert report.faults == ["product_derivative is not written yet (line 6)"]
+    first = "partials(3.0, 4.0)", "(24.0, 10.0)", "(24.0, 9.0)"
+    assert report.differences[0] == first
+
+
+@pytest.mark.parametrize(
+    "source, fault",
+    [
+        ("x = 1\ndef divide(:\n", "SyntaxError: invalid syntax (line 2)"),
+        ("x = 1\n\nx / 0\n", "ZeroDivisionError: division by zero (line 3)"),
+        ("import no_such\n", "ModuleNotFoundError: No module named 'no_such' (line 1)"),
+        ("\nexit(3)\n", "SystemExit: 3 (line 2)"),
+        (
+            "def f():\n    return f()\nf()\n",
+            "RecursionError: maximum recursion depth exceeded (line 2)",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_run(source, fault, tmp_path, capsys):
+    path = written(tmp_path, source)
+    assert main(["5", "--file", str(path)]) == 1
+    captured = capsys.readouterr()
+    title = "05 Division of dual numbers: not yet"
+    expected = f"{title} ({path})\n  the file can't be run: {fault}\n"
+    assert (captured.out, captured.err) == (expected, "")
+
+
+@pytest.mark.parametrize(
+    "body, got",
+    [
+        ("return divide(a, da, b, db)", "RecursionError: maximum recursion depth"),
+        ("return a / 0, 0", "ZeroDivisionError: float division by zero (line 2)"),
+        ("exit()", "SystemExit: None (line 2)"),
+        ("raise ValueError('one\\ntwo')", "ValueError: one (line 2)"),
+        ("return None", "None"),
+        ("return a / b", "0.6"),
+        ("return 'ab'", "'ab'"),
+        ("return 'x' * 1000", f"'{'x' * 296}..."),
+        ("import numpy as np; return np.array(a / b)", "0.6"),
+        ("return a / b, None", "(0.6, None)"),
+        ("return a / b, [1, [2]]", "(0.6, [1, [2]])"),
+        ("return divide", "divide"),
+    ],
+)
+def test_whatever_a_function_does_is_shown(body, got, tmp_path, capsys):
+    path = written(tmp_path, divide(body))
+    assert main(["5", "--file", str(path)]) == 1
+    printed, error = capsys.readouterr()
+    assert "  divide(3.0, 4.0, 5.0, 7.0)\n    expected  (0.6, -0.04)\n" in printed
+    assert f"    got       {got}" in printed
+    assert "  7 of 7 cases differ.\n  hint: " in printed
+    assert error == "" and "Traceback" not in printed
+
+
+def test_the_line_of_a_recursion(tmp_path):
+    path = written(tmp_path, divide("return divide(a, da, b, db)"))
+    report = check(find("5"), path)
+    assert all(got.endswith("(line 2)") for *_, got in report.differences)
+
+
+def test_wrong_parameters(tmp_path):
+    path = written(tmp_path, "def divide(a, b):\n    return a\n")
+    got = check(find("5"), path).differences[0][2]
+    assert got == "TypeError: divide() takes 2 positional arguments but 4 were given"
+
+
+def test_a_missing_function(tmp_path, capsys):
+    path = written(tmp_path, "transpose_scale = 3\n")
+    assert main(["8", "--file", str(path)]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  the file has no function transpose_scale",
+        "  the file has no function transpose_broadcast",
+    ]
+
+
+def test_a_file_of_another_kind(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("x")
+    message = "notes.txt is no Python file; its name must end in .py"
+    expected = [f"the file can't be run: ImportError: {message}"]
+    assert check(find("5"), path).faults == expected
+
+
+def test_dataclasses_may_be_defined(tmp_path):
+    source = (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n\n\n"
+        "@dataclass\nclass Pair:\n    value: float\n\n\n"
+    )
+    path = written(tmp_path, source + divide("return a / b, (da - a / b * db) / b"))
+    assert check(find("5"), path).passed
+
+
+# -------------------------------------------------------------------------- the command
+
+
+def test_the_listing(capsys):
+    assert main([]) == 0
+    *rows, summary = capsys.readouterr().out.splitlines()
+    states = [f"{x.number:02}  not yet  {x.title}" for x in EXERCISES]
+    assert rows[::2] == states and len(states) == 12
+    assert [Path(row.strip()).name for row in rows[1::2]] == [
+        f"{x.stem}.py" for x in EXERCISES
+    ]
+    assert summary == "0 of 12 done"
+
+
+def test_all(capsys):
+    assert main(["--all"]) == 1
+    printed = capsys.readouterr().out
+    assert printed.count(": not yet (") == 12
+
+
+def test_numbers_and_names():
+    assert [x.number for x in EXERCISES] == list(range(1, 13))
+    for text in "5", "05", "dual_division", "e05_dual_division":
+        assert find(text) is EXERCISES[4]
+    assert [x.path for x in EXERCISES] == sorted((ROOT / "exercises").glob("e*.py"))
+    assert [x.solution.name for x in EXERCISES] == [x.path.name for x in EXERCISES]
+
+
+NAMES = ", ".join(x.name for x in EXERCISES)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["13"], "there is no exercise 13; there are 1 to 12"),
+        (["0"], "there is no exercise 0; there are 1 to 12"),
+        (["-1"], "there is no exercise -1; there are 1 to 12"),
+        (["dual"], f"there is no exercise dual; there are {NAMES}"),
+        (["13", "--hint"], "there is no exercise 13; there are 1 to 12"),
+        (
+            ["5", "--file", "no_such.py"],
+            "[Errno 2] No such file or directory: 'no_such.py'",
+        ),
+    ],
+)
+def test_what_cannot_be_carried_out(arguments, message, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    printed, error = capsys.readouterr()
+    assert (printed, error) == ("", f"exercises: {message}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["5", "--all"], "pass an exercise or --all, not both"),
+        (["--hint"], "--file and --hint need an exercise: python -m exercises 5 ..."),
+        (
+            ["--all", "--file", "x.py"],
+            "--file and --hint need an exercise: python -m exercises 5 ...",
+        ),
+    ],
+)
+def test_options_that_do_not_go_together(arguments, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith(f"error: {message}\n")
+
+
+@each
+def test_hints(exercise, capsys):
+    assert main([str(exercise.number), "--hint"]) == 0
+    assert capsys.readouterr().out == f"{exercise.hint}\n"
+
+
+def test_the_command_runs():
+    command = [sys.executable, "-m", "exercises", "05"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "")
+    path = Path("exercises") / "e05_dual_division.py"
+    line = "divide is not written yet (line 13)"
+    title = "05 Division of dual numbers: not yet"
+    assert done.stdout == f"{title} ({path})\n  {line}\n"
+
+
+MAP = "{'a': 0.1, 'b': 1}"
+
+
+def test_values_are_shown_on_one_line():
+    assert show((1,)) == "(1,)" and show({"b": 1, "a": np.float32(0.1)}) == MAP
+    assert show(np.array([[1.0, 2.0], [3.0, 4.0]])) == "[[1.0, 2.0], [3.0, 4.0]]"
+    assert call("f", np.sin, 1.0, [2]).text == "f(sin, 1.0, [2])"
+
+
+def test_what_is_equal():
+    assert close(range(3), [0, 1, 2]) and close(np.array([1.0, 2.0]), (1, 2))
+    assert close(1 + 1e-7, 1.0) and not close(1 + 1e-3, 1.0)
+    assert not close(np.zeros((2, 1)), np.zeros(2)) and not close([1], [1, 2])
+    assert not close(jnp.nan, 0.0) and not close({"a": 1}, {"a": 1, "b": 1})
+    assert not close(1j, 1.0) and not close("1", [1])

@@ -1,0 +1,78 @@
+"""The lessons run, and their pages are what they print."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxkit import lessons
+from jaxkit.lessons import page
+
+LESSONS = lessons.lessons()
+ROOT = Path(__file__).parents[1]
+
+
+def test_there_are_twelve():
+    assert [int(path.name[:2]) for path in LESSONS] == list(range(1, 13))
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_page_is_up_to_date(path):
+    assert lessons.stale(path) == []
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_each_has_a_question_a_picture_or_table_and_exercises(path):
+    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    title, question = text.split("\n\n")[1:3]
+    number = int(path.name[:2])
+    assert title.startswith(f"# {number}. ")
+    assert re.fullmatch(r"\*\*.*\?\*\*", question, re.DOTALL)
+    assert "![" in text or "```text\n" in text
+    last = text.split("## Exercises")[1]
+    assert f"python -m exercises {number}" in last.replace(" 0", " ")
+    for name in re.findall(r"\]\((figures/[^)]+)\)", text):
+        assert (path.parent / name).exists(), name
+    assert "/work" not in text and " at 0x" not in text
+
+
+def test_a_changed_script_is_stale(tmp_path, monkeypatch):
+    monkeypatch.setattr(lessons, "FOLDER", tmp_path)
+    script = tmp_path / "01_test.py"
+    script.write_text("# %%\nprint(1 + 1)\n")
+    assert lessons.stale(script) == ["01_test.md"]
+    lessons.build([script])
+    assert "```text\n2\n```" in script.with_suffix(".md").read_text()
+    assert lessons.stale(script) == []
+    script.write_text("# %%\nprint(1 + 2)\n")
+    assert lessons.stale(script) == ["01_test.md"]
+
+
+def test_a_script_that_fails_says_where(tmp_path, monkeypatch):
+    monkeypatch.setattr(lessons, "FOLDER", tmp_path)
+    script = tmp_path / "01_test.py"
+    script.write_text("# %% [markdown]\n# text\n\n# %%\nx = 1 / 0\n")
+    with pytest.raises(
+        RuntimeError, match=r"(?s)01_test.py fails.*line 5.*ZeroDivision"
+    ):
+        lessons.build([script])
+
+
+def test_cells():
+    source = "# %% [markdown]\n# # A\n#\n# text\n\n# %%\nx = 1\n\n\nprint(x)\n"
+    text, code = page.cells(source)
+    assert text == (True, "# A\n\ntext", 2)
+    assert code == (False, "x = 1\n\n\nprint(x)", 7)
+    with pytest.raises(ValueError, match="begins with a cell"):
+        page.cells("x = 1\n# %%\n")
+
+
+def test_scripts_are_plain_python():
+    done = subprocess.run(
+        [sys.executable, str(LESSONS[0])], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
