@@ -50,7 +50,11 @@ def _body(code: Code) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
-HIDDEN = {"code", "rule", "moving", "avals", "sharding", "out_sharding", "update_jaxpr"}
+# Of no use to a reader, or long.
+HIDDEN = {
+    *("code", "codes", "loop", "region", "rule", "moving", "avals"),
+    *("sharding", "out_sharding", "update_jaxpr"),
+}
 
 
 def _typed(atoms: Any) -> str:

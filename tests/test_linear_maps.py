@@ -45,6 +45,20 @@ def test_repr_leaves_out_what_reaches_no_output():
     assert repr(pushforward) == "linear program of t0:f64[3]\n  return t0"
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        jax.checkpoint(jnp.sin),
+        lambda x: jax.lax.while_loop(lambda c: c[0] < 9, lambda c: c * 2, x),
+        lambda x: jax.lax.cond(x[0] > 0, jnp.sin, jnp.cos, x),
+        lambda x: jax.lax.scan(lambda c, y: (c * y, c), x[0], x),
+    ],
+)
+def test_repr_is_the_same_in_every_run(function):
+    text = repr(jk.linearize(function, jnp.array(X))[1])
+    assert " at 0x" not in text and "return" in text
+
+
 def test_transpose_is_the_pullback_and_transposes_back():
     y, pushforward = jk.linearize(f, X)
     _, pullback = jk.vjp(f, X)

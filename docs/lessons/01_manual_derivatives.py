@@ -34,8 +34,8 @@ print("f(3, 4) =", f(3, 4))
 # - product: (u v)' = u' v + u v';
 # - chain: if z = v(s) and s = u(x), then dz/dx = dz/ds ds/dx.
 #
-# By x: the product rule gives (x x)' = 1 x + x 1 = 2x. The factor y is a constant, and
-# so is y + 2. Hence df/dx = 2xy. By y: df/dy = x x + 1.
+# By x: the product rule gives (x·x)' = 1·x + x·1 = 2x. The factor y is a constant, and
+# so is y + 2. Hence df/dx = 2xy. By y: df/dy = x² + 1.
 
 
 # %%
@@ -56,9 +56,9 @@ for h in (1, 0.1, 0.01):
     print(f"{h:6} {curve:11.4f} {line:10.4f} {curve - line:11.4f}")
 
 # %% [markdown]
-# A step ten times smaller leaves a difference a hundred times smaller: it is exactly y
-# h h = 4 h h here. So near x = 3 the line is as good as the function. Drawn (`picture`
-# writes a drawing into a file beside this page):
+# A step ten times smaller leaves a difference a hundred times smaller: it is exactly
+# yh² = 4h² here. Near x = 3 the line is nearly the function. Drawn (`picture` writes a
+# drawing into a file beside this page):
 
 # %%
 xs = [i / 20 for i in range(101)]
@@ -75,7 +75,7 @@ picture("01-slope", figure)
 # ## Second derivatives
 #
 # The two partials are functions too, and have partials of their own: four numbers, the
-# *Hessian*. Of 2xy these are 2y and 2x; of x x + 1 they are 2x and 0. The two in the
+# *Hessian*. Of 2xy these are 2y and 2x; of x² + 1 they are 2x and 0. The two in the
 # corners are equal: for smooth functions the order of differentiation does not matter.
 
 
@@ -89,7 +89,7 @@ print("Hessian at (3, 4):", hessian(3, 4))
 # %% [markdown]
 # ## The chain rule
 #
-# For z = sin(x x) at x = 3, the inside is s = x x with slope 2x = 6. The outside has
+# For z = sin(x²) at x = 3, the inside is s = x² with slope 2x = 6. The outside has
 # slope cos(s) = cos(9). The derivative is their product.
 
 # %%

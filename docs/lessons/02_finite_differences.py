@@ -30,8 +30,8 @@ dy = finite.directional(f, [3, 4], [0, 1], 1e-5)  # move y only
 print(f"df/dx = {dx:.8f}   df/dy = {dy:.8f}   calls of f: {f.calls}")
 
 # %% [markdown]
-# Exact are 24 and 10 (lesson 1). The first error is 0.00004 = 4 h: the curve bends by y
-# h h = 4 h h, and the quotient divides that by h. One call was needless, as f(3, 4) was
+# Exact are 24 and 10 (lesson 1). The first error is 0.00004 = 4 h: the curve bends by
+# yh² = 4h², and the quotient divides that by h. One call was needless, as f(3, 4) was
 # computed twice: `gradients` needs n + 1 calls for n inputs. Quotients of quotients
 # give the Hessian.
 
@@ -72,11 +72,11 @@ print(f"with 32-bit numbers:     {single[0]:.4f}")
 # with h. *Rounding*: a value has about 16 digits, and subtracting nearly equal values
 # leaves few of them; divided by h, this grows as h shrinks.
 #
-# The *central difference*, (f(x + h) - f(x - h)) / (2h), has a truncation error like h
-# h instead of h. The *complex step* is the imaginary part of f(x + ih), divided by h.
-# For a formula that is valid for complex numbers it is also good to h h, and it
-# subtracts nothing, so it has no such rounding error (Squire and Trapp, 1998). For g(x)
-# = x x x:
+# The *central difference*, (f(x + h) - f(x - h)) / (2h), has a truncation error like h²
+# instead of h. The *complex step* is the imaginary part of f(x + ih), divided by h. For
+# a formula that is valid for complex numbers it is also good to h², and it subtracts
+# nothing, so it has no such rounding error (Squire and Trapp, 1998). `best_step` gives
+# a step at which the two errors are about equal. For g(x) = x³:
 
 
 # %%
@@ -106,13 +106,14 @@ axes.legend()
 picture("02-errors", figure)
 
 # %% [markdown]
-# The first two curves are U-shaped, with a ragged left arm. At the bottom Newton's
-# quotient has about 8 right digits, the central difference about 10. Finite differences
-# need to know nothing of f, so they are a good check of other methods. To find a
-# million partials they are too slow: a million calls, and one.
+# The first two curves are U-shaped, with a ragged left arm (errors of 0 are drawn at
+# 1e-17; on the right the third curve hides the second). At the bottom Newton's quotient
+# has about 8 right digits, the central difference about 10. Finite differences need to
+# know nothing of f, so they are a good check of other methods. To find a million
+# partials they are too slow: a million calls, and one.
 #
 # ## Exercises
 #
 # 1. Write a central difference: `python -m exercises 02` checks it.
 # 2. Why does the Hessian above have an error of 0.0001 in two places, but not in the
-#    first? Work out the quotient of the quotient of x x y by hand.
+#    first? Work out the quotient of the quotient of x²y by hand.

@@ -22,32 +22,27 @@ def f(x, y):
 graph, variables = symbolic.build(f, x=3.0, y=4.0)
 x, y = variables["x"], variables["y"]
 print(graph, "=", graph.evaluate())
-print(
-    "nodes, as a tree:",
-    symbolic.size(graph),
-    " as a graph:",
-    len(symbolic.nodes(graph)),
-)
+tree, nodes = symbolic.size(graph), symbolic.nodes(graph)
+print("nodes, as a tree:", tree, " as a graph:", len(nodes))
 picture("04-f", symbolic.graph(graph))
 
 # %% [markdown]
 # As a *tree*, which is how it is printed, x and y stand there each time they are used.
 # As a *graph*, each is one node with several arrows leaving it.
 #
-# **Correction.** The notebook draws another graph, of (x x y + y) + 2. Both print the
+# **Correction.** The notebook draws another graph, of (x²y + y) + 2. Both print the
 # same, for `Add` prints no brackets, and both are 42. But they are not the same
 # program: what is added last is y + 2 = 6 in one, and 2 in the other.
 
 # %%
 other = (x * x * y + y) + 2
-print(
-    str(other) == str(graph), graph.operands[1].evaluate(), other.operands[1].evaluate()
-)
+print("same text:", str(other) == str(graph), end="  added last: ")
+print(graph.operands[1].evaluate(), "and", other.operands[1].evaluate())
 
 # %% [markdown]
 # ## The derivative is an expression again
 #
-# `gradient` applies one rule for each class. For `Mul` it is the product rule: of a b
+# `gradient` applies one rule for each class. For `Mul` it is the product rule: of a·b
 # it makes `Add(Mul(a, db), Mul(da, b))`. A `Const` gives 0, the variable itself 1.
 
 # %%
@@ -57,12 +52,12 @@ print("df/dx pruned:", dx.prune(), "=", dx.prune().evaluate())
 print("df/dy pruned:", dy.prune(), "=", dy.prune().evaluate())
 print("nodes raw:", symbolic.size(dx), " pruned:", symbolic.size(dx.prune()))
 g = 5 + x * y
-print("dg/dx of 5 + x y:", g.gradient(x), " pruned:", g.gradient(x).prune())
+print("dg/dx of 5 + xy:", g.gradient(x), " pruned:", g.gradient(x).prune())
 
 # %% [markdown]
-# *Pruning* drops what needn't be computed: 0 times anything, 1 times, 0 plus. The rules
-# stand in a table, and you can add to it. A rule is a function of the operands that
-# returns an equal, smaller expression, or `None`.
+# *Pruning* drops what needn't be computed: 0 times anything (finite), 1 times, 0 plus.
+# The rules stand in a table, and you can add to it. A rule is a function of the
+# operands that returns an equal, smaller expression, or `None`.
 #
 # The result can be differentiated again. This gives the Hessian, exactly.
 
@@ -108,5 +103,5 @@ for order in range(6):
 # ## Exercises
 #
 # 1. Write a pruning rule: `python -m exercises 04` checks it.
-# 2. Differentiate x x x x (three multiplications) by x. How many nodes has the raw
+# 2. Differentiate x·x·x·x (three multiplications) by x. How many nodes has the raw
 #    tree, and how many has the pruned one?

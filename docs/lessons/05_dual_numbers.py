@@ -4,10 +4,10 @@
 # **Can a function compute its own derivative while it runs, without any formula for
 # it?**
 #
-# A *dual number* is a + b ε, where a and b are numbers, and ε is a new symbol with one
-# rule: ε ε = 0. Multiply two of them as in school, and drop ε ε: (a + b ε)(c + d ε) = a
-# c + (a d + b c) ε. Look at the right part: it is the product rule. So we need two
-# operations on pairs to run f.
+# A *dual number* is a + bε, where a and b are numbers, and ε is a new symbol with one
+# rule: ε² = 0. Multiply two of them as in school, and drop ε²: (a + bε)(c + dε) = ac +
+# (ad + bc)ε. Look at the right part: it is the product rule. So to run f on dual
+# numbers, we need only say how pairs are added and multiplied.
 
 # %%
 import math
@@ -32,7 +32,7 @@ x, y, two = (3, 1), (4, 0), (2, 0)  # 3 + ε, 4, 2
 print(add(mul(mul(x, x), y), add(y, two)))
 
 # %% [markdown]
-# The result is 42 + 24 ε: the value of f and df/dx, in one run. This is *forward mode*:
+# The result is 42 + 24ε: the value of f and df/dx, in one run. This is *forward mode*:
 # the derivative is computed along with the value, from the inputs to the output. `Dual`
 # does the same with operators, so that f itself can be run. It is a tracer (lesson 3)
 # that carries a value and a derivative.
@@ -45,7 +45,7 @@ def f(x, y):
 
 print("by x:", f(Dual(3, 1), 4), "  by y:", f(3, Dual(4, 1)))
 print(3 + Dual(3, 4), "and", Dual(3, 4) * Dual(5, 7), "and", 2 * Dual(3, 4))
-print("ε ε =", Dual(0, 1) * Dual(0, 1))
+print("ε² =", Dual(0, 1) * Dual(0, 1))
 
 # %% [markdown]
 # Two inputs took two runs, one with ε on x and one with ε on y. The picture shows the
@@ -62,12 +62,12 @@ picture("05-dual", Graph(boxes, drawn.arrows))
 
 # %% [markdown]
 # **Correction.** The notebook calls ε "positive but smaller than all real numbers". The
-# square of a positive number is positive, and the square of ε is 0: ε is *nilpotent*,
-# not small. Nothing is neglected, and no step is chosen, so there is no truncation
-# error.
+# square of a positive number is positive, and the square of ε is 0. So ε is
+# *nilpotent*, not small. Nothing is neglected, and no step is chosen, so there is no
+# truncation error.
 #
-# **Correction.** In its formula for division a sign is wrong. Right is (a + b ε) / (c +
-# d ε) = a / c + (b c - a d) / (c c) ε. The check is to multiply back.
+# **Correction.** In its formula for division a sign is wrong. Right is (a + bε)/(c +
+# dε) = a/c + (bc - ad)/c² ε. The check is to multiply back.
 
 # %%
 right = Dual(3, 4) / Dual(5, 7)
@@ -80,11 +80,11 @@ for name, z in ("right", right), ("notebook", wrong):
 # %% [markdown]
 # ## Any function
 #
-# For a function h with derivative h', the rule is h(a + b ε) = h(a) + b h'(a) ε. That
-# is the chain rule: b is what the inside has brought along. Each elementary function
-# needs this once. Programs made of them need nothing more, loops and branches included:
-# a comparison looks at the value a. `dual.derivative(f)` hides the ε, and
-# `dual.gradient` makes one run for each input.
+# For a function h with derivative h', the rule is h(a + bε) = h(a) + b h'(a) ε. That is
+# the chain rule: b is what the inside has brought along. Each elementary function needs
+# this once. Programs made of them need nothing more, loops and branches included: a
+# comparison looks at the value a. `dual.derivative(f)` hides the ε, and `dual.gradient`
+# makes one run for each input.
 
 
 # %%
@@ -99,10 +99,9 @@ def alternating(x):
 
 
 exact = math.cos(9) * 6
-print(f"sin(x x) at 3: {dual.derivative(z)(3.0):.10f}")
-print(
-    "right to 14 digits:", math.isclose(dual.derivative(z)(3.0), exact, rel_tol=1e-14)
-)
+found = dual.derivative(z)(3.0)
+print(f"sin(x²) at 3: {found:.10f}")
+print("right to 14 digits:", math.isclose(found, exact, rel_tol=1e-14))
 quotient = finite.directional(z, [3.0], [1.0], 1e-4, "central")
 print(f"error of the central difference, h = 1e-4: {abs(quotient - exact):.0e}")
 print(f"loop and branch, at 1: {dual.derivative(alternating)(1.0):.6f}")
@@ -115,5 +114,5 @@ print("gradient of f:", dual.gradient(f, [3.0, 4.0]))
 # ## Exercises
 #
 # 1. Write the division of dual numbers: `python -m exercises 05` checks it.
-# 2. Find sqrt(a + b ε) from (c + d ε)(c + d ε) = a + b ε, and compare it with
-#    `np.sqrt(Dual(4.0, 1.0))`.
+# 2. Find sqrt(a + bε) from (c + dε)² = a + bε, and compare it with `np.sqrt(Dual(4.0,
+#    1.0))`.

@@ -61,8 +61,9 @@ jvp(f, (3.0, 4.0), (1.0, 0.0), show=True)
 
 # %% [markdown]
 # The last line is 42 and 24 again. The kit has the same function, with rules for nearly
-# all of JAX's primitives. From here on `jaxkit` is imported as `jk`. Any direction will
-# do: along (1, 1) the tangent is 24 + 10, the slope that lesson 2 spoke of.
+# all primitives that JAX can differentiate. From here on `jaxkit` is imported as `jk`.
+# Any direction will do: along (1, 1) the tangent is 24 + 10, the slope that lesson 2
+# spoke of.
 
 # %%
 for v in (1.0, 0.0), (0.0, 1.0), (1.0, 1.0):
@@ -75,9 +76,8 @@ def g(x):
 
 
 x, v = jnp.array([0.5, 1.0, 1.5]), jnp.array([1.0, 2.0, -1.0])
-print(
-    "the same on arrays:", jnp.allclose(jvp(g, (x,), (v,))[1], jk.jvp(g, (x,), (v,))[1])
-)
+ours, theirs = jvp(g, (x,), (v,)), jk.jvp(g, (x,), (v,))
+print("the same on arrays:", jnp.allclose(ours[1], theirs[1]))
 
 # %% [markdown]
 # ## What it is called

@@ -59,7 +59,7 @@ for node in recorded.backward(1.0):  # yields a node when its adjoint is complet
 # complete. So each node is visited once. **Correction:** the notebook hands on at once
 # whatever arrives. Then a node is visited once for each way to it, and its walk is one
 # of the tree (lesson 4). Fifteen squarings in a row have 16 nodes, and 2 to the 15th
-# ways.
+# ways from the last to the first.
 
 
 # %%

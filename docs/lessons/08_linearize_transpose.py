@@ -66,8 +66,8 @@ print("backward, from 1:     ", run(backwards, n7=1))
 # and columns exchanged. `f_jvp.T` is that program, and `.matrix()` makes the matrix,
 # the Jacobian, if you want to see it. What goes into the transpose, and comes out of
 # it, is called a *cotangent*. The adjoint of a node is the cotangent that has arrived
-# there. Together they satisfy: cotangent · (A tangent) = (transposed A cotangent) ·
-# tangent.
+# there. Together they satisfy: cotangent · (A tangent) = (Aᵀ cotangent) · tangent,
+# where Aᵀ is the transpose.
 
 
 # %%
@@ -78,15 +78,15 @@ def g(x):
 x, v, w = jnp.array([3.0, 4.0, 0.0]), jnp.array([1.0, 2.0, 3.0]), jnp.array([5.0, -1.0])
 _, g_jvp = jk.linearize(g, x)
 print(g_jvp.matrix(), "\n", g_jvp.T.matrix(), sep="")
-print("w . (A v) =", float(w @ g_jvp(v)), "  (A' w) . v =", float(g_jvp.T(w)[0] @ v))
+print("w . (A v) =", float(w @ g_jvp(v)), "  (Aᵀ w) . v =", float(g_jvp.T(w)[0] @ v))
 
 # %% [markdown]
 # ## vjp and grad
 #
-# `jk.vjp(f, ...)` is these two steps, linearize and transpose. The name means vector-
-# Jacobian product; its second result, from cotangents out to cotangents in, is also
-# called the *pullback*. `jk.grad` applies it to the number 1, for functions with one
-# number as output. `argnums` says by which arguments.
+# `jk.vjp(f, ...)` is these two steps, linearize and transpose. The name means
+# vector-Jacobian product. Its second result, from cotangents out to cotangents in, is
+# also called the *pullback*. `jk.grad` applies it to the number 1, for functions with
+# one number as output. `argnums` says by which arguments.
 
 # %%
 value, f_vjp = jk.vjp(f, 3.0, 4.0)

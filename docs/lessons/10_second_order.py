@@ -32,24 +32,24 @@ quotients = finite.hessian(f, [3.0, 4.0])
 print("finite differences:", [[f"{d:.6f}" for d in row] for row in quotients])
 
 # %% [markdown]
-# The last 0, the derivative of df/dy = x x + 1 by y, is a number like any other.
-# (PyTorch, as the notebook shows, returns `None` there, since x x + 1 doesn't use y.)
+# The last 0, the derivative of df/dy = x² + 1 by y, is a number like any other.
+# (PyTorch, as the notebook shows, returns `None` there, since x² + 1 doesn't use y.)
 #
 # **Correction.** The notebook says that dual numbers are limited to first derivatives.
 # They nest: both parts of a dual number may be dual numbers.
 
 # %%
 D = dual.derivative
-print("second derivative of x x x at 2:", D(D(lambda x: x**3))(2.0))
-print("third derivative of sin at 0:   ", D(D(D(np.sin)))(0.0))
+print("second derivative of x³ at 2:  ", D(D(lambda x: x**3))(2.0))
+print("third derivative of sin at 0: ", D(D(D(np.sin)))(0.0))
 
 # %% [markdown]
 # ## Perturbation confusion
 #
 # The real trap is another one. Take d/dx of x · (d/dy of (x + y) at y = 1), at x = 1.
 # The inner derivative is 1 for every x. So the whole is x · 1, and its derivative is 1.
-# And with x y for x + y, at x = 4, the whole is x · x, and its derivative 8. Below,
-# `naive` uses one and the same ε for every derivative.
+# And with xy for x + y, at x = 4, the whole is x², and its derivative 8. Below, `naive`
+# uses one and the same ε for every derivative.
 
 
 # %%
@@ -66,7 +66,7 @@ print("right: (1.0, 8.0)   one ε for all:", both(naive), "  an ε each:", both(
 
 # %% [markdown]
 # With one ε, x is 1 + ε when the inner derivative starts, and y is 1 + ε too. Then x +
-# y is 2 + 2 ε, and the inner derivative comes out as 2: it has taken the movement of x
+# y is 2 + 2ε, and the inner derivative comes out as 2: it has taken the movement of x
 # for that of y. This is *perturbation confusion* (Siskind and Pearlmutter, 2005). The
 # remedy is to number the epsilons. To the inner derivative a number with only an outer
 # ε is a constant. In the kit and in JAX, each derivative owns its tracers, to the same
@@ -80,10 +80,9 @@ print("jk.grad in jk.grad:", float(nested))
 # %% [markdown]
 # ## A Hessian times a vector
 #
-# Of n inputs the Hessian has n n numbers. Often its product with one vector v is
-# enough: how the gradient moves along v. That is a directional derivative of the
-# gradient, so one pass of forward mode over reverse mode, without the matrix. It is
-# called an HVP.
+# Of n inputs the Hessian has n² numbers. Often its product with one vector v is enough:
+# how the gradient moves along v. That is a directional derivative of the gradient, so
+# one pass of forward mode over reverse mode, without the matrix. It is called an HVP.
 
 # %%
 gradient = jk.grad(f, argnums=(0, 1))

@@ -73,14 +73,14 @@ slopes = [float(jk.grad(jnp.abs)(x)) for x in xs]
 axes.plot(xs, slopes, ".", color="#d55e00", label="its derivative, by jk.grad")
 axes.plot([0], [slopes[20]], "o", color="#009e73", label="the convention at 0")
 axes.set(xlabel="x", ylabel="value, slope")
-axes.legend()
+axes.legend(loc="lower right")
 picture("11-kink", figure)
 
 # %% [markdown]
-# For gradient descent any slope between the one-sided ones will do. `nan` (not a
-# number) won't: it spreads to all that it touches. The norm is sqrt(x x + y y). At 0
-# the slope of the root is infinite, that of the inside is 0, and infinity times 0 is
-# `nan`.
+# To go downhill on a convex function, any slope between the one-sided ones will do.
+# `nan` (not a number) won't: it spreads to all that it touches. The norm is sqrt(x² +
+# y²). At 0 the slope of the root is infinite, that of the inside is 0, and infinity
+# times 0 is `nan`.
 #
 # The last line is a trap of its own. `where(c, a, b)` computes both a and b and picks
 # one. The branch not picked gets a cotangent of 0 (lesson 8), but 0 times the slope 1/0
@@ -128,4 +128,4 @@ for name, function in ("plain", plain), ("softplus", softplus):
 # ## Exercises
 #
 # 1. Make a norm whose gradient at 0 is 0: `python -m exercises 11` checks it.
-# 2. What slope at 0 has x abs(x)? What does `jk.grad` say, and why is it right?
+# 2. What slope at 0 has `x * abs(x)`? What does `jk.grad` say, and why is it right?

@@ -32,8 +32,9 @@ for name, result in ("all", full), ("every other", some):
 # The derivative is the same. Half of the memory costs half of a forward pass more,
 # since each missing value is computed once. Fewer may be kept: of 100 values every
 # tenth, then the stretch that is being walked is computed again, and at most 10 + 9 are
-# held at a time. About 2 sqrt(n) values for one more forward pass is a good bargain.
-# Taking the idea further, memory grows like log n (Griewank, 1992).
+# held at a time. About 2 sqrt(n) values for one more forward pass is a good bargain
+# (Chen and others, 2016). Taken further, the idea lets both memory and extra work grow
+# like log n (Griewank, 1992).
 
 # %%
 rules = {
@@ -96,8 +97,9 @@ for row in pattern:
 # %% [markdown]
 # In each row, columns 0, 3, 6, ... have at most one entry that isn't zero. So one
 # tangent with a 1 at all of these inputs gives all those columns at once, and we know
-# from the pattern which is which. Columns that don't meet share a colour. Three
-# colours, three passes, whatever n is (Curtis, Powell and Reid, 1974).
+# from the pattern which is which. Columns that never meet in a row may share a pass;
+# they are given one colour. Three colours, three passes, whatever n is (Curtis, Powell
+# and Reid, 1974).
 
 # %%
 recovered = np.zeros((n, n))
