@@ -238,3 +238,22 @@ def test_enough_real_programs():
     for program in PROGRAMS:
         inputs = sum(x.size for x in jax.tree.leaves(program.args))
         assert inputs <= 32, program.name
+
+
+@pytest.mark.parametrize(
+    "program", [p for p in PROGRAMS if p.traceable], ids=lambda p: p.name
+)
+def test_the_gradient_takes_no_more_operations_than_jaxs(program):
+    """As XLA counts those of the compiled program, within 1%.
+
+    With JAX 0.11 it is 4.5% more of robot_arm, and from then on 1.4% of
+    multiclass_hinge: a dozen operations that XLA fuses otherwise.
+    """
+    allowed = 1.01 if jax.__version_info__ < (0, 11) else 1.05
+    args = program.cast(np.float32)
+    where = tuple(range(len(args)))
+    ours, theirs = (
+        jax.jit(lib.grad(program.scalar, where)).lower(*args).compile().cost_analysis()
+        for lib in (jk, jax)
+    )
+    assert ours["flops"] <= allowed * theirs["flops"]

@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from jaxkit.rules.arith import cast, eq
+from jaxkit.rules.arith import cast, constant, eq
 from jaxkit.rules.elementwise import SHARES_OF_EXTREME
 from jaxkit.rules.table import bilinear, custom, linear, zero
 
@@ -60,10 +60,16 @@ def _cumulative(primitive, op, *partials):
 
 def _share(x, total):
     """e^(x - total); of an infinite total, 1 for what is +inf, and 0 for all else."""
-    size = lax.real(total) if total.dtype.kind == "c" else total
-    finite, none = lax.is_finite(size), lax.full_like(total, 0)
-    top = lax.select(eq(x, math.inf), lax.full_like(total, 1), none)
-    return lax.select(finite, lax.exp(lax.sub(x, lax.select(finite, total, none))), top)
+    return lax.exp(lax.sub(_finite(x, above=True), _finite(total)))
+
+
+def _finite(x, above=False):
+    """The nearest finite number; with `above`, -inf stays what it is."""
+    if x.dtype.kind == "c":
+        return lax.complex(_finite(lax.real(x), above), lax.imag(x))
+    most = float(jnp.finfo(x.dtype).max)
+    x = lax.min(x, constant(most, x.dtype))
+    return x if above else lax.max(x, constant(-most, x.dtype))
 
 
 _cumulative(p.cumprod_p, lax.mul, lambda z, x, y: y, lambda z, x, y: x)
