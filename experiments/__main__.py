@@ -10,7 +10,7 @@ from experiments.bench import ExperimentError, units
 from experiments.bench.record import Record
 
 INTERRUPTED = 130
-EXPERIMENTS = ["scaling", "overhead"]
+EXPERIMENTS = ["scaling", "overhead", "accuracy"]
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -376,3 +376,24 @@ def test_units():
     assert units.memory("1.5GiB") == units.memory("1536m") == 1.5 * 2**30
     assert units.size(1.5 * 2**20) == "1.5 MiB" and units.size(12) == "12 B"
     assert units.seconds(1.25e-5) == "12.5 us" and units.amount(3.2e6) == "3.2 M"
+
+
+# ---------------------------------------------------------------------------- accuracy
+
+
+def test_accuracy_draws_the_u_shaped_errors(tmp_path, capsys):
+    assert main(["accuracy", "--quick", "--out", str(tmp_path)]) == 0
+    assert {"accuracy.png", "accuracy.svg"} == figures(tmp_path)
+    record = Record.read(tmp_path / "accuracy.jsonl")
+    assert len(record.points) == 8
+    steps = 10.0 ** -np.array(record.settings["exponents"])
+    for point in record.points:
+        eps = np.finfo(point["key"]["dtype"]).eps
+        result = point["result"]
+        assert all(error < 8 * eps for error in result["modes"].values())
+        least = {k: np.nanmin(v) for k, v in result["differences"].items()}
+        assert least["complex"] < 8 * eps < least["central"] < least["newton"]
+        best = {k: steps[np.nanargmin(v)] for k, v in result["differences"].items()}
+        assert best["newton"] < best["central"] < 0.1
+    assert "Least relative error" in capsys.readouterr().out
+    assert main(["accuracy", "--replot", "--out", str(tmp_path)]) == 0
