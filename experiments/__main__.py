@@ -10,7 +10,7 @@ from experiments.bench import ExperimentError, units
 from experiments.bench.record import Record
 
 INTERRUPTED = 130
-EXPERIMENTS = ["scaling", "overhead", "accuracy"]
+EXPERIMENTS = ["scaling", "overhead", "accuracy", "swell"]
 
 
 def main(argv: list[str] | None = None) -> int:
