@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 import jaxkit
@@ -26,7 +27,8 @@ number that arises.
     python -m jaxkit explain model.py:loss "[0.5, 0.1]" --mode reverse
 
 The function is an expression, in which the names of jax.numpy are known, or
-`file.py:name`, or `package.module:name`.  Arguments are Python numbers and lists.
+`file.py:name`, or `package.module:name`.  Arguments are Python numbers and lists, taken
+as floats.
 
 How to read the table: each row is a node, a number (or an array) that arose.  `dx=1`
 is its tangent: how fast it changes when x does.  `df/dn` is its adjoint: how fast the
@@ -97,6 +99,9 @@ def parser() -> argparse.ArgumentParser:
 def explain(args) -> int:
     function = load(args.function)
     values = list(map(number, args.arguments))
+    chosen = [args.stages, args.step, bool(args.save), args.open is not None]
+    if (args.stages or args.step) and sum(chosen) > 1:
+        raise ValueError("--stages and --step only print; pass one of them, alone")
     if args.stages:
         print(jaxkit.stages(function)(*values))
         return 0
@@ -107,7 +112,7 @@ def explain(args) -> int:
             wait()
         return 0
     explanation = jaxkit.explain(function, **options)(*values)
-    if args.open:
+    if args.open is not None:
         explanation = explanation.open(args.open)
     if args.save:
         explanation.save(args.save)
@@ -127,7 +132,8 @@ def load(text: str) -> Callable:
     if colon and name.isidentifier():
         return getattr_or_say(module(where), name, where)
     try:
-        found = eval(compile(text, "<function>", "eval"), vars(jnp) | {"jnp": jnp})
+        names = vars(jnp) | {"jnp": jnp, "jax": jax}
+        found = eval(compile(text, "<function>", "eval"), names)
     except (SyntaxError, NameError) as error:
         raise ValueError(
             f"{text!r} is no expression ({error}); pass one, such as "

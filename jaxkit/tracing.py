@@ -21,6 +21,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import jax
@@ -328,7 +329,22 @@ def compilable(primitive: Any, operands: Sequence[Any]) -> bool:
 
     A user's own primitive may have no compiled form, so only JAX's are trusted.
     """
-    return primitive in _JAX_PRIMITIVES and not any(map(is_traced, operands))
+    if _apart.get() or primitive not in _JAX_PRIMITIVES:
+        return False
+    return not any(map(is_traced, operands))
+
+
+_apart = ContextVar("apart", default=False)
+
+
+@contextmanager
+def operations_apart() -> Iterator[None]:
+    """A block in which nothing is `compilable`: values keep their identity."""
+    token = _apart.set(True)
+    try:
+        yield
+    finally:
+        _apart.reset(token)
 
 
 def is_inlined(inline: Any) -> bool:

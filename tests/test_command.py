@@ -42,7 +42,7 @@ def test_examples_of_the_help(text, capsys, tmp_path, monkeypatch):
 def test_options(option, capsys):
     assert command.main(["explain", F, "3", "4", option]) == 0
     printed = capsys.readouterr().out
-    expected = {"--step": "·", "--stages": "transpose: cn7", "--order=2": "df1/dn"}
+    expected = {"--step": "·", "--stages": "transpose: cn7", "--order=2": "d(df/dy)/dn"}
     assert expected.get(option, "n5: 1*9") in printed
 
 
@@ -68,6 +68,8 @@ def test_open_and_save(tmp_path, capsys):
         (["math:nothing", "3"], "there is no function nothing in math"),
         ([F, "3", "four"], "'four' is no argument"),
         ([F, "3", "4", "--open", "4"], "n4 is no box"),
+        ([F, "3", "4", "--open", "0"], "there is no node n0"),
+        ([F, "3", "4", "--stages", "--save", "f.svg"], "pass one of them, alone"),
         ([F, "3", "4", "--save", "f.png"], "f.png: end it with one of .svg"),
     ],
 )

@@ -316,7 +316,64 @@ def test_dual_numbers_branch_by_value():
 
     assert dual.derivative(g)(3.0) == 6.0
     assert dual.derivative(g)(0.5) == -1.0
-    assert float(Dual(Dual(2.0, 1.0, 1), 1.0, 2)) == 2.0 and bool(Dual(1.0))
+    assert Dual(Dual(2.0, 1.0, 1), 1.0, 2) == 2.0 and bool(Dual(1.0))
+
+
+def test_no_derivative_is_lost_in_a_plain_float():
+    for derivative in (dual.derivative, lambda f: tape.Tape(f, [3.0]).gradient):
+        with pytest.raises(TypeError, match=r"np.sin for math.sin"):
+            derivative(lambda x: math.sin(x) * x)(3.0)
+
+
+def nested_tape(f):
+    return lambda x: tape.Tape(f, [x]).gradient()[0]
+
+
+@pytest.mark.parametrize(
+    ("f", "g", "x"),
+    [
+        (lambda x: x**3, lambda x: x**3, -2.0),
+        (lambda x: x**2, lambda x: x**2, 0.0),
+        (lambda x: 1 / x, lambda x: 1 / x, -2.0),
+        (np.tanh, jnp.tanh, -1.3),
+        (lambda x: x**x, lambda x: x**x, 1.0),
+    ],
+)
+def test_third_derivatives_by_nesting_any_two(f, g, x):
+    expected = jax.grad(jax.grad(jax.grad(g)))(x)
+    D, T = dual.derivative, nested_tape
+    for nested in (D(D(D(f))), T(T(T(f))), D(T(D(f))), T(D(T(f)))):
+        close(nested(x), expected, 1e-9)
+
+
+def test_an_exponent_that_moves_through_zero():
+    D = dual.derivative
+    close(D(lambda b: D(lambda a: a**b)(2.0))(0.0), 0.5)
+
+
+@pytest.mark.parametrize("result", [lambda x: (x, x), lambda x: np.where(x > 0, x, -x)])
+def test_a_result_that_is_no_number_is_named(result):
+    with pytest.raises(TypeError, match="must return one number, but returned"):
+        dual.derivative(result)(3.0)
+    with pytest.raises(TypeError, match="must return one number, but returned"):
+        tape.Tape(result, [3.0])
+
+
+def test_constant_powers_of_graphs_at_negative_numbers():
+    expr, v = symbolic.build(lambda x: x**3, x=-2.0)
+    assert expr.gradient(v["x"]).gradient(v["x"]).evaluate() == -12.0
+    (first,) = tape.backpropagate(expr, [v["x"]], graphs=True)
+    assert first.gradient(v["x"]).evaluate() == -12.0
+    with pytest.raises(TypeError, match="has no truth value"):
+        symbolic.build(lambda x: x if x > 0 else -x, x=1.0)
+
+
+def test_a_chain_holds_no_more_than_it_says():
+    with pytest.raises(ValueError, match="2 functions, but 1 derivatives"):
+        chain.reverse([np.sin, np.sin], [np.cos], 0.3)
+    assert chain.reverse([np.sin], [np.cos], 0.3, lambda n: [7]).kept == []
+    with pytest.raises(ValueError, match="eps is 0"):
+        finite.gradients(f, [3.0, 4.0], 0.0)
 
 
 def test_dual_numbers_of_arrays():

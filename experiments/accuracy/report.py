@@ -1,6 +1,7 @@
 """The best steps, and the U-shaped curves."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def draw(record: Record, out: Path) -> list[Path]:
     for point in record.points:
         key, result = point["key"], point["result"]
         row, column = dtypes.index(key["dtype"]), functions.index(key["function"])
-        ax = axes[row][column]
+        ax: Any = axes[row][column]
         for method, (colour, marker, label) in LOOKS.items():
             errors = np.maximum(result["differences"][method], LEAST)
             ax.loglog(

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
-from jax.tree_util import tree_leaves, tree_unflatten
+from jax.tree_util import tree_flatten, tree_leaves, tree_unflatten
 
 from jaxkit.arguments import check_callable
 from jaxkit.dual import linearize_flat
-from jaxkit.explaining.explanation import Explanation
+from jaxkit.explaining.explanation import Explanation, fitted
 from jaxkit.explaining.running import run
 from jaxkit.explaining.stages import Stages, make
 from jaxkit.spaces import as_leaves, leaf_name
@@ -57,7 +57,12 @@ def explain(
 
     Raises:
         ValueError: there is no such mode or order.
-        TypeError (when called): no argument is a float, or they are traced.
+        TypeError (when called): no argument is a float, they are traced, or `tangents`
+            or `cotangent` are not like the arguments and the output.
+
+    The function runs once. Printing shows JAX's gradient and central differences too,
+    and for these it runs again: the differences in double precision, where code that
+    asks for its dtype, or draws random numbers, is another function.
 
     Example:
 
@@ -72,15 +77,17 @@ def explain(
     def explained(*args, **kwargs):
         leaves, names, tree = point("explain", fun, args)
         flat = flattened(lambda args: fun(*args, **kwargs), tree)
-        function = gradient_of(flat) if order == 2 else flat
+        along, seed, results = None, None, None
+        if tangents is not None:
+            along = {"tangent": direction(leaves, tree, tangents)}
+        if cotangent is not None:
+            seed = {"adjoint": tree_leaves(cotangent)}
+        if order == 2:
+            flat = gradient_of(flat)
+            pairs = zip(names, leaves, strict=True)
+            results = [f"(df/d{name})" for name, x in pairs if moves(x.dtype)]
         explanation = Explanation(
-            function,
-            leaves,
-            names,
-            mode,
-            None if tangents is None else {"tangent": tree_leaves(tangents)},
-            None if cotangent is None else {"adjoint": tree_leaves(cotangent)},
-            fold,
+            flat, leaves, names, mode, along, seed, fold, results=results
         )
         walk = explanation.walk()
         if step:
@@ -136,6 +143,20 @@ def point(
     return leaves, names, tree
 
 
+def direction(leaves: list[Any], tree: Any, tangents: Any) -> list[Any]:
+    """The leaves of a direction, which is a tuple like the arguments."""
+    found, structure = tree_flatten(tuple(tangents))
+    if structure != tree:
+        raise TypeError(
+            f"explain: tangents must be a tuple like the arguments, {tree}, but are "
+            f"{structure}"
+        )
+    return [
+        fitted("tangents", v, x) if moves(x.dtype) else None
+        for v, x in zip(found, leaves, strict=True)
+    ]
+
+
 def argument_names(fun: Callable, args: tuple) -> list[str]:
     """What the function calls its positional arguments: x, y."""
     try:
@@ -182,13 +203,13 @@ def gradient_of(flat: Callable) -> Callable:
         outs, program, _ = linearize_flat(
             lambda values: (flat(*values), []), values, moving
         )
-        if len(outs) != 1 or outs[0].shape != ():
+        if len(outs) != 1 or jnp.shape(outs[0]) != ():
             shapes = ", ".join(str(jnp.shape(y)) for y in outs)
             raise TypeError(
                 f"explain: order=2 needs a function with a scalar output; the output "
                 f"has shape {shapes}"
             )
-        cts = program.transpose([jnp.ones((), outs[0].dtype)])
+        cts = program.transpose([jnp.ones((), jnp.result_type(outs[0]))])
         there = [v.aval for v in program.code.inputs]
         return [
             jnp.zeros(aval.shape, aval.dtype) if ct is None else ct

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 
 from jaxkit.drawing import Graph, mermaid, svg
-from jaxkit.explaining import pictures, text
+from jaxkit.explaining import pictures, reference, text
 from jaxkit.explaining.nodes import Arrival, Node
 from jaxkit.explaining.running import run
+
+
+def fitted(what: str, x: Any, like: Any) -> Any:
+    """A number or array given by the user, of the shape and dtype that it must have."""
+    if jnp.shape(x) != like.shape:
+        raise TypeError(
+            f"explain: a leaf of {what} has shape {jnp.shape(x)}, not {like.shape}"
+        )
+    return jnp.asarray(x, like.dtype)
 
 
 class Explanation:
@@ -38,13 +48,15 @@ class Explanation:
         cotangents: dict[str, list[Any]] | None = None,
         fold: int = 60,
         double: bool = True,
+        results: Sequence[str] | None = None,
     ):
         self.nodes, self.outputs, self.steps = run(fun, list(inputs))
         self.inputs = self.nodes[: len(inputs)]
         self.names, self.mode, self.fold, self.fun = list(names), mode, fold, fun
         self.double = double  # whether the function can be run in double precision
         self.tangents = self._units() if tangents is None else tangents
-        self.cotangents = self._seeds() if cotangents is None else cotangents
+        self.cotangents = self._seeds(results) if cotangents is None else cotangents
+        self.cotangents = {k: self._checked(v) for k, v in self.cotangents.items()}
         self.current: Node | None = None
         self.finished = False
 
@@ -61,10 +73,11 @@ class Explanation:
             if x.moves
         }
 
-    def _seeds(self) -> dict[str, list[Any]]:
+    def _seeds(self, results: Sequence[str] | None) -> dict[str, list[Any]]:
         """One adjoint for each output that moves: that of the sum of its entries."""
         moving = [i for i, y in enumerate(self.outputs) if y.moves]
         names = ["f"] if len(moving) == 1 else [f"f{i}" for i in moving]
+        names = names if results is None else [results[i] for i in moving]
         return {
             f"d{name}/dn": [
                 jnp.ones(y.aval.shape, y.aval.dtype) if k == i else None
@@ -72,6 +85,18 @@ class Explanation:
             ]
             for name, i in zip(names, moving, strict=True)
         }
+
+    def _checked(self, cotangents: list[Any]) -> list[Any]:
+        """One for each output, of its shape and dtype."""
+        if len(cotangents) != len(self.outputs):
+            raise TypeError(
+                f"explain: cotangent must be like the output, which has "
+                f"{len(self.outputs)} leaves, but has {len(cotangents)}"
+            )
+        return [
+            None if ct is None else fitted("cotangent", ct, y.aval)
+            for ct, y in zip(cotangents, self.outputs, strict=True)
+        ]
 
     @property
     def directions(self) -> list[str]:
@@ -135,7 +160,9 @@ class Explanation:
                 yield from self._complete(node)
 
     def _complete(self, node):
-        if node.moves:
+        if node.incomplete:
+            node.adjoints, node.arrivals = None, []
+        elif node.moves:
             known = node.adjoints or [None] * len(self.cotangents)
             node.adjoints = [node.zero() if ct is None else ct for ct in known]
             self.current = node
@@ -147,6 +174,7 @@ class Explanation:
             cts = [y.adjoints and y.adjoints[k] for y in step.outputs]
             columns.append(step.pull(cts))
         for i, node in enumerate(step.operands):
+            node.incomplete |= node.moves and not step.moving[i]
             shares = [column[i] for column in columns]
             if all(share is None for share in shares):
                 continue
@@ -164,18 +192,27 @@ class Explanation:
     # ------------------------------------------------------------------ to look into
 
     def __getitem__(self, number: int) -> Node:
-        """The node of this number, from 1."""
+        """The node of this number, from 1; ValueError if there is none."""
+        if not 1 <= number <= len(self.nodes):
+            raise ValueError(
+                f"there is no node n{number}; there are n1 to n{len(self.nodes)}"
+            )
         return self.nodes[number - 1]
 
     def open(self, number: int) -> Explanation:
         """What is inside a box: the explanation of the code that the node's step ran.
 
         Its tangents and adjoints are those at the box.  A loop opens into its steps,
-        which are boxes again, a conditional into the branch that was taken.
+        which are boxes again, a conditional into the branch that was taken; a function
+        with a rule of its own (`custom_jvp`, `custom_vjp`) into itself, with the
+        derivative that it would have without the rule.
 
         Raises:
-            ValueError: the node is no box, but an input, or a single operation.
+            ValueError: the node is no box, but an input, or a single operation; or
+                there is no such node, or the walk isn't at its end.
         """
+        if not self.finished:
+            raise ValueError("a box can be opened when the walk has come to its end")
         node = self[number]
         step = node.step
         if step is None or step.inside is None:
@@ -208,6 +245,21 @@ class Explanation:
     def boxes(self) -> list[Node]:
         """The nodes that can be opened, the first output of each step."""
         return [step.outputs[0] for step in self.steps if step.inside and step.outputs]
+
+    @cached_property
+    def compared(self) -> list[tuple[list[Any] | None, list[Any] | None]]:
+        """For each seed the gradients of JAX, and of central differences.
+
+        They run the function again.
+        """
+        values = [x.value for x in self.inputs]
+        return [
+            (
+                reference.of_jax(self.fun, values, cts),
+                reference.by_differences(self.fun, values, cts, self.double),
+            )
+            for cts in self.cotangents.values()
+        ]
 
     def gradient(self, seed: int = 0) -> list[Any]:
         """The adjoints of the inputs, None for those that don't move."""

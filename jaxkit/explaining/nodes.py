@@ -13,6 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxkit import tracing
+from jaxkit.equations import Residual, Var
 from jaxkit.linear import LinearProgram
 from jaxkit.tangents import moves
 
@@ -32,6 +33,7 @@ class Node:
     def forget(self) -> None:
         """Back to where nothing is computed."""
         self.known = False
+        self.incomplete = False  # a step that uses it has no derivative by it
         self.tangents: list[Any] | None = None
         self.adjoints: list[Any] | None = None
         self.arrivals: list[Arrival] = []
@@ -94,6 +96,19 @@ class Step:
     @property
     def nodes(self) -> list[Node]:
         return [*self.operands, *self.outputs]
+
+    def residuals(self) -> list[Any]:
+        """What reverse mode keeps of this step, for the derivatives by the inputs."""
+        moving = [x for x, m in zip(self.operands, self.moving, strict=True) if m]
+        pairs = zip(self.local.code.inputs, moving, strict=True)
+        reached = {v.index for v, x in pairs if x.kind != "const"}
+        found = []
+        for eqn in self.local.code.equations:
+            if reached & {x.index for x in eqn.operands if type(x) is Var}:
+                reached |= {v.index for v in eqn.outputs}
+                places = [x.index for x in eqn.operands if type(x) is Residual]
+                found += [self.local.residuals[i] for i in places]
+        return found
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
         """Tangents of all outputs, given those of all operands; None is zero."""

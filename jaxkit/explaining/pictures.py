@@ -119,7 +119,8 @@ def plain(x: Any) -> Any:
     """An array as numbers and lists; complex numbers as pairs, not-a-number as text."""
     if x is None:
         return None
-    if getattr(x, "dtype", None) is None or x.dtype.kind not in "biufcV":
+    kind = getattr(getattr(x, "dtype", None), "kind", "")
+    if kind not in tuple("biufcV"):  # a random key, for one
         return str(x)
     x = np.asarray(x)
     if x.dtype.kind == "c":

@@ -23,16 +23,17 @@ def of_jax(
 ) -> list[Any] | None:
     """The cotangents of the inputs by JAX's reverse mode; None of integers.
 
-    None if JAX refuses, as it does to reverse a while loop.
+    None if JAX refuses, as it does to reverse a while loop, or if the function can't be
+    run again.
     """
     try:
-        outs, pullback = jax.vjp(lambda *xs: list(fun(*xs)), *inputs)
+        outs, pullback = jax.vjp(lambda *xs: list(map(jnp.asarray, fun(*xs))), *inputs)
         cts = [
             ct if ct is not None else np.zeros(y.shape, tangent_dtype(y))
             for ct, y in zip(cotangents, outs, strict=True)
         ]
         found = pullback(cts)
-    except (TypeError, ValueError, NotImplementedError):
+    except Exception:  # it is the user's function: whatever it raises
         return None
     return [None if ct.dtype == jax.dtypes.float0 else ct for ct in found]
 
@@ -53,9 +54,9 @@ def by_differences(
     complex_ = any(jnp.issubdtype(x.dtype, np.complexfloating) for x in real)
     if complex_ or sum(x.size for x in real) > MOST:
         return None
-    if not double:
-        return _differences(fun, inputs, cotangents)
     try:
+        if not double:
+            return _differences(fun, inputs, cotangents)
         with jax.enable_x64(True):
             wide = [
                 jnp.asarray(np.asarray(x, np.float64))
@@ -64,14 +65,14 @@ def by_differences(
                 for x in inputs
             ]
             return _differences(fun, wide, cotangents)
-    except (TypeError, ValueError):
+    except Exception:  # as above
         return None
 
 
 def _differences(fun, inputs, cotangents):
     def total(*xs):
         pairs = zip(fun(*xs), cotangents, strict=True)
-        return sum(jnp.sum(y * ct) for y, ct in pairs if ct is not None)
+        return sum(jnp.sum(jnp.real(y * ct)) for y, ct in pairs if ct is not None)
 
     def by(i, x):
         if not jnp.issubdtype(x.dtype, np.inexact):

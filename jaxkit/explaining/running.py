@@ -41,9 +41,9 @@ class ExplainTrace(Trace):
 
     tracer = Value
 
-    def __init__(self, parent, numbers_too: bool = True):
+    def __init__(self, parent, constants_too: bool = True):
         super().__init__(parent)
-        self.numbers_too = numbers_too
+        self.constants_too = constants_too
         self.steps: list[Step] = []
         self.constants: dict[int, Node] = {}
         self.kept: list[Any] = []
@@ -93,24 +93,30 @@ class ExplainTrace(Trace):
         return outs
 
     def _operands(
-        self, operands, numbers_too=True
+        self, operands, constants_too=True
     ) -> tuple[list[Node], list[bool], str]:
         """(nodes, which of them the local map is about, the user's line)
 
-        That are those that depend on the inputs, and (if `numbers_too`) constants that
-        are numbers.
+        That are those that may depend on the inputs, and constants (if
+        `constants_too`).
         """
         nodes = [self.node(x) for x in operands]
-        numbers_too = numbers_too and self.numbers_too
+        constants_too = constants_too and self.constants_too
         moving = [
-            node.moves and (node.kind != "const" or (numbers_too and node.is_number))
-            for node in nodes
+            node.moves and (node.kind != "const" or constants_too) for node in nodes
         ]
         return nodes, moving, tracing.user_line()
 
     def step(self, step: Step, run: Callable) -> list[Value]:
         """Carry out a step: `run`, a flat function (see `dual.py`)."""
         values = [node.value for node in step.operands]
+        with tracing.operations_apart():
+            outs = self._linearize(step, run, values)
+        step.outputs = [Node("operation", y, step) for y in outs]
+        self.steps.append(step)
+        return [Value(self, node) for node in step.outputs]
+
+    def _linearize(self, step: Step, run: Callable, values: list[Any]) -> list[Any]:
         try:
             outs, local, _ = linearize_flat(run, values, step.moving)
         except (NotImplementedError, ValueError):
@@ -123,9 +129,7 @@ class ExplainTrace(Trace):
             step.moving = of_inputs  # no derivative in a constant: a number of steps
             outs, local, _ = linearize_flat(run, values, step.moving)
         step.local = local.prune()
-        step.outputs = [Node("operation", y, step) for y in outs]
-        self.steps.append(step)
-        return [Value(self, node) for node in step.outputs]
+        return outs
 
 
 def _retraced(fun) -> Callable:
@@ -203,7 +207,7 @@ def run(
 
     Returns (all nodes, the output nodes, steps).  Nodes are numbered: inputs,
     constants, then the outputs of steps in the order in which they ran.  `constants`:
-    whether those that are numbers have derivatives too.
+    whether these have derivatives too.
     """
     with tracing.running(ExplainTrace, constants) as trace:
         nodes = [Node("input", x) for x in inputs]

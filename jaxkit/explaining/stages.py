@@ -75,28 +75,27 @@ def make(
 ) -> Stages:
     """The stages of noted steps; `runs` are their four functions."""
     primal, tangents, linear, transpose = [], [], [], []
+    constants = {x for step in steps for x in step.operands if x.kind == "const"}
+    for x in sorted(constants | {y for y in outputs if y.kind == "const"}, key=number):
+        primal.append((x.number, f"{x} = {text.summary(x.value)}"))
+    tangents += primal
     for step in steps:
-        number = step.outputs[0].number if step.outputs else 0
+        place = step.outputs[0].number if step.outputs else 0
         names = ", ".join(map(repr, step.outputs))
         values = f"{names} = {step.name} {' '.join(map(repr, step.operands))}"
-        moved = [(number, line) for line in pushforward(step)]
-        primal.append((number, values))
-        tangents += [(number, values), *moved]
+        moved = [(place, line) for line in pushforward(step)]
+        primal.append((place, values))
+        tangents += [(place, values), *moved]
         linear += moved
     for step in reversed(steps):
-        number = step.outputs[0].number if step.outputs else 0
-        transpose += [(number, line) for line in pullback(step)]
+        place = step.outputs[0].number if step.outputs else 0
+        transpose += [(place, line) for line in pullback(step)]
     ins, outs = (" ".join(map(repr, x)) for x in (inputs, outputs))
     d_ins = " ".join(f"d{x}" for x in inputs if x.moves)
     d_outs = " ".join(f"d{y}" for y in outputs if y.moves)
     c_ins, c_outs = d_ins.replace("dn", "cn"), d_outs.replace("dn", "cn")
-    residuals = text.spans(
-        x
-        for step in steps
-        for x in step.nodes
-        for r in step.local.residuals
-        if text.same(x.value, r)
-    )
+    found = [text.whose(r, step) for step in steps for r in step.local.residuals]
+    residuals = text.spans(filter(None, found))
     kept = f", with residuals {residuals}" if residuals else ""
     return Stages(
         Stage("primal", f"{ins} -> {outs}", tuple(primal), runs[0]),
@@ -106,6 +105,10 @@ def make(
         Stage("linear", f"{d_ins} -> {d_outs}{kept}", tuple(linear), runs[2]),
         Stage("transpose", f"{c_outs} -> {c_ins}", tuple(transpose), runs[3]),
     )
+
+
+def number(node: Node) -> int:
+    return node.number
 
 
 def pushforward(step: Step) -> list[str]:
@@ -165,7 +168,7 @@ def equations(
 
 def residual(array: Any, step: Step) -> str:
     """What a residual is: the value of a node, a number, or a partial of the step."""
-    node = next((x for x in step.nodes if text.same(x.value, array)), None)
+    node = text.whose(array, step)
     if node is not None:
         return repr(node)
     return f"partial({step.outputs[0]})" if array.shape else text.number(array)

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxkit.explaining import reference
-from jaxkit.explaining.nodes import Arrival, Node
+from jaxkit.explaining.nodes import Arrival, Node, Step
 from jaxkit.tracing import typeof
 
 UNKNOWN = "·"
@@ -31,15 +30,20 @@ def summary(x: Any) -> str:
     """An array in a few words: type and shape, range, and how many are not a number."""
     if x is None:
         return UNKNOWN
-    dtype = getattr(x, "dtype", None)
-    if dtype is None or dtype.kind not in "biufcV":
-        return str(dtype)
-    if x.shape == () and dtype.kind != "V":
+    kind = getattr(getattr(x, "dtype", None), "kind", "")
+    if not kind:  # a random key, for one
+        return typeof(x).str_short(short_dtypes=True)
+    if kind == "V":  # bfloat16 and the like
+        return summary_of(np.asarray(x, np.float32), typeof(x))
+    return summary_of(np.asarray(x), typeof(x))
+
+
+def summary_of(x: np.ndarray, aval: Any) -> str:
+    if x.shape == ():
         return number(x)
-    head = typeof(x).str_short(short_dtypes=True)
-    if dtype.kind in "cV" or x.size == 0:
+    head = aval.str_short(short_dtypes=True)
+    if x.dtype.kind == "c" or x.size == 0:
         return head
-    x = np.asarray(x, np.float64 if dtype.kind == "V" else None)
     nans = int(np.isnan(x).sum()) if x.dtype.kind == "f" else 0
     text = head
     if nans < x.size:
@@ -208,19 +212,12 @@ def comparison(explanation) -> str:
     if explanation.mode == "forward":
         return ""
     table = [["gradient", "", "jaxkit", "JAX", "central differences"]]
-    values = [x.value for x in explanation.inputs]
-    for k, (seed, cts) in enumerate(explanation.cotangents.items()):
-        of_jax = reference.of_jax(explanation.fun, values, cts)
-        differences = reference.by_differences(
-            explanation.fun, values, cts, explanation.double
-        )
+    for k, seed in enumerate(explanation.seeds):
+        others = explanation.compared[k]
         pairs = zip(explanation.names, explanation.inputs, strict=True)
         for i, (name, x) in enumerate(pairs):
             if x.moves and x.adjoints:
-                others = [
-                    found[i] if found else None for found in (of_jax, differences)
-                ]
-                found = x.adjoints[k], *others
+                found = [x.adjoints[k], *(y[i] if y else None for y in others)]
                 table.append([name, seed, *map(summary, found)])
     return aligned(table) if len(table) > 1 else ""
 
@@ -237,29 +234,21 @@ def passes(explanation) -> str:
 
 def saved(explanation) -> str:
     """What reverse mode keeps: values of nodes, and partials that steps computed."""
-    values: set[Node] = set()
-    partials: set[Node] = set()
-    size = 0
+    kept: dict[int, tuple[Any, Node | None, Node]] = {}
     for step in explanation.steps:
-        for array in step.local.residuals:
-            node = next((x for x in step.nodes if same(x.value, array)), None)
-            if node is None:
-                partials.add(step.outputs[0])
-            if node not in values:
-                size += array.nbytes
-            if node is not None:
-                values.add(node)
+        for array in step.residuals():
+            kept[id(array)] = array, whose(array, step), step.outputs[0]
+    values = [node for _, node, _ in kept.values() if node]
+    partials = [output for _, node, output in kept.values() if not node]
     parts = [spans(values)] if values else []
     parts += [f"partials of {spans(partials)}"] if partials else []
+    size = sum(array.nbytes for array, _, _ in kept.values())
     return f"saved for reverse mode: {' and '.join(parts) or 'nothing'} ({size} bytes)"
 
 
-def same(x: Any, y: Any) -> bool:
-    """Whether two arrays are one, or might as well be."""
-    if x is y:
-        return True
-    alike = x.shape == y.shape and x.dtype == y.dtype
-    return alike and bool(np.array_equal(x, y, equal_nan=x.dtype.kind in "fc"))
+def whose(array: Any, step: Step) -> Node | None:
+    """The node of a step whose value an array is."""
+    return next((x for x in step.nodes if x.value is array), None)
 
 
 def text(explanation) -> str:

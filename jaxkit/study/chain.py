@@ -71,14 +71,19 @@ def reverse(
         x: where it starts; always known.
         keep: from the chain's length n, the numbers k of the values to be kept.
 
+    Raises:
+        ValueError: there are not as many derivatives as functions.
+
     Example:
 
         >>> reverse([np.sin, np.exp], [np.cos, np.exp], 0.0).derivative
         np.float64(1.0)
     """
     n = len(functions)
+    if len(derivatives) != n:
+        raise ValueError(f"{n} functions, but {len(derivatives)} derivatives")
     kept, value = {0: x}, x
-    wanted = set(keep(n))
+    wanted = set(keep(n)) & set(range(1, n + 1))
     for k in range(1, n + 1):
         value = functions[k - 1](value)
         if k in wanted:
@@ -87,6 +92,7 @@ def reverse(
     adjoint: Any = 1.0
     have = dict(kept)
     for k in range(n, 0, -1):
+        have.pop(k, None)  # the walk has passed it
         start = max(i for i in have if i < k)
         for i in range(start + 1, k):
             have[i] = functions[i - 1](have[i - 1])

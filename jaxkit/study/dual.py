@@ -16,10 +16,9 @@ Pearlmutter, "Perturbation confusion and referential transparency" (2005).
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
-from jaxkit.study.operations import OPERATIONS, Valued
+from jaxkit.study.operations import OPERATIONS, Valued, levels, one_number
 
 
 class Dual(Valued):
@@ -35,6 +34,10 @@ class Dual(Valued):
 
     def __init__(self, value: Any = 0.0, eps: Any = 0.0, tag: int = 0):
         self.value, self.eps, self.tag = value, eps, tag
+
+    @property
+    def level(self) -> int:
+        return self.tag
 
     @classmethod
     def apply(cls, name, *operands):
@@ -56,7 +59,6 @@ class Dual(Valued):
 
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_tags = count(1)
 
 
 def derivative(f: Callable) -> Callable:
@@ -71,8 +73,8 @@ def derivative(f: Callable) -> Callable:
     """
 
     def df(x):
-        tag = next(_tags)
-        return _eps(f(Dual(x, 1.0, tag)), tag)
+        tag = next(levels)
+        return _eps(one_number(f(Dual(x, 1.0, tag))), tag)
 
     return df
 

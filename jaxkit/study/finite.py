@@ -22,7 +22,9 @@ import numpy as np
 METHODS = "newton", "central", "complex"
 
 
-def _check(method: str) -> None:
+def _check(method: str, eps: float = 1.0) -> None:
+    if eps == 0:
+        raise ValueError("eps is 0: the quotient of two equal values says nothing")
     if method not in METHODS:
         raise ValueError(f"method {method!r}: pass one of {', '.join(METHODS)}")
 
@@ -51,9 +53,7 @@ def directional(
         >>> round(directional(lambda x, y: x * y, [3.0, 4.0], [1, 0], 1e-6), 6)
         4.0
     """
-    _check(method)
-    if eps == 0:
-        raise ValueError("eps is 0: the quotient of two equal values says nothing")
+    _check(method, eps)
 
     def moved(step):
         return f(*[x + step * v for x, v in zip(values, direction, strict=True)])
@@ -79,6 +79,7 @@ def gradients(
         >>> gradients(lambda x, y: x * x * y + (y + 2), [3, 4])
         [24.000400000048216, 10.000000000047748]
     """
+    _check(method, eps)
     values = list(values)  # of an array a slice would be a view: the caller's numbers
     base = f(*values) if method == "newton" else None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,9 @@ class Operation(NamedTuple):
 
 
 def _power_rule(a, b):
-    return b * a ** (b - 1) if b != 0 else 0  # not 0 * 0 ** -1
+    # Of a fixed exponent 0 the derivative is 0, and not 0 * 0 ** -1; one that is itself
+    # a dual number may be 0 and move.
+    return 0 if type(b) in (int, float) and b == 0 else b * a ** (b - 1)
 
 
 def _share(a, b):
@@ -49,11 +52,32 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
+levels = count(1)  # of dual numbers' epsilons and of tapes: the latest is innermost
+
+
+def apply(name: str, *operands) -> Any:
+    """An operation, by its name in `OPERATIONS`, as its innermost operand does it."""
+    found = [x for x in operands if isinstance(x, Overloaded)]
+    return max(found, key=lambda x: x.level).apply(name, *operands)
+
+
+def one_number(y: Any) -> Any:
+    """A function's result; TypeError if it is not one number, or array of numbers."""
+    if isinstance(y, tuple | list | dict) or getattr(y, "dtype", 0.0) == np.object_:
+        raise TypeError(
+            f"the function must return one number, but returned {type(y).__name__}; "
+            "take one entry, and np.maximum or `if` in place of np.where"
+        )
+    return y
+
+
 class Overloaded:
     """Base of what stands where numbers stood: its operations go to `apply`.
 
-    `apply(name, *operands)` is told an operation's name in `OPERATIONS`.
+    `level` says which of two kinds an operation of both belongs to.
     """
+
+    level = 0
 
     @classmethod
     def apply(cls, name: str, *operands) -> Any:
@@ -66,43 +90,43 @@ class Overloaded:
                 f"np.{ufunc.__name__} is not among the study part's operations: "
                 f"{', '.join(OPERATIONS)}"
             )
-        return self.apply(ufunc.__name__, *operands)
+        return apply(ufunc.__name__, *operands)
 
     def __add__(self, other):
-        return self.apply("add", self, other)
+        return apply("add", self, other)
 
     def __radd__(self, other):
-        return self.apply("add", other, self)
+        return apply("add", other, self)
 
     def __sub__(self, other):
-        return self.apply("subtract", self, other)
+        return apply("subtract", self, other)
 
     def __rsub__(self, other):
-        return self.apply("subtract", other, self)
+        return apply("subtract", other, self)
 
     def __mul__(self, other):
-        return self.apply("multiply", self, other)
+        return apply("multiply", self, other)
 
     def __rmul__(self, other):
-        return self.apply("multiply", other, self)
+        return apply("multiply", other, self)
 
     def __truediv__(self, other):
-        return self.apply("divide", self, other)
+        return apply("divide", self, other)
 
     def __rtruediv__(self, other):
-        return self.apply("divide", other, self)
+        return apply("divide", other, self)
 
     def __pow__(self, other):
-        return self.apply("power", self, other)
+        return apply("power", self, other)
 
     def __rpow__(self, other):
-        return self.apply("power", other, self)
+        return apply("power", other, self)
 
     def __neg__(self):
-        return self.apply("negative", self)
+        return apply("negative", self)
 
     def __abs__(self):
-        return self.apply("absolute", self)
+        return apply("absolute", self)
 
 
 class Valued(Overloaded):
@@ -128,7 +152,10 @@ class Valued(Overloaded):
     __hash__ = object.__hash__
 
     def __float__(self):
-        return float(plain(self))
+        raise TypeError(
+            f"{self!r} would lose its derivative as a plain float; use NumPy's "
+            "functions (np.sin for math.sin), which accept it"
+        )
 
     def __bool__(self):
         return bool(plain(self))

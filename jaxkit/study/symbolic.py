@@ -73,11 +73,13 @@ class Expr(Overloaded):
     def __repr__(self):
         return str(self)
 
-    def __bool__(self):
+    def _compare(self, other=None):
         raise TypeError(
             f"the expression {self} has no truth value: a graph holds one branch, so "
             "decide before you build it, or use dual numbers or a tape"
         )
+
+    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = _compare
 
 
 class Const(Expr):
@@ -165,9 +167,9 @@ class Power(Expr):
 
     def derivative(self, var, da, db):
         a, b = self.operands
-        by_base = Mul(Mul(b, Power(a, Sub(b, 1))), da)
         if isinstance(b, Const):
-            return by_base
+            return Mul(Mul(b, Power(a, b.value - 1)), da) if b.value else Const(0)
+        by_base = Mul(Mul(b, Power(a, Sub(b, 1))), da)
         return Add(by_base, Mul(Mul(self, Log(a)), db))
 
     def __str__(self):
@@ -240,7 +242,7 @@ def build(f: Callable, **values) -> tuple[Expr, dict[str, Var]]:
     return expression(f(**variables)), variables
 
 
-# ------------------------------------------------------------------------------- prunin
+# --- Pruning --------------------------------------------------------------------------
 
 # A rule takes an expression of its class and returns one that is equal and smaller, or
 # None.  They hold for numbers; 0 * x is 0 for them although x may come out infinite.
@@ -325,7 +327,7 @@ def _twice_negative(a):
     return a.operands[0] if isinstance(a, Neg) else None
 
 
-# ------------------------------------------------------------------- the graph as a who
+# --- The graph as a whole -------------------------------------------------------------
 
 
 def nodes(expr: Expr) -> list[Expr]:

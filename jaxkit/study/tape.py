@@ -18,14 +18,19 @@ Sources: Linnainmaa (1976); Griewank and Walther, Evaluating Derivatives (2008),
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
 from typing import Any
 
 import numpy as np
 
 from jaxkit.drawing import Arrow, Box, Graph
 from jaxkit.study import symbolic
-from jaxkit.study.operations import OPERATIONS, Valued, plain
+from jaxkit.study.operations import (
+    OPERATIONS,
+    Valued,
+    levels,
+    one_number,
+    plain,
+)
 
 
 class Node(Valued):
@@ -43,7 +48,11 @@ class Node(Valued):
     @classmethod
     def apply(cls, name, *operands):
         tapes = [x.tape for x in operands if isinstance(x, Node)]
-        return max(tapes, key=lambda tape: tape.depth).note(name, operands)
+        return max(tapes, key=lambda tape: tape.level).note(name, operands)
+
+    @property
+    def level(self) -> int:
+        return self.tape.level
 
     def __repr__(self):
         return f"n{self.number}"
@@ -67,11 +76,11 @@ class Tape:
     """
 
     def __init__(self, f: Callable, values: Sequence[Any]):
-        self.depth = next(_depths)
+        self.level = next(levels)
         self.inputs = [Node(self, "input", x) for x in values]
         self.constants: list[Node] = []
         self.operations: list[Node] = []
-        self.output = self.node(f(*self.inputs))
+        self.output = self.node(one_number(f(*self.inputs)))
         self.nodes = [*self.inputs, *self.constants, *self.operations]
         for number, node in enumerate(self.nodes, 1):
             node.number = number
@@ -88,8 +97,13 @@ class Tape:
         operands = [self.node(x) for x in operands]
         values = [x.value for x in operands]
         value, partials = OPERATIONS[name]
-        with np.errstate(divide="ignore", invalid="ignore"):  # x**2 by the 2, at x < 0
-            local = [partial(*values) for partial in partials]
+        fixed_power = name == "power" and operands[1].operation == "const"
+        with np.errstate(divide="ignore", invalid="ignore"):
+            local = [
+                partial(*values) for partial in partials[: 1 if fixed_power else 2]
+            ]
+        if fixed_power:  # by the exponent there is none at x < 0, and nobody asked
+            local.append(0)
         self.operations.append(Node(self, name, value(*values), operands, local))
         return self.operations[-1]
 
@@ -127,9 +141,6 @@ class Tape:
         return Graph(boxes, arrows)
 
 
-_depths = count(1)
-
-
 def plus(seen: Any, share: Any) -> Any:
     return share if seen is None else seen + share
 
@@ -160,7 +171,10 @@ def backpropagate(
     for node in reversed(nodes):
         if not node.operands:
             continue
-        operands = [here[x] for x in node.operands]
+        # Constants as numbers, so that a fixed exponent is seen to be fixed.
+        operands = [
+            x.value if isinstance(x, symbolic.Const) else here[x] for x in node.operands
+        ]
         partials = OPERATIONS[node.operation].partials
         for operand, partial in zip(node.operands, partials, strict=True):
             if not isinstance(operand, symbolic.Const):
