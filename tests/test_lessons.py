@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -71,8 +72,12 @@ def test_cells():
         page.cells("x = 1\n# %%\n")
 
 
-def test_scripts_are_plain_python():
+def test_scripts_are_plain_python(tmp_path):
     done = subprocess.run(
-        [sys.executable, str(LESSONS[0])], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, str(LESSONS[0])],
+        cwd=tmp_path,  # where its pictures go
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr

@@ -27,7 +27,7 @@ print("f(3, 4) =", f(3, 4))
 # The *derivative* of a function of one number is its slope: how fast the result moves
 # when the number moves. With two inputs there are two slopes. Hold y fixed and move x:
 # that is the *partial derivative* df/dx. Hold x fixed and move y: df/dy. Both together
-# are the *gradient*. Four rules from school are enough here; a dash means derivative:
+# are the *gradient*. Four rules from school are enough here; u' is u's derivative:
 #
 # - a constant has derivative 0, and x itself has derivative 1;
 # - sum: (u + v)' = u' + v';

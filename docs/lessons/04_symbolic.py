@@ -55,7 +55,8 @@ g = 5 + x * y
 print("dg/dx of 5 + xy:", g.gradient(x), " pruned:", g.gradient(x).prune())
 
 # %% [markdown]
-# *Pruning* drops what needn't be computed: 0 times anything (finite), 1 times, 0 plus.
+# *Pruning* drops what needn't be computed: 0 times anything (finite), 1 times, 0 plus,
+# and operations on constants alone, which it carries out.
 # The rules stand in a table, and you can add to it. A rule is a function of the
 # operands that returns an equal, smaller expression, or `None`.
 #
@@ -82,6 +83,9 @@ print(f"a rule of our own: ({u}) - ({u}) + y becomes {((u - u) + y).prune()}")
 # The product rule uses both factors twice. So each derivative is several times as large
 # as the last, and pruning doesn't stop that: this is *expression swell*. Most of it is
 # repetition. `share` finds equal parts and makes them one node of the graph.
+#
+# `np.sin` below is NumPy's sine. Given an expression it makes one, since NumPy asks what
+# it is given for what to do; `math.sin` would want a plain number.
 
 # %%
 expression, v = symbolic.build(lambda x: np.sin(x * x) * np.cos(x * x), x=0.5)

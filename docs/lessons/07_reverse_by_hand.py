@@ -100,7 +100,8 @@ picture("07-reverse", explanation)
 
 # %% [markdown]
 # With `step=True` it is computed one node at a time. What isn't known yet is a dot.
-# After the seven nodes forward, and three backward:
+# After the seven nodes forward, and three backward, n2 holds what has arrived so far,
+# and n4 waits to hand on:
 
 # %%
 for count, state in enumerate(jk.explain(f, step=True)(3.0, 4.0), 1):

@@ -27,8 +27,8 @@ print("  (0, 1):", float(f_jvp(0.0, 1.0)), "  (2, 3):", float(f_jvp(2.0, 3.0)))
 
 # %% [markdown]
 # `t0` and `t1` are the tangents of x and y. The `r`s are *residuals*: values that
-# running f left behind, here 3, 3, 4 and 9. They are numbers now; the program never
-# looks at x again. Each step adds tangents, or multiplies one by a residual.
+# running f left behind, here 3 (once for each x in x * x), 4 and 9. They are numbers
+# now; the program never looks at x again. Each step adds tangents, or multiplies one by a residual.
 #
 # ## Turn the arrows around
 #

@@ -104,7 +104,7 @@ for n, m in (1, 1), (8, 1), (64, 1), (1, 64), (8, 8):
 
 # %% [markdown]
 # Theory says n + 1 and m + 1 here: once f itself, and a pass for each input or for each
-# output. The column for reverse mode with m = 1 is the point: *a gradient costs a small
+# output. The rows with m = 1 are the point, in the last column: *a gradient costs a small
 # multiple of f, however many inputs there are* (Baur and Strassen, 1983; Griewank and
 # Walther, Evaluating Derivatives, 2008, chapter 4). Finite differences would take n + 1
 # runs of f. What reverse mode pays instead is memory, for residuals: see lesson 12.
