@@ -595,6 +595,11 @@ def test_s6_three_graphs_of_one_function():
         (lambda: jk.stages(f)(3, 4), TypeError, r"stages: no argument is a float"),
         (lambda: jk.explain(f)("three", 4.0), TypeError, "x is 'three' of <class"),
         (
+            lambda: jk.grad(lambda c: jk.explain(lambda x: x * c)(3.0)[1].value)(2.0),
+            TypeError,
+            "uses a value that a transform around this call traces",
+        ),
+        (
             lambda: jax.jit(lambda x: jk.explain(f)(x, 4.0).nodes[0].value)(3.0),
             TypeError,
             "x is traced, by a transform such as jax.jit",

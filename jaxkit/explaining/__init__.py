@@ -42,7 +42,8 @@ def explain(
         fun: function of pytrees of arrays to a pytree of arrays.
         mode: "forward" (values and tangents), "reverse" (values and adjoints), "both".
         step: walk one node at a time: the result is an iterator that yields the
-            explanation as far as it is computed.  What isn't yet prints as ·, never 0.
+            explanation (the same object each time) as far as it is computed.  What
+            isn't yet prints as ·, never 0.
         order: 2 explains the gradient of `fun` (a scalar function) in place of `fun`.
         tangents: a direction, a tuple like the arguments; by default one for each leaf
             that moves, all of whose entries move by one.

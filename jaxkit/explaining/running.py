@@ -52,6 +52,11 @@ class ExplainTrace(Trace):
         """The node of a value; what isn't ours is a constant, each array one."""
         if self.owns(x):
             return x.node
+        if tracing.is_traced(x):
+            raise TypeError(
+                "explain: the function uses a value that a transform around this call "
+                f"traces, {x}; explain shows values, so call it outside"
+            )
         if id(x) not in self.constants:
             self.constants[id(x)] = Node("const", jnp.asarray(x))
             self.kept.append(x)  # lest its id be another's
