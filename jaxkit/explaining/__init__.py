@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.tree_util import tree_flatten, tree_leaves, tree_unflatten
 
 from jaxkit.arguments import check_callable
+from jaxkit.control.linearized import filled
 from jaxkit.dual import linearize_flat
 from jaxkit.explaining.explanation import Explanation, fitted
 from jaxkit.explaining.running import run
@@ -90,12 +91,7 @@ def explain(
         explanation = Explanation(
             flat, leaves, names, mode, along, seed, fold, results=results
         )
-        walk = explanation.walk()
-        if step:
-            return walk
-        for _ in walk:
-            pass
-        return explanation
+        return explanation.walk() if step else explanation.complete()
 
     return explained
 
@@ -211,11 +207,7 @@ def gradient_of(flat: Callable) -> Callable:
                 f"has shape {shapes}"
             )
         cts = program.transpose([jnp.ones((), jnp.result_type(outs[0]))])
-        there = [v.aval for v in program.code.inputs]
-        return [
-            jnp.zeros(aval.shape, aval.dtype) if ct is None else ct
-            for ct, aval in zip(cts, there, strict=True)
-        ]
+        return filled(cts, [v.aval for v in program.code.inputs])
 
     return gradient
 

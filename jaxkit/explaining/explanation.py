@@ -14,6 +14,7 @@ from jaxkit.drawing import Graph, mermaid, svg
 from jaxkit.explaining import pictures, reference, text
 from jaxkit.explaining.nodes import Arrival, Node
 from jaxkit.explaining.running import run
+from jaxkit.tangents import ones
 
 
 def fitted(what: str, x: Any, like: Any) -> Any:
@@ -65,10 +66,7 @@ class Explanation:
     def _units(self) -> dict[str, list[Any]]:
         """One direction for each input that moves: all of its entries, by one."""
         return {
-            f"d{name}=1": [
-                jnp.ones(y.aval.shape, y.aval.dtype) if y is x else None
-                for y in self.inputs
-            ]
+            f"d{name}=1": [ones(y.aval) if y is x else None for y in self.inputs]
             for name, x in zip(self.names, self.inputs, strict=True)
             if x.moves
         }
@@ -80,8 +78,7 @@ class Explanation:
         names = names if results is None else [results[i] for i in moving]
         return {
             f"d{name}/dn": [
-                jnp.ones(y.aval.shape, y.aval.dtype) if k == i else None
-                for k, y in enumerate(self.outputs)
+                ones(y.aval) if k == i else None for k, y in enumerate(self.outputs)
             ]
             for name, i in zip(names, moving, strict=True)
         }
@@ -120,6 +117,12 @@ class Explanation:
         if self.mode != "forward":
             yield from self._backward()
         self.current, self.finished = None, True
+
+    def complete(self) -> Explanation:
+        """Walk to the end; returns itself."""
+        for _ in self.walk():
+            pass
+        return self
 
     def _forward(self):
         for node in self.nodes:
@@ -237,9 +240,7 @@ class Explanation:
             self.fold,
             double=False,  # what it holds was traced for these dtypes
         )
-        for _ in inner.walk():
-            pass
-        return inner
+        return inner.complete()
 
     @property
     def boxes(self) -> list[Node]:

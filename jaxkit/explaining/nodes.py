@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax.numpy as jnp
-
 from jaxkit import tracing
 from jaxkit.equations import Residual, Var
 from jaxkit.linear import LinearProgram
-from jaxkit.tangents import moves
+from jaxkit.tangents import moves, ones, zeros
 
 
 class Node:
@@ -39,7 +37,7 @@ class Node:
         self.arrivals: list[Arrival] = []
 
     def zero(self) -> Any:
-        return jnp.zeros(self.aval.shape, self.aval.dtype)
+        return zeros(self.aval)
 
     @property
     def aval(self) -> Any:
@@ -129,7 +127,7 @@ class Step:
             return None
         if any(x.aval.dtype.kind == "c" for x in numbers):
             return None
-        return self.pull([jnp.ones((), self.outputs[0].aval.dtype)])[i]
+        return self.pull([ones(self.outputs[0].aval)])[i]
 
     def _given(self, tangents):
         pairs = zip(tangents, self.operands, self.moving, strict=True)

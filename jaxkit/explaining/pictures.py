@@ -18,7 +18,8 @@ def graph(explanation) -> Graph:
     """
     found = Graph()
     home: dict[int, str] = {}
-    for group in text.groups(explanation):
+    groups = text.groups(explanation)
+    for group in groups:
         name = repr(group[0])
         home |= {node.number: name for node in group}
         found.boxes.append(box(explanation, group))
@@ -31,8 +32,9 @@ def graph(explanation) -> Graph:
                 arrow = Arrow(start, end, label(operand, node, i))
                 if start != end:
                     found.arrows.append(arrow)
-    folded = {repr(group[0]) for group in text.groups(explanation) if len(group) > 1}
-    if folded:  # between folded boxes, one arrow is enough
+    if any(
+        len(group) > 1 for group in groups
+    ):  # between folded boxes, one arrow is enough
         kept = dict.fromkeys(Arrow(a.start, a.end) for a in found.arrows)
         found.arrows = list(kept)
     return found
@@ -52,11 +54,7 @@ def box(explanation, group: list[Node]) -> Box:
         kind = "operation" if node.step else "const"
         return Box(repr(node), f"{node}..{group[-1]}", (text.together(group),), kind)
     named = node in explanation.inputs
-    what = (
-        explanation.names[explanation.inputs.index(node)]
-        if named
-        else text.operation(node)
-    )
+    what = text.title(explanation, node)
     lines = [text.summary(node.value) if node.known else text.UNKNOWN]
     if node.moves:
         columns = [

@@ -56,8 +56,15 @@ def short(x: Any) -> str:
     return f"{float(x):.3g}" if np.asarray(x).dtype.kind != "c" else number(x)
 
 
+def title(explanation, node: Node) -> str:
+    """What a node is: an input's name, or what it came from."""
+    if node in explanation.inputs:
+        return explanation.names[explanation.inputs.index(node)]
+    return operation(node)
+
+
 def operation(node: Node) -> str:
-    """What a node is: an input's name, or an operation on other nodes."""
+    """A constant, or an operation on other nodes."""
     step = node.step
     if step is None:
         return node.kind
@@ -115,11 +122,10 @@ def rows(explanation) -> list[list[str]]:
             table.append([name, together(group), *[""] * (len(head) - 2)])
             continue
         (node,) = group
-        i = explanation.inputs.index(node) if node in explanation.inputs else None
         table.append(
             [
                 repr(node),
-                operation(node) if i is None else explanation.names[i],
+                title(explanation, node),
                 summary(node.value) if node.known else UNKNOWN,
                 *columns(node, node.tangents, len(explanation.directions)),
                 *columns(node, node.adjoints, len(explanation.seeds)),

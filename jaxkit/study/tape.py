@@ -98,12 +98,10 @@ class Tape:
         values = [x.value for x in operands]
         value, partials = OPERATIONS[name]
         fixed_power = name == "power" and operands[1].operation == "const"
-        with np.errstate(divide="ignore", invalid="ignore"):
-            local = [
-                partial(*values) for partial in partials[: 1 if fixed_power else 2]
-            ]
         if fixed_power:  # by the exponent there is none at x < 0, and nobody asked
-            local.append(0)
+            partials = partials[0], lambda a, b: 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            local = [partial(*values) for partial in partials]
         self.operations.append(Node(self, name, value(*values), operands, local))
         return self.operations[-1]
 

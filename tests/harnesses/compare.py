@@ -171,9 +171,8 @@ def as_accurate(case: HarnessCase, mode: str, ours, jaxs) -> bool:
     if any(x.dtype.itemsize < 8 * (1 + np.iscomplexobj(x)) for x in exact):
         return False
     for y, r, x in zip(ours, jaxs, exact, strict=True):
-        beyond = np.abs(x) > float(
-            jnp.finfo(y.dtype).max
-        )  # what overflows isn't judged
+        most = float(jnp.finfo(y.dtype).max)
+        beyond = np.abs(x) > most  # what overflows isn't judged
         x = np.where(beyond, np.inf, wide(x))
         allowed = SLACK * relative_error(wide(r), x) + tolerance(case)
         if y.shape != x.shape or not relative_error(wide(y), x) <= allowed:
