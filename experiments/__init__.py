@@ -1,7 +1,27 @@
-"""Experiments on what differentiation costs, with jaxkit and JAX side by side.
+"""Experiments on what differentiation costs, side by side with JAX and its peers.
 
-`python -m experiments --list` names them. An experiment is a package with
-`FULL` and `QUICK` (its settings), `add_options(parser)`, and the two modules
-`measure` (`points(settings)`, `measure(point, settings)`) and `report`
-(`report(record, out)`). `bench` holds what they share.
+`python -m experiments --list` names them. Each is a module that has
+
+    its docstring       a headline, then what is measured and why
+    FULL, QUICK         its settings, as dictionaries: a whole run, and a short one
+    points(settings)    the keys of what is to be measured, as dictionaries
+    measure(key, settings)
+                        the result for one of them, as a dictionary for JSON;
+                        what `bench.measure.run` gave stands in it under "programs"
+    tables(record)      what the terminal shows, as texts
+    draw(record)        pairs of a name and a figure
+    captions(record)    by the figures' names, what they show, with its numbers
+    summary(record)     rows of the report's table, label and text, to compare devices
+    add_options(parser) optional: options that set settings, in place of the usual ones,
+                        which are one for each setting that is a list
+
+`python -m experiments mymodule` runs any module that has these, with the same
+options, progress, resuming and report as ours. `bench` holds what they share.
 """
+
+import os
+
+# Threads of other libraries that have nothing to do must sleep, not spin: what is
+# measured after them would run beside them. They read this when they are loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")

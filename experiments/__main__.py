@@ -1,38 +1,42 @@
-"""The runner: `python -m experiments NAME [options]`."""
+"""The runner: `python -m experiments NAME... [options]`."""
 
 import argparse
-import importlib
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from experiments.bench import ExperimentError, units
 from experiments.bench.record import Record
+from experiments.modules import EXPERIMENTS, find, headline
 
 INTERRUPTED = 130
-EXPERIMENTS = ["scaling", "overhead", "accuracy", "swell"]
+OWN = "own"  # the name of the function that the user gives
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one experiment; returns the exit code.
+    """Run experiments; returns the exit code.
 
-    It is 1 if points failed, 2 if the run was refused, 130 if it was interrupted.
+    It is 1 if points failed, 2 if a run was refused, 130 if it was interrupted.
     """
-    args = parser().parse_args(argv)
-    if args.list or args.experiment is None:
-        for name in EXPERIMENTS:
-            print(f"{name:12}{headline(experiment(name))}")
-        return 0
-    folder = f"{args.experiment}-quick" if args.quick else args.experiment
-    out = args.out or Path("results") / folder
     try:
-        failed = run(args, out)
+        args, modules = read(sys.argv[1:] if argv is None else argv)
+        if args.report:
+            from experiments import report
+
+            print("Written:", report.committed())
+            return 0
+        if args.list or not modules:
+            for name in EXPERIMENTS:
+                print(f"{name:12}{headline(find(name))}")
+            return 0
+        failed = run(args, modules)
     except ExperimentError as error:
         print(f"experiments: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(
-            f"\nInterrupted. Every finished point is kept in {out}; "
+            "\nInterrupted. Every finished point is kept; "
             "the same command goes on from there.",
             file=sys.stderr,
         )
@@ -45,86 +49,163 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def run(args: argparse.Namespace, out: Path) -> int:
-    """Measure what the file in `out` lacks, then print and draw what it holds.
+def run(args: argparse.Namespace, modules: dict[str, ModuleType]) -> int:
+    """Complete each experiment's file, and print and draw what it holds.
 
     Returns how many points failed.
     """
-    name = args.experiment
-    path = out / f"{name}.jsonl"
-    if args.replot:
-        record, failed = Record.read(path), 0
-    else:
-        record, failed = measured(args, path)
-    if not record.points:
-        raise ExperimentError(f"{path} has no measured points to show")
-    # After measuring: drawing needs no JAX, and measuring no matplotlib.
-    report = importlib.import_module(f"experiments.{name}.report")
-    drawn = report.report(record, out)
-    print("\nSamples and environment:", path)
-    for figure in drawn:
-        print("Figure:", figure)
+    from experiments import report
+    from experiments.bench import environment, style
+    from experiments.bench.progress import complete
+
+    device = environment.use(args.device)
+    folder = f"{device}-quick" if args.quick else device
+    if args.function:
+        folder += "-" + "".join(c if c.isalnum() else "-" for c in args.function)[:60]
+    out = args.out or Path("results") / folder
+    # What is refused is refused before a file is touched.
+    plans = {} if args.replot else planned(modules, args)
+    failed = 0
+    for name, module in modules.items():
+        path = out / f"{name}.jsonl"
+        print(f"\n=== {name}: {headline(module)}")
+        if args.function:
+            print(f"{OWN}: {args.function}, at {' '.join(args.inputs or [])}")
+        if args.replot:
+            record = Record.read(path)
+        else:
+            settings, points = plans[name]
+            if args.fresh:
+                path.unlink(missing_ok=True)
+            where = environment.environment(args.command)
+            record = Record.resume(path, name, settings, where)
+            failed += complete(record, points, module.measure)
+        if not record.points:
+            raise ExperimentError(f"{path} has no measured points to show")
+        for text in module.tables(record):
+            print(text)
+        print("\nSamples and environment:", path)
+        for title, figure in module.draw(record):
+            for drawn in style.save(figure, out, title):
+                print("Figure:", drawn)
+    print("Report:", report.write(out / "REPORT.md", [out]))
     return failed
 
 
-def measured(args: argparse.Namespace, path: Path) -> tuple[Record, int]:
-    """The record in `path`, with what it lacked measured; and how much failed."""
-    from experiments.bench.environment import environment
-    from experiments.bench.progress import complete
+def planned(modules: dict[str, ModuleType], args: argparse.Namespace) -> dict:
+    """By name, each experiment's settings and its points.
 
-    module = importlib.import_module(f"experiments.{args.experiment}.measure")
-    settings = settings_of(args)
-    if args.fresh:
-        path.unlink(missing_ok=True)
-    record = Record.resume(path, args.experiment, settings, environment())
-    failed = complete(record, module.points(settings), module.measure)
-    return record, failed
+    Raises:
+        ExperimentError: one of them can't be done.
+    """
+    if args.inputs and not args.function:
+        raise ExperimentError("--inputs are those of a --function: name one")
+    settings = {name: settings_of(m, name, args) for name, m in modules.items()}
+    return {
+        name: (settings[name], list(module.points(settings[name])))
+        for name, module in modules.items()
+    }
 
 
-def settings_of(args: argparse.Namespace) -> dict:
-    """The experiment's settings, with those given on the command line put in."""
-    module = experiment(args.experiment)
+def settings_of(module: ModuleType, name: str, args: argparse.Namespace) -> dict:
+    """The experiment's settings, with those given on the command line put in.
+
+    Raises:
+        ExperimentError: it has no place for `--function`.
+    """
     settings = dict(module.QUICK if args.quick else module.FULL)
+    if args.function and "function" not in settings:
+        able = [n for n in EXPERIMENTS if "function" in find(n).FULL]
+        raise ExperimentError(
+            f"{name} takes no --function; these do: {', '.join(able)}"
+        )
     given = {k: v for k, v in vars(args).items() if k in settings and v is not None}
+    if args.function and "functions" in settings:
+        given["functions"] = [OWN]
     return settings | given
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line: options that all experiments share, and each one's own."""
-    plain = argparse.RawDescriptionHelpFormatter
-    top = argparse.ArgumentParser(
-        prog="python -m experiments",
-        description="What differentiation costs, jaxkit and JAX side by side.",
+def read(argv: list[str]) -> tuple[argparse.Namespace, dict[str, ModuleType]]:
+    """The options, and by name the experiments to run.
+
+    An experiment has its own options where it is the only one: first its name is read.
+    """
+    names = shared(add_help=False).parse_known_intermixed_args(argv)[0].experiments
+    if names == ["all"]:
+        names = EXPERIMENTS
+    modules = {name: find(name) for name in names}
+    parser = shared(
+        description="What differentiation costs: jaxkit beside JAX and its peers.",
         epilog="Try first:  python -m experiments scaling --quick",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--list", action="store_true", help="name the experiments")
-    names = top.add_subparsers(dest="experiment", metavar="NAME")
-    for name in EXPERIMENTS:
-        module = experiment(name)
-        sub = names.add_parser(
-            name,
-            help=headline(module),
-            description=module.__doc__,
-            formatter_class=plain,
+    if len(modules) == 1:
+        (name, module), *_ = modules.items()
+        parser.prog, parser.description = f"{parser.prog} {name}", module.__doc__
+        group = parser.add_argument_group(f"options of {name}")
+        getattr(module, "add_options", lambda group: add_lists(group, module))(group)
+    args = parser.parse_intermixed_args(argv)
+    args.command = argv
+    return args, modules
+
+
+def add_lists(parser, module: ModuleType) -> None:
+    """An option for each of the experiment's settings that is a list."""
+    for name, values in module.FULL.items():
+        if not isinstance(values, list):
+            continue
+        of_names = isinstance(values[0], str)
+        parser.add_argument(
+            f"--{name}",
+            type=units.names(values) if of_names else units.list_of(type(values[0])),
+            metavar="X,...",
+            help=f"which of {', '.join(map(str, values))} (default: all)",
         )
-        add_shared_options(sub)
-        module.add_options(sub)
-    return top
 
 
-def add_shared_options(parser: argparse.ArgumentParser) -> None:
-    """The options that every experiment has."""
+def shared(**options) -> argparse.ArgumentParser:
+    """The command line with the options that all experiments have."""
+    parser = argparse.ArgumentParser(prog="python -m experiments", **options)
     add = parser.add_argument
-    add("--quick", action="store_true", help="fewer sizes and samples: about a minute")
+    add(
+        "experiments",
+        nargs="*",
+        metavar="NAME",
+        help=f"all, or some of {', '.join(EXPERIMENTS)}, or a module of your own",
+    )
+    add("--list", action="store_true", help="name the experiments")
+    add("--quick", action="store_true", help="fewer sizes and samples")
+    add(
+        "--device",
+        choices=["cpu", "gpu"],
+        help="where to compute (default: on a GPU if there is one)",
+    )
     add(
         "--out",
         type=Path,
         metavar="DIR",
-        help="where results go (default: results/NAME, or results/NAME-quick); "
+        help="where results go (default: results/DEVICE, results/DEVICE-quick, or "
+        "results/DEVICE-FUNCTION); "
         "a run that was interrupted continues there",
     )
     add("--replot", action="store_true", help="print and draw again, measure nothing")
     add("--fresh", action="store_true", help="forget the results in DIR, start anew")
+    add(
+        "--report",
+        action="store_true",
+        help="write experiments/REPORT.md from the results that are committed",
+    )
+    add(
+        "--function",
+        metavar="WHICH",
+        help="your own function: file.py:name, package.module:name, or an expression",
+    )
+    add(
+        "--inputs",
+        nargs="+",
+        metavar="X",
+        help="its arguments: shapes such as 'f32[100]', or expressions: 3.0 'ones(5)'",
+    )
     add("--samples", type=units.count, metavar="N", help="timed samples per program")
     add(
         "--min-time",
@@ -132,16 +213,14 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="least time in one sample; short programs are called many times",
     )
-
-
-def experiment(name: str):
-    """The experiment's package (settings and options only: nothing slow)."""
-    return importlib.import_module(f"experiments.{name}")
-
-
-def headline(module) -> str:
-    """The first line of the experiment's docstring."""
-    return module.__doc__.splitlines()[0]
+    add(
+        "--memory-limit",
+        type=units.memory,
+        metavar="BYTES",
+        help="skip programs that need more, such as 200M or 4G "
+        "(default: the memory that is free)",
+    )
+    return parser
 
 
 if __name__ == "__main__":

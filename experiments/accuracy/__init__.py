@@ -6,12 +6,10 @@ Two errors compete: that of a large step falls with it, rounding's grows as the 
 shrinks. Forward and reverse mode have no step, and only the error of rounding.
 """
 
-FUNCTIONS = {
-    "smooth": "exp(sin x) at 0.7",
-    "rational": "1 / (1 + x^2) at 1.3",
-    "oscillating": "x sin 50x at 0.7",
-    "steep": "tanh 20x at 0.05",
-}
+from experiments.accuracy.show import captions, draw, summary, tables
+from experiments.accuracy.sweep import FUNCTIONS, measure, points
+
+__all__ = ["captions", "draw", "measure", "points", "summary", "tables"]
 
 FULL = {
     "functions": list(FUNCTIONS),
@@ -19,7 +17,3 @@ FULL = {
     "exponents": [k / 4 for k in range(2, 73)],  # steps 10^-k
 }
 QUICK = FULL | {"exponents": [k / 2 for k in range(1, 37)]}
-
-
-def add_options(parser) -> None:
-    """The options of this experiment alone: none."""

@@ -1,4 +1,4 @@
-"""Where a run was made: the device, the versions, the threads, the load."""
+"""Where a run is made: on which device, with what versions, threads and load."""
 
 import datetime
 import importlib.metadata
@@ -7,10 +7,36 @@ import platform
 import sys
 from pathlib import Path
 
-PACKAGES = ("jax", "jaxlib", "numpy")
+from experiments.bench import ExperimentError
+
+PACKAGES = ("jax", "jaxlib", "numpy", "torch", "autograd")
 
 
-def environment() -> dict[str, dict]:
+def use(device: str | None) -> str:
+    """Let JAX compute on `cpu` or `gpu`; without a choice, on a GPU if there is one.
+
+    Returns which it is. On a GPU, float32 products are computed in float32 (JAX would
+    round their factors first), as they are on a CPU, and in PyTorch on both.
+
+    Raises:
+        ExperimentError: the device isn't there, or JAX was started on another one.
+    """
+    import jax
+
+    if device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+    # What is on disk would be read where compiling is measured.
+    jax.config.update("jax_enable_compilation_cache", False)
+    found = jax.default_backend()
+    if device and found != device:
+        why = "JAX is running on" if device == "cpu" else "JAX finds no GPU here, but"
+        raise ExperimentError(f"--device {device}: {why} {found}")
+    if found == "gpu":
+        jax.config.update("jax_default_matmul_precision", "highest")
+    return found
+
+
+def environment(command: list[str]) -> dict[str, dict]:
     """What must be the same for samples to be comparable, and what is only noted.
 
     `fixed` holds device, threads, flags and versions; `noted` the time in UTC, the
@@ -32,21 +58,30 @@ def environment() -> dict[str, dict]:
         },
         "versions": {
             "jaxkit": jaxkit.__version__,
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
+            **{name: version(name) for name in PACKAGES},
             "python": platform.python_version(),
         },
         "flags": {
             "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
             "x64": bool(jax.config.read("jax_enable_x64")),
+            "matmul_precision": getattr(jax.config, "jax_default_matmul_precision"),  # noqa: B009
         },
     }
     noted = {
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "load": load(),
         "free_memory": free_memory(),
-        "command": sys.argv,
+        "command": command,
     }
     return {"fixed": fixed, "noted": noted}
+
+
+def version(package: str) -> str | None:
+    """The installed version; None if it isn't installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def processor() -> str:
@@ -65,7 +100,15 @@ def load() -> list[float]:
 
 
 def free_memory() -> int:
-    """Memory that programs can still take, in bytes; a very large number if unknown."""
+    """Memory that programs can still take, in bytes; a very large number if unknown.
+
+    That of the GPU where JAX computes on one.
+    """
+    import jax
+
+    stats = jax.devices()[0].memory_stats() or {}
+    if "bytes_limit" in stats:
+        return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):

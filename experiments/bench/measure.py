@@ -1,5 +1,6 @@
 """Compiling programs, reading their cost, and timing them side by side."""
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,16 +10,21 @@ import jax
 
 from experiments.bench import units
 from experiments.bench.environment import free_memory
+from experiments.bench.table import median
+
+TRACES = 3  # of which the median is taken
+LONGEST = 1.0  # seconds: programs that take longer aren't sampled
 
 
 @dataclass(frozen=True)
 class Program:
     """A compiled program, ready to be called, and its cost.
 
-    `call()` returns when the result is ready. `cost` holds, of XLA's own analysis of
-    the compiled program, `flops`, `transcendentals`, `bytes` (accessed), `temporaries`
-    and `needs` (temporaries, arguments and outputs, in bytes), and the seconds that
-    tracing with lowering and compiling took, `lower_s` and `compile_s`.
+    `call()` returns when the result is ready. `cost` is empty, or holds, of XLA's own
+    analysis of the compiled program, `flops`, `transcendentals`, `bytes` (accessed),
+    `temporaries` and `needs` (temporaries, arguments and outputs, in bytes), and the
+    seconds that tracing, lowering and compiling took, `trace_s` (a median), `lower_s`
+    and `compile_s`.
     """
 
     call: Callable[[], Any]
@@ -27,11 +33,13 @@ class Program:
 
 def build(function: Callable, args: Sequence) -> Program:
     """Trace and compile `function(*args)` for the arguments' shapes and dtypes."""
-    start = time.perf_counter()
-    lowered = jax.jit(function).lower(*args)
-    traced = time.perf_counter()
-    compiled = lowered.compile()
-    done = time.perf_counter()
+    traces = [
+        # A new function each time: JAX remembers those that it has traced.
+        timed(lambda: jax.jit(lambda *args: function(*args)).trace(*args))
+        for _ in range(TRACES)
+    ]
+    lower_s, lowered = timed(traces[-1][1].lower)
+    compile_s, compiled = timed(lowered.compile)
     counts = compiled.cost_analysis() or {}
     memory = compiled.memory_analysis()
     temporaries, arguments, outputs = (
@@ -44,50 +52,72 @@ def build(function: Callable, args: Sequence) -> Program:
         "bytes": counts.get("bytes accessed", 0.0),
         "temporaries": temporaries,
         "needs": temporaries + arguments + outputs,
-        "lower_s": traced - start,
-        "compile_s": done - traced,
+        "trace_s": median([seconds for seconds, _ in traces]),
+        "lower_s": lower_s,
+        "compile_s": compile_s,
     }
     return Program(lambda: jax.block_until_ready(compiled(*args)), cost)
 
 
 def run(programs: dict[str, Program], settings: dict) -> dict[str, dict]:
-    """Each program's cost and samples, or why it was skipped for want of memory."""
-    limit = settings["memory_limit"] or free_memory()
+    """Each program's cost and samples, or why it was skipped (too large or slow)."""
+    memory = settings["memory_limit"] or free_memory()
     results: dict[str, dict] = {}
+    calls = {}
     for name, program in programs.items():
-        needs = program.cost["needs"]
-        reason = f"needs {units.size(needs)}, the limit is {units.size(limit)}"
-        results[name] = program.cost | ({"skipped": reason} if needs > limit else {})
-    calls = {k: p.call for k, p in programs.items() if "skipped" not in results[k]}
+        reason = obstacle(program, memory)
+        results[name] = program.cost | ({"skipped": reason} if reason else {})
+        if not reason:
+            calls[name] = program.call
     for name, times in interleaved(calls, settings).items():
         results[name]["samples_s"] = times
     return results
+
+
+def obstacle(program: Program, memory: int) -> str | None:
+    """Why a program can't be sampled, or None. It has run then, and is warm."""
+    if (needs := program.cost.get("needs", 0)) > memory:
+        return f"needs {units.size(needs)}, the limit is {units.size(memory)}"
+    # The first call may load things; only where it was slow is another one needed.
+    took = seconds(program.call, 1)
+    if took > LONGEST and (took := seconds(program.call, 1)) > LONGEST:
+        return f"takes {units.seconds(took)}, the limit is {units.seconds(LONGEST)}"
+    return None
 
 
 def interleaved(calls: dict[str, Callable], settings: dict) -> dict[str, list[float]]:
     """Samples of each call, in seconds a call, taken in turns.
 
     A round has one sample of each, so that a disturbance of the machine meets all
-    alike; who goes first rotates. A sample repeats its call for `min_time` seconds.
+    alike, in an order that is new each time, since what ran before leaves its traces.
+    A sample repeats its call for `min_time` seconds, after one call that isn't timed.
     """
     repeats = {k: repetitions(call, settings["min_time"]) for k, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
-    order = list(calls)
-    for _ in range(settings["samples"] if calls else 0):
+    order, shuffle = list(calls), random.Random(0).shuffle
+    for _ in range(settings["samples"]):
+        shuffle(order)
         for name in order:
+            calls[name]()
             times[name].append(seconds(calls[name], repeats[name]))
-        order.append(order.pop(0))
     return times
 
 
 def repetitions(call: Callable, min_time: float) -> int:
     """How many calls take `min_time` seconds; also warms the call up."""
-    seconds(call, 1)
+    call()
     repeats = 1
     while (took := seconds(call, repeats) * repeats) < min_time:
         # Aim a little over, but don't trust a first, very short sample too far.
         repeats = min(10 * repeats, int(1.2 * repeats * min_time / took) + 1)
     return repeats
+
+
+def timed(call: Callable) -> tuple[float, Any]:
+    """Seconds of one call, and its result."""
+    start = time.perf_counter()
+    result = call()
+    return time.perf_counter() - start, result
 
 
 def seconds(call: Callable, repeats: int) -> float:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from experiments.bench import ExperimentError
 from experiments.bench.environment import load
 from experiments.bench.record import Record
 
@@ -20,7 +21,8 @@ def complete(
     """Add `measure(point, settings)` to the record for each point that isn't there.
 
     Returns how many failed. Those aren't recorded: a later run tries them again.
-    Raises KeyboardInterrupt after the current point if Ctrl-C is pressed.
+    Raises KeyboardInterrupt after the current point if Ctrl-C is pressed, and
+    ExperimentError if `points` or `measure` does: then no point can be measured.
     """
     points = list(points)
     missing = [point for point in points if point not in record]
@@ -37,12 +39,14 @@ def complete(
             bar.set_description(label)
             try:
                 result = measure(point, record.settings)
+            except ExperimentError:  # no point can be measured
+                raise
             except Exception:
                 failed += 1
                 bar.write(f"failed: {label}: {traceback.format_exc()}")
                 continue
             record.add(point, result | {"load": load()})
-            for name, program in result["programs"].items():
+            for name, program in result.get("programs", {}).items():
                 if "skipped" in program:
                     bar.write(f"skipped: {label}: {name} {program['skipped']}")
             bar.update()

@@ -7,6 +7,7 @@ on disk before the next is begun, so an interrupted run loses at most one point.
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from experiments.bench import ExperimentError
 
@@ -67,9 +68,21 @@ class Record:
     def __contains__(self, key: dict) -> bool:
         return any(point["key"] == key for point in self.points)
 
+    def results(self, **key) -> list[tuple[dict, dict]]:
+        """Key and result of all points whose key has these entries, as measured."""
+        return [
+            (point["key"], point["result"])
+            for point in self.points
+            if key.items() <= point["key"].items()
+        ]
+
+    def programs(self, **key) -> dict[str, dict]:
+        """The programs of the first such point; empty if it isn't measured yet."""
+        return next((r.get("programs", {}) for _, r in self.results(**key)), {})
+
     def add(self, key: dict, result: dict) -> None:
         """Write one measured point to disk."""
-        point = {"key": key, "result": result}
+        point = {"key": key, "result": rounded(result)}
         append(self.path, point)
         self.points.append(point)
 
@@ -96,6 +109,15 @@ def append(path: Path, entry: dict) -> None:
         file.write(json.dumps(entry) + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def rounded(entry: Any) -> Any:
+    """Six digits of each float: more of what is measured would be noise."""
+    if isinstance(entry, dict):
+        return {key: rounded(value) for key, value in entry.items()}
+    if isinstance(entry, list | tuple):
+        return [rounded(value) for value in entry]
+    return float(f"{entry:.6g}") if isinstance(entry, float) else entry
 
 
 def drop_broken_line(path: Path) -> None:

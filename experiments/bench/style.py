@@ -12,8 +12,10 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import (
     EngFormatter,
@@ -22,8 +24,32 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+from experiments.bench.costs import TIMES, curve
+from experiments.bench.record import Record
+
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+SKY, PURPLE = "#56B4E9", "#CC79A7"
 INK, GREY = "#1a1a1a", "#6b6b6b"
+
+# A library is a line style. jaxkit is a dot on a line and JAX a ring around it: both
+# show where they coincide.
+LIBRARIES: dict[str, dict[str, Any]] = {
+    "jaxkit": {"linestyle": "-", "markersize": 4.5},
+    "jax": {"linestyle": "--", "markersize": 9, "markerfacecolor": "none"},
+    "torch": {"linestyle": ":", "markersize": 3, "linewidth": 1.3},
+    "autograd": {"linestyle": "-.", "markersize": 3, "linewidth": 1},
+}
+TITLES = {"jaxkit": "jaxkit", "jax": "JAX", "torch": "PyTorch", "autograd": "autograd"}
+LABELS = {
+    "time": ("run time", "s"),
+    "flops": ("FLOPs", ""),
+    "bytes": ("bytes accessed", "B"),
+    "temporaries": ("peak temporaries", "B"),
+    "equations": ("equations", ""),
+    "trace_s": ("time to trace", "s"),
+    "lower_s": ("time to lower", "s"),
+    "compile_s": ("time to compile", "s"),
+}
 
 DIVERGING = LinearSegmentedColormap.from_list(
     "forward to reverse", [BLUE, "#ffffff", VERMILION]
@@ -77,6 +103,42 @@ def save(drawing: Figure, out: Path, name: str) -> list[Path]:
     drawing.savefig(paths[1], metadata={"Date": None})
     plt.close(drawing)
     return paths
+
+
+def present(record: Record) -> dict[str, str]:
+    """The titles of the libraries that a record has programs of, by their names."""
+    programs = {
+        name for _, result in record.results() for name in result.get("programs", {})
+    }
+    found = {name.partition(" ")[0] for name in programs}
+    return {name: title for name, title in TITLES.items() if name in found}
+
+
+def plot(ax, record: Record, x: str, program: str, quantity: str, look: dict, **key):
+    """The cost of a program over `x`; times with a band between their quartiles.
+
+    `program` is named "LIBRARY WHAT"; the look adds colour and marker to the library's.
+    """
+    sizes, costs = curve(record, x, program, quantity, **key)
+    if not np.isfinite(costs).any():
+        return
+    ax.plot(sizes, costs, **LIBRARIES[program.partition(" ")[0]] | look)
+    if quantity == "time":
+        low, high = (curve(record, x, program, t, **key)[1] for t in TIMES[::2])
+        ax.fill_between(sizes, low, high, color=look["color"], alpha=0.15, linewidth=0)
+
+
+def legend(drawing: Figure, looks: dict[str, dict], libraries: dict[str, str], *more):
+    """Below the figure: what colours and markers mean, and what line styles do."""
+    handles = [Line2D([], [], label=label, **look) for label, look in looks.items()]
+    handles += [
+        Line2D([], [], color=INK, marker="o", label=title, **LIBRARIES[name])
+        for name, title in libraries.items()
+    ]
+    handles += more
+    drawing.legend(
+        handles=handles, loc="outside lower center", ncols=min(len(handles), 7)
+    )
 
 
 def halo(colour: str) -> list:

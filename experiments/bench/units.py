@@ -10,18 +10,24 @@ SMALL = [(1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")]
 
 def seconds(x: float) -> str:
     """A duration in s, ms, us or ns with three digits."""
+    if math.isnan(x):
+        return "-"
     scale, unit = next((u for u in SMALL if x >= u[0]), SMALL[-1])
     return f"{x / scale:.3g} {unit}"
 
 
 def amount(x: float) -> str:
     """A count with a decimal prefix and three digits: 3.21 M."""
+    if math.isnan(x):
+        return "-"
     scale, unit = next((u for u in DECIMAL if x >= u[0]), DECIMAL[-1])
     return f"{x / scale:.3g} {unit}".rstrip()
 
 
 def size(x: float) -> str:
     """Bytes with a binary prefix and three digits: 1.5 MiB."""
+    if math.isnan(x):
+        return "-"
     unit = next((u for u in "TGMK" if x >= BINARY[u]), "")
     return f"{x / BINARY[unit]:.3g} {unit + 'i' if unit else ''}B"
 
@@ -50,6 +56,16 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text)
+
+
+def list_of(kind: type):
+    """Reads comma-separated positive numbers, whole ones if `kind` is int."""
+    read = count if kind is int else positive
+
+    def numbers(text: str) -> list:
+        return sorted({read(part.strip()) for part in text.split(",")})
+
+    return numbers
 
 
 def names(known: list[str]):

@@ -1,25 +1,46 @@
-"""What differentiating costs with jaxkit beside JAX: eager, tracing, compiled.
+"""What each stage of differentiation costs: tracing, compiling, first call and run.
 
-Ratios jaxkit / JAX, from runs in pairs within one process, each beside its bar:
+f itself, grad, jvp and hessian, with jaxkit, JAX and their peers, compiled and eager,
+on a chain of scalar operations, a perceptron, a transformer and a recurrent network,
+as these get deeper. And jaxkit's grad in pairs with JAX's, each ratio beside its bar.
+
+There are five kinds of measurement; the first three are the pairs:
 
   eager     grad(f)(x) without jit, called again and again            at most 0.6
   trace     make_jaxpr(grad(f))(x), with a new function each time     at most 0.7
   compiled  jit(grad(f))(x) on real programs: run time                at most 1.05
                                               FLOPs, as XLA counts    at most 1.01
+  growth    times to trace, lower, compile, call first and run, as depth grows
+  first     the time from a new function to its first result, where nothing of it
+            is remembered: eagerly, by jit, by torch.compile (not with --quick)
 
 Eager and trace are taken on a chain of 30 scalar operations and on a perceptron of 24
 layers, both in plain jax.numpy; compiled on the programs of tests/programs.py, in
-float32, timed over many runs in one call. Differences of one run to the next show in
-the quartiles of the ratio.
+float32, timed over many runs in one call. Differences of one sample to the next show
+in the quartiles of the ratio; another run may differ by more. With `--function` all but
+`compiled` is done with your function, or the sum of its outputs, differentiated by its
+first argument.
 """
 
 from experiments.bench import units
+from experiments.overhead.captions import captions, summary
+from experiments.overhead.figures import draw
+from experiments.overhead.models import MODELS
+from experiments.overhead.sweep import KINDS, measure, points
+from experiments.overhead.tables import tables
 
-BARS = {"eager": 0.6, "trace": 0.7, "time": 1.05, "flops": 1.01}
+__all__ = ["captions", "draw", "measure", "points", "summary", "tables"]
 
 FULL = {
-    "kinds": ["eager", "trace", "compiled"],
+    "kinds": list(KINDS),
     "programs": None,
+    "models": list(MODELS),
+    "depths": [1, 2, 4, 8, 16],
+    "first": list(MODELS),
+    "torch_compile": True,
+    "function": None,
+    "inputs": None,
+    "repeats": 3,
     "samples": 31,
     "min_time": 0.01,
     "memory_limit": None,
@@ -33,6 +54,10 @@ QUICK = FULL | {
         "rosenbrock",
         "neural_ode",
     ],
+    "depths": [1, 4],
+    "first": ["mlp"],
+    "torch_compile": False,
+    "repeats": 1,
     "samples": 15,
     "min_time": 0.005,
 }
@@ -51,4 +76,16 @@ def add_options(parser) -> None:
         type=lambda text: text.split(","),
         metavar="NAME,...",
         help="which of the real programs to compile (default: all; 6 with --quick)",
+    )
+    parser.add_argument(
+        "--models",
+        type=units.names(FULL["models"]),
+        metavar="NAME,...",
+        help=f"which of {', '.join(MODELS)} to deepen (default: all)",
+    )
+    parser.add_argument(
+        "--depths",
+        type=lambda text: sorted({units.count(part) for part in text.split(",")}),
+        metavar="N,...",
+        help="groups of operations, layers, blocks, or time steps",
     )

@@ -1,16 +1,15 @@
-"""What is differentiated: a scalar chain, a deep perceptron, the tests' programs."""
+"""What pairs differentiate: a scalar chain, a deep perceptron, the user's function."""
 
-import importlib.util
-import sys
-from pathlib import Path
+from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments import functions
 from experiments.bench import ExperimentError
 
 LAYERS, WIDTH, BATCH = 24, 32, 16
-TESTS = Path(__file__).parents[2] / "tests" / "programs.py"
 
 
 def chain():
@@ -44,20 +43,22 @@ def mlp():
 SMALL = {"chain": chain, "mlp": mlp}
 
 
-def real(names: list[str] | None) -> dict:
-    """The tests' programs of the given names (all if None) that can be compiled.
+def small(name: str, settings: dict) -> tuple[Callable, tuple]:
+    """A program of the table, or the user's."""
+    return SMALL[name]() if name in SMALL else users(settings)
 
-    Read from the file: the tests aren't a package, and needn't be on the path.
+
+def users(settings: dict) -> tuple[Callable, tuple]:
+    """The function that `--function` names, as a scalar one, and its arguments.
+
+    Raises:
+        ExperimentError: it can't be differentiated by its first argument.
     """
-    spec = importlib.util.spec_from_file_location("experiments_programs", TESTS)
-    assert spec and spec.loader
-    if spec.name not in sys.modules:
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    found = {p.name: p for p in sys.modules[spec.name].PROGRAMS if p.traceable}
-    if unknown := set(names or ()) - found.keys():
+    f, args = functions.own(settings)
+    if not all(jnp.issubdtype(x.dtype, jnp.floating) for x in jax.tree.leaves(args[0])):
         raise ExperimentError(
-            f"no program {', '.join(sorted(unknown))}; there are {', '.join(found)}"
+            "--inputs: the first argument must be of floats, e.g. 3.0 or 'f32[100]'"
         )
-    return {name: found[name] for name in names or found}
+    if getattr(jax.eval_shape(f, *args), "shape", None) == ():
+        return f, args
+    return (lambda *args: sum(map(jnp.sum, jax.tree.leaves(f(*args))))), args

@@ -3,7 +3,7 @@
 For f: R^n -> R^m, forward mode (jacfwd) pushes n tangents through f, reverse mode
 (jacrev) pulls m cotangents back. So in theory jacfwd costs about n times f, jacrev
 about m times f, and they cost the same near n = m. The functions here are such that
-f itself costs the same whatever n and m are, so that theory is a straight line:
+f itself costs the same whatever n and m are, so that theory is a straight line.
 
   digits   mean losses of m groups of handwritten digits under a small classifier,
            over n of its 2410 parameters
@@ -11,24 +11,30 @@ f itself costs the same whatever n and m are, so that theory is a straight line:
            over n of its 256 initial values
 
 At each (n, m), for jaxkit and JAX: compiled run time, FLOPs, bytes accessed and peak
-temporaries of jacfwd and jacrev. Then one jvp and one vjp beside f itself.
+temporaries of jacfwd and jacrev; for PyTorch and autograd, where they are installed,
+the run time. Then one jvp and one vjp beside f itself. A function given by `--function`
+is scaled the same way: n of its inputs vary, and its outputs are summed up to m.
 """
 
 from experiments.bench import units
+from experiments.functions import FUNCTIONS
+from experiments.scaling.captions import captions, summary
+from experiments.scaling.figures import draw
+from experiments.scaling.sweep import measure, points
+from experiments.scaling.tables import tables
 
-FUNCTIONS = {
-    "digits": "losses of a classifier over its parameters",
-    "burgers": "means of a flow over its initial values",
-}
+__all__ = ["captions", "draw", "measure", "points", "summary", "tables"]
 
 FULL = {
     "functions": list(FUNCTIONS),
+    "function": None,
+    "inputs": None,
     "sizes": [1, 2, 4, 8, 16, 32, 64, 128],
     "samples": 15,
     "min_time": 0.01,
     "memory_limit": None,
 }
-QUICK = FULL | {"sizes": [1, 8, 64], "samples": 7, "min_time": 0.002}
+QUICK = FULL | {"sizes": [1, 8, 64], "samples": 5, "min_time": 0.002}
 
 
 def add_options(parser) -> None:
@@ -44,13 +50,6 @@ def add_options(parser) -> None:
         type=sizes,
         metavar="N,...",
         help="the values of n and of m: powers of 2 up to 128, from 1 on",
-    )
-    parser.add_argument(
-        "--memory-limit",
-        type=units.memory,
-        metavar="BYTES",
-        help="skip programs that need more, such as 200M or 4G "
-        "(default: the memory that is free)",
     )
 
 

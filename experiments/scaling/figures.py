@@ -1,34 +1,49 @@
 """The figures of the scaling experiment; here, the sweeps."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from experiments.bench.costs import cost
 from experiments.bench.record import Record
-from experiments.bench.style import GREY, figure, log_axes, save
-from experiments.scaling import FUNCTIONS
-from experiments.scaling.looks import LABELS, LIBRARIES, LOOKS, MODES, STAR
+from experiments.bench.style import (
+    BLUE,
+    GREY,
+    INK,
+    LABELS,
+    LIBRARIES,
+    VERMILION,
+    figure,
+    legend,
+    log_axes,
+    present,
+)
+from experiments.functions import find
 from experiments.scaling.passes import passes
-from experiments.scaling.theory import along, crossover, grid, one_pass, relative
+from experiments.scaling.theory import along, crossover, grid, one_pass
 from experiments.scaling.winners import winners
 
+MODES: dict[str, dict[str, Any]] = {
+    "jacfwd": {"color": BLUE, "marker": "o"},
+    "jacrev": {"color": VERMILION, "marker": "s"},
+}
+STAR: dict[str, Any] = {"color": INK, "marker": "*", "linestyle": "", "markersize": 12}
 
-def draw(record: Record, out: Path) -> list[Path]:
-    """Draw what the record has; returns the paths of the PNG and SVG files."""
-    paths = []
+
+def draw(record: Record) -> Iterator[tuple[str, Figure]]:
+    """The figures of what the record has."""
     for function in record.settings["functions"]:
-        cost = sweeps(record, function, ("time", "flops"))
+        yield f"scaling-{function}-cost", sweeps(record, function, ("time", "flops"))
         memory = sweeps(record, function, ("bytes", "temporaries"))
-        paths += save(cost, out, f"scaling-{function}-cost")
-        paths += save(memory, out, f"scaling-{function}-memory")
-        paths += save(winners(record, function), out, f"scaling-{function}-winner")
-    return paths + save(passes(record), out, "scaling-passes")
+        yield f"scaling-{function}-memory", memory
+        yield f"scaling-{function}-winner", winners(record, function)
+    yield "scaling-passes", passes(record)
 
 
-def sweeps(record: Record, function: str, quantities: tuple[str, ...]):
+def sweeps(record: Record, function: str, quantities: tuple[str, ...]) -> Figure:
     """Cost against n, m and n = m, and against n at a middle m, where modes cross."""
     sizes = record.settings["sizes"]
     middle = len(sizes) // 2
@@ -39,36 +54,45 @@ def sweeps(record: Record, function: str, quantities: tuple[str, ...]):
         f"inputs n   (m = {sizes[middle]})": lambda costs: costs[:, middle],
     }
     drawing, axes = figure(len(quantities), 4, 3.5, 3.1, sharex=True, sharey="row")
-    subject = rf"Jacobian of $f: \mathbb{{R}}^n \to \mathbb{{R}}^m$, {function}"
-    drawing.suptitle(f"{subject}: {FUNCTIONS[function]}")
+    subject = r"Jacobian of $f: \mathbb{R}^n \to \mathbb{R}^m$"
+    drawing.suptitle(f"{subject}, {find(function, record.settings).title}")
+    libraries = present(record)
     for row, quantity in zip(axes, quantities, strict=True):
         for ax, (label, part) in zip(row, columns.items(), strict=True):
             log_axes(ax, sizes, LABELS[quantity][1])
             guides(ax, record, function, quantity)
-            for library in LIBRARIES:
+            for library in libraries:
                 curves(ax, record, function, library, quantity, part)
             if label.startswith("inputs n "):
                 crossing(ax, record, function, quantity, part)
         row[0].set_ylabel(LABELS[quantity][0])
     for ax, label in zip(axes[-1], columns, strict=True):
         ax.set_xlabel(label)
-    drawing.legend(handles=legend(quantities), loc="outside lower center", ncols=7)
+    more = [Line2D([], [], label="jaxkit's modes cost the same", **STAR)]
+    if "time" in quantities:
+        guide: dict[str, Any] = {"color": GREY, "linewidth": 1.3}
+        more.append(Line2D([], [], label="cost of f", linestyle=":", **guide))
+        more.append(Line2D([], [], label="size x f", linestyle="-.", **guide))
+    else:
+        libraries = {k: v for k, v in libraries.items() if k in ("jaxkit", "jax")}
+    legend(drawing, MODES, libraries, *more)
     return drawing
 
 
 def curves(ax, record, function, library, quantity, part: Callable) -> None:
     """Both modes of one library; times with a band between their quartiles."""
     sizes = record.settings["sizes"]
+    for mode, look in MODES.items():
 
-    def costs(mode, quantity):
-        return part(grid(record, function, f"{library} {mode}", quantity))
+        def costs(quantity, program=f"{library} {mode}"):
+            return part(grid(record, function, program, quantity))
 
-    for mode, (colour, marker) in MODES.items():
-        look = LOOKS[library] | {"color": colour, "marker": marker}
-        ax.plot(sizes, costs(mode, quantity), **look)
-        if quantity == "time":
-            ends = costs(mode, "time low"), costs(mode, "time high")
-            ax.fill_between(sizes, *ends, color=colour, alpha=0.15, linewidth=0)
+        if np.isfinite(costs(quantity)).any():
+            ax.plot(sizes, costs(quantity), **LIBRARIES[library] | look)
+            if quantity == "time":
+                ends = costs("time low"), costs("time high")
+                band = {"color": look["color"], "alpha": 0.15, "linewidth": 0}
+                ax.fill_between(sizes, *ends, **band)
 
 
 def crossing(ax, record, function, quantity, part: Callable) -> None:
@@ -85,24 +109,9 @@ def crossing(ax, record, function, quantity, part: Callable) -> None:
 
 def guides(ax, record, function, quantity) -> None:
     """Theory, for time and FLOPs: the cost of f, and size times that."""
-    found = one_pass(record, function)
+    found = one_pass(record, function, "jax")
     if found and quantity in ("time", "flops"):
         sizes = np.array(record.settings["sizes"], float)
-        unit = relative(found["f"], None, quantity)
+        unit = cost(found["f"], quantity)
         ax.plot(sizes, unit + 0 * sizes, color=GREY, linestyle=":", linewidth=1.3)
         ax.plot(sizes, unit * sizes, color=GREY, linestyle="-.", linewidth=1.3)
-
-
-def legend(quantities) -> list[Line2D]:
-    """What colours, markers and lines mean."""
-    handles = [
-        Line2D([], [], color=colour, marker=marker, label=f"{mode}, {name}", **look)
-        for mode, (colour, marker) in MODES.items()
-        for (look, name) in zip(LOOKS.values(), LIBRARIES.values(), strict=True)
-    ]
-    handles.append(Line2D([], [], label="jaxkit's modes cost the same", **STAR))
-    if "time" in quantities:
-        guide: dict[str, Any] = {"color": GREY, "linewidth": 1.3}
-        handles.append(Line2D([], [], label="cost of f", linestyle=":", **guide))
-        handles.append(Line2D([], [], label="size x f", linestyle="-.", **guide))
-    return handles

@@ -9,8 +9,8 @@ differs: it fuses, recomputes, and expands functions such as tanh.
 
 import numpy as np
 
+from experiments.bench.costs import cost
 from experiments.bench.record import Record
-from experiments.bench.table import spread
 
 BOUND = {"jvp": 2.5, "vjp": 5.0}
 SLOPES = {
@@ -21,28 +21,8 @@ SLOPES = {
     ("jacfwd", "n=m"): 1,
     ("jacrev", "n=m"): 1,
 }
-TIMES = ("time low", "time", "time high")
 # Below, the one evaluation of f within a Jacobian still shows beside the n or m others.
 SLOPE_FROM = 4
-
-
-def cost(program: dict, quantity: str) -> float:
-    """One number for a program: nan if it was skipped.
-
-    `time` is the median in seconds, `time low` and `time high` are the quartiles;
-    `flops`, `bytes` and `temporaries` are XLA's.
-    """
-    if "skipped" in program:
-        return np.nan
-    if quantity in TIMES:
-        return spread(program["samples_s"])[TIMES.index(quantity)]
-    return program[quantity]
-
-
-def programs(record: Record, **key) -> dict:
-    """The programs of the one point with this key; empty if it isn't measured yet."""
-    found = [p["result"]["programs"] for p in record.points if p["key"] == key]
-    return found[0] if found else {}
 
 
 def grid(record: Record, function: str, program: str, quantity: str) -> np.ndarray:
@@ -50,8 +30,8 @@ def grid(record: Record, function: str, program: str, quantity: str) -> np.ndarr
     sizes = record.settings["sizes"]
 
     def at(n, m):
-        found = programs(record, function=function, kind="jacobian", n=n, m=m)
-        return cost(found[program], quantity) if found else np.nan
+        found = record.programs(function=function, kind="jacobian", n=n, m=m)
+        return cost(found.get(program), quantity)
 
     return np.array([[at(n, m) for m in sizes] for n in sizes], float)
 
@@ -59,15 +39,6 @@ def grid(record: Record, function: str, program: str, quantity: str) -> np.ndarr
 def along(costs: np.ndarray, sweep: str) -> np.ndarray:
     """The part of a grid along a sweep: `n` (m = 1), `m` (n = 1) or `n=m`."""
     return {"n": costs[:, 0], "m": costs[0], "n=m": np.diag(costs)}[sweep]
-
-
-def slope(sizes, costs) -> float:
-    """The exponent p in cost ~ size^p, by least squares on logarithms; nan if few."""
-    sizes, costs = np.asarray(sizes, float), np.asarray(costs, float)
-    used = (sizes >= SLOPE_FROM) & np.isfinite(costs) & (costs > 0)
-    if used.sum() < 2:
-        return np.nan
-    return float(np.polyfit(np.log(sizes[used]), np.log(costs[used]), 1)[0])
 
 
 def crossover(sizes, forward, reverse) -> float:
@@ -98,12 +69,14 @@ def crossovers(record: Record, function: str, library: str, quantity: str):
     )
 
 
-def one_pass(record: Record, function: str) -> dict:
-    """The programs f, jvp and vjp of a function; empty if not measured yet."""
-    n = record.settings["sizes"][-1]
-    return programs(record, function=function, kind="pass", n=n, m=n)
+def one_pass(record: Record, function: str, library: str) -> dict:
+    """What f, jvp and vjp of a function cost in a library; empty if not measured."""
+    found = record.programs(function=function, kind="pass")
+    names = {what: f"{library} {what}" for what in ("f", *BOUND)}
+    return {what: found[name] for what, name in names.items() if name in found}
 
 
-def relative(program: dict, unit: dict | None, quantity: str) -> float:
-    """The cost of a program, in units of another's if one is given."""
-    return cost(program, quantity) / (cost(unit, quantity) if unit else 1)
+def relative(program: dict, unit: dict, quantity: str) -> float:
+    """The cost of a program, in units of another's."""
+    of_unit = cost(unit, quantity)
+    return cost(program, quantity) / of_unit if of_unit else np.nan

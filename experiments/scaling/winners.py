@@ -5,13 +5,24 @@ from typing import Any
 import numpy as np
 from matplotlib.lines import Line2D
 
+from experiments.bench.costs import COMPILED
 from experiments.bench.record import Record
-from experiments.bench.style import DIVERGING, GREEN, INK, figure, halo
-from experiments.scaling.looks import LABELS, LIBRARIES, MODES, STAR
+from experiments.bench.style import (
+    DIVERGING,
+    GREEN,
+    INK,
+    LABELS,
+    TITLES,
+    figure,
+    halo,
+)
 from experiments.scaling.theory import crossovers, grid
 
+MODES = ("jacfwd", "jacrev")
 THEORY: dict[str, Any] = {"color": GREEN, "linewidth": 7, "alpha": 0.35}
-MEASURED: dict[str, Any] = STAR | {"linestyle": "-", "linewidth": 1.3}
+MEASURED: dict[str, Any] = {
+    "color": INK, "marker": "*", "linestyle": "-", "markersize": 12, "linewidth": 1.3
+}  # fmt: skip
 
 
 def winners(record: Record, function: str):
@@ -23,9 +34,10 @@ def winners(record: Record, function: str):
     drawing.suptitle(f"{function}: which mode makes the Jacobian cheaper?")
     image: Any = None
     for row, quantity in zip(axes, ("time", "flops"), strict=True):
-        for ax, (library, name) in zip(row, LIBRARIES.items(), strict=True):
+        for ax, library in zip(row, COMPILED, strict=True):
             forward, reverse = (
-                grid(record, function, f"{library} {mode}", quantity) for mode in MODES
+                grid(record, function, f"{library} {mode}", quantity)
+                for mode in ("jacfwd", "jacrev")
             )
             ratio = np.log2(forward / reverse)
             look = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit}
@@ -35,7 +47,7 @@ def winners(record: Record, function: str):
             equal = crossovers(record, function, library, quantity)
             at = np.interp(np.log(equal), np.log(sizes), places)
             ax.plot(at, places, **MEASURED)
-            ax.set_title(f"{LABELS[quantity][0]}, {name}")
+            ax.set_title(f"{LABELS[quantity][0]}, {TITLES[library]}")
             ax.grid(visible=False)
             ax.set_xticks(places, sizes)
             ax.set_yticks(places, sizes)

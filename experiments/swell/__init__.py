@@ -6,23 +6,10 @@ does not. Beside it stands the number of operations in the traced programs of fo
 and of reverse mode. Sizes are counts, the same on every machine.
 """
 
-from experiments.bench import units
+from experiments.swell.show import captions, draw, summary, tables
+from experiments.swell.sweep import FUNCTIONS, measure, points
 
-FUNCTIONS = {
-    "logistic": "the logistic map y -> 4 y (1 - y), again and again",
-    "product": "sin x times sin sin x times ...",
-    "tower": "y -> exp(sin y), again and again",
-}
+__all__ = ["captions", "draw", "measure", "points", "summary", "tables"]
 
 FULL = {"functions": list(FUNCTIONS), "depths": [1, 2, 3, 4, 6, 8, 11, 16, 23, 32]}
 QUICK = FULL | {"depths": [1, 2, 4, 8, 16]}
-
-
-def add_options(parser) -> None:
-    """The options of this experiment alone."""
-    parser.add_argument(
-        "--functions",
-        type=units.names(FULL["functions"]),
-        metavar="NAME,...",
-        help=f"which of {', '.join(FUNCTIONS)} (default: all)",
-    )

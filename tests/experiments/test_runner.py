@@ -1,38 +1,35 @@
-"""The experiments: what they write, resume, skip and refuse, and that costs scale."""
+"""The runner of the experiments: what it writes, resumes, skips, draws and refuses."""
 
 import json
 import signal
-import subprocess
-import sys
 import xml.etree.ElementTree
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import experiments.scaling.figures
-import experiments.scaling.measure as scaling
-from experiments.__main__ import main
-from experiments.bench import units
-from experiments.bench.measure import build
+from experiments import scaling
+from experiments.__main__ import EXPERIMENTS, main
+from experiments.bench import style, units
 from experiments.bench.record import Record
+from experiments.functions import scaled
 from experiments.libraries import libraries
-from experiments.scaling.functions import FUNCTIONS, fourier_derivatives
-from experiments.scaling.theory import BOUND, crossover, slope
 
 FAST = ["--samples", "2", "--min-time", "1e-6"]
 TINY = ["scaling", "--functions", "burgers", "--sizes", "1,4", *FAST]
 
 
-SETTINGS = {"functions": ["burgers"], "sizes": [1, 4]}
+SETTINGS = {"functions": ["burgers"], "sizes": [1, 4], "function": None}
 
 
 def fake(point, settings):
     """A result as theory has it, without measuring: f costs 1."""
     n, m = point["n"], point["m"]
-    costs = {"f": 1.0}
+    costs = {}
     for library in ("jaxkit", "jax"):
+        costs |= {f"{library} f": 1.0}
         costs |= {f"{library} jacfwd": 1.0 + n, f"{library} jacrev": 1.0 + m}
         costs |= {f"{library} jvp": 2.0, f"{library} vjp": 3.0}
     cost = ("flops", "bytes", "temporaries", "needs")
@@ -61,7 +58,7 @@ class Measure:
 @pytest.fixture
 def undrawn(monkeypatch):
     """Leaves the figures out, where a test isn't about them."""
-    monkeypatch.setattr(experiments.scaling.figures, "draw", lambda record, out: [])
+    monkeypatch.setattr(scaling, "draw", lambda record: [])
 
 
 @pytest.fixture
@@ -99,13 +96,14 @@ def test_a_run_writes_samples_tables_and_figures(tmp_path, capsys, monkeypatch):
     assert [p["key"]["kind"] for p in record.points] == ["pass", "jacobian"]
     for point in record.points:
         programs = point["result"]["programs"]
-        passes = {"f", "jaxkit jvp", "jaxkit vjp", "jax jvp", "jax vjp"}
+        passes = {f"{a} {b}" for a in libraries() for b in ("f", "jvp", "vjp")}
         modes = {f"{a} {b}" for a in libraries() for b in ("jacfwd", "jacrev")}
         assert set(programs) == (passes if point["key"]["kind"] == "pass" else modes)
-        for program in programs.values():
+        for name, program in programs.items():
             assert len(program["samples_s"]) == 2 and min(program["samples_s"]) > 0
-            assert program["flops"] > 0 and program["bytes"] > 0
-            assert program["needs"] > program["temporaries"] > 0
+            if name.startswith("jax"):
+                assert program["flops"] > 0 and program["bytes"] > 0
+                assert program["needs"] > program["temporaries"] > 0
     assert figures(tmp_path) == DRAWN
     for name in DRAWN:
         if name.endswith("png"):
@@ -153,7 +151,7 @@ def test_part_of_a_run_can_be_drawn(tmp_path, counted, monkeypatch, kind):
 
     points = [p for p in scaling.points(SETTINGS) if p["kind"] == kind]
     monkeypatch.setattr(scaling, "points", lambda settings: points[:1])
-    monkeypatch.setattr(experiments.scaling.figures, "save", save)
+    monkeypatch.setattr(style, "save", save)
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     assert {f"{name}.png" for name in drawn} < DRAWN and len(drawn) == 4
 
@@ -229,20 +227,15 @@ def test_other_versions_are_not_mixed_in(tmp_path, capsys, counted, undrawn):
     assert 'versions.jaxlib: "0.0.1" there' in capsys.readouterr().err
 
 
-def test_replot_draws_without_measuring_and_without_jax(tmp_path, counted):
+def test_replot_draws_without_measuring(tmp_path, counted):
     counted()
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     for name in figures(tmp_path):
         (tmp_path / name).unlink()
     before = (tmp_path / "scaling.jsonl").read_bytes()
-    code = (
-        "import sys; from experiments.__main__ import main;"
-        f"assert main(['scaling', '--replot', '--out', {str(tmp_path)!r}]) == 0;"
-        "assert 'jax' not in sys.modules"
-    )
-    root = Path(__file__).parents[1]
-    subprocess.run([sys.executable, "-c", code], cwd=root, check=True, timeout=300)
-    assert figures(tmp_path) == DRAWN
+    again = counted()
+    assert main(["scaling", "--replot", "--out", str(tmp_path)]) == 0
+    assert again.seen == [] and figures(tmp_path) == DRAWN
     assert (tmp_path / "scaling.jsonl").read_bytes() == before
 
 
@@ -262,87 +255,168 @@ def test_what_does_not_fit_in_memory_is_skipped_and_said(
     assert main(command) == 0
     printed = capsys.readouterr()
     assert "burgers jacobian 64 1: jaxkit jacfwd needs" in printed.out + printed.err
-    assert "Skipped, not enough memory (2):" in printed.out
+    assert "Skipped (2):" in printed.out
     (point,) = Record.read(tmp_path / "scaling.jsonl").points
     for name, program in point["result"]["programs"].items():
-        assert ("skipped" in program) == name.endswith("jacfwd")
-        assert ("samples_s" in program) == name.endswith("jacrev")
+        skipped = name in ("jaxkit jacfwd", "jax jacfwd")
+        assert ("skipped" in program) == skipped
+        assert ("samples_s" in program) == (not skipped)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_flops_of_the_jacobian_recover_the_theory(name):
-    sizes = [4, 32]
-    library = libraries()["jaxkit"]
-    costs = {"jacfwd": np.zeros((2, 2)), "jacrev": np.zeros((2, 2))}
-    own, jacobians = [], []
-    for i, n in enumerate(sizes):
-        for j, m in enumerate(sizes):
-            f, args = FUNCTIONS[name](n, m)
-            # f alone, at two corners; it costs the same wherever.
-            if n != m:
-                own.append(build(f, args).cost["flops"])
-            for mode, cost in costs.items():
-                program = build(getattr(library, mode)(f), args)
-                cost[i, j] = program.cost["flops"]
-                jacobians.append(program.call())
-    assert own[0] == pytest.approx(own[1], rel=0.01)
-    forward, reverse = costs.values()
-    for k in range(2):
-        assert slope(sizes, forward[:, k]) == pytest.approx(1, abs=0.1)
-        assert slope(sizes, reverse[:, k]) == pytest.approx(0, abs=0.1)
-        assert slope(sizes, forward[k]) == pytest.approx(0, abs=0.1)
-        assert slope(sizes, reverse[k]) == pytest.approx(1, abs=0.1)
-        m = sizes[k]
-        assert m / 2 < crossover(sizes, forward[:, k], reverse[:, k]) < 2 * m
-    # And what they computed is the Jacobian, at the last point (32, 32).
-    reference = build(jax.jacrev(f), args).call()
-    assert reference.shape == (32, 32) and np.abs(reference).max() > 1e-4
-    for jacobian in jacobians[-2:]:
-        np.testing.assert_allclose(jacobian, reference, rtol=1e-4, atol=1e-6)
-    # One jvp or vjp more costs less than the bound, which includes f itself.
-    each = (forward[1, 0] - forward[0, 0]) / (32 - 4)
-    assert 1 + each / own[0] < BOUND["jvp"]
-
-
-def test_slope_and_crossover():
-    sizes = np.array([1, 4, 16, 64])
-    assert slope(sizes, 3.0 * sizes**2) == pytest.approx(2)
-    assert np.isnan(slope(sizes, [1, np.nan, np.nan, 4]))
-    constant = np.full(4, 8.0)
-    assert crossover(sizes, sizes, constant) == pytest.approx(8)
-    assert crossover(sizes, sizes / 1.5, constant * 8) == pytest.approx(96)
-    assert np.isnan(crossover(sizes, sizes, constant * 100))
-    assert np.isnan(crossover(sizes, [np.nan] * 4, constant))
-
-
-def test_fourier_derivatives_are_exact_for_waves():
-    x = 2 * np.pi * np.arange(16) / 16
-    first, second = fourier_derivatives(16)
-    np.testing.assert_allclose(first @ np.sin(3 * x), 3 * np.cos(3 * x), atol=1e-12)
-    np.testing.assert_allclose(second @ np.sin(3 * x), -9 * np.sin(3 * x), atol=1e-12)
-
-
-def test_overhead_prints_paired_ratios(tmp_path, capsys):
-    command = ["overhead", "--programs", "rosenbrock", *FAST, "--out", str(tmp_path)]
+def test_several_experiments_go_into_one_folder_and_report(tmp_path, capsys, undrawn):
+    command = ["swell", "accuracy", "--quick", "--out", str(tmp_path)]
     assert main(command) == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"swell.jsonl", "accuracy.jsonl", "swell.svg", "accuracy.svg"} < names
+    report = (tmp_path / "REPORT.md").read_text()
+    assert "## accuracy" in report and "## swell" in report
+    assert "](swell.svg)" in report and "swell accuracy --quick" in report
     printed = capsys.readouterr().out
-    record = Record.read(tmp_path / "overhead.jsonl")
-    kinds = [point["key"]["kind"] for point in record.points]
-    assert kinds == ["eager", "eager", "trace", "trace", "compiled"]
-    for point in record.points:
-        programs = point["result"]["programs"]
-        pairs = zip(*(programs[k]["samples_s"] for k in ("jaxkit", "jax")), strict=True)
-        ratio = np.median([ours / theirs for ours, theirs in pairs])
-        digits = 3 if point["key"]["kind"] == "compiled" else 2
-        assert f"{ratio:.{digits}f}" in printed
-    assert printed.count("  ok") + printed.count("  over") >= len(kinds)
+    assert printed.index("=== swell") < printed.index("=== accuracy")
+    # Again: everything is there, nothing is measured.
+    assert main(command) == 0
+    assert "10 of 15" not in capsys.readouterr().out
 
 
-def test_overhead_names_the_programs_there_are(tmp_path, capsys):
-    command = ["overhead", "--kinds", "compiled", "--out", str(tmp_path)]
-    assert main([*command, "--programs", "nonsense"]) == 2
+def test_all_names_all(monkeypatch):
+    from experiments import __main__
+
+    seen = []
+    monkeypatch.setattr(
+        __main__, "run", lambda args, modules: seen.extend(modules) or 0
+    )
+    assert main(["all", "--quick"]) == 0
+    assert seen == EXPERIMENTS and len(seen) == 8
+    assert main(["--quick", "swell", "scaling"]) == 0
+    assert seen[8:] == ["swell", "scaling"]
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path, capsys):
+    command = ["swell", "--device", "gpu", "--out", str(tmp_path)]
+    assert main(command) == 2
+    assert "JAX finds no GPU here, but cpu" in capsys.readouterr().err
+
+
+def test_unknown_experiments_are_refused_by_name(capsys):
+    assert main(["scalings"]) == 2
+    assert (
+        "there is no experiment scalings; there are scaling" in capsys.readouterr().err
+    )
+
+
+OWN = """
+import jax.numpy as jnp
+
+def f(x, y):
+    return {"a": jnp.sin(x) * y[0], "b": jnp.sum(x) * y}
+"""
+
+
+def test_a_function_of_the_users(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(OWN)
+    out = tmp_path / "out"
+    command = [
+        "scaling",
+        "--function",
+        f"{tmp_path}/mine.py:f",
+        "--sizes",
+        "1,4",
+        *FAST,
+    ]
+    assert main([*command, "--inputs", "f32[3]", "ones(2)", "--out", str(out)]) == 0
+    record = Record.read(out / "scaling.jsonl")
+    sizes = {(p["key"]["n"], p["key"]["m"]) for p in record.points}
+    assert sizes == {(4, 4), (1, 1), (1, 4), (4, 1)}  # of 5 inputs and 5 outputs
+    programs = {name for p in record.points for name in p["result"]["programs"]}
+    assert {name.split()[0] for name in programs} == {"jaxkit", "jax"}
+    assert (out / "scaling-own-cost.svg").exists()
+    assert "mine.py:f" in capsys.readouterr().out
+
+
+def test_a_function_of_the_users_is_scaled_faithfully():
+    def f(x, y, k):
+        return {"a": jnp.sin(x) * y[k], "b": jnp.sum(x) * y}
+
+    args = (jnp.arange(3.0), jnp.array([[0.5, 2.0]]).T, jnp.int32(1))
+    function = scaled("f", f, args)
+    assert (function.inputs, function.outputs) == (5, 5)
+    g, (x, *data) = function.at(5, 5)
+    full = jnp.concatenate([jnp.ravel(y) for y in jax.tree.leaves(f(*args))])
+    np.testing.assert_allclose(g(jnp, x, *data), full)
+    g, (x, *data) = function.at(2, 3)
+    y = g(jnp, x, *data)
+    np.testing.assert_allclose(
+        y, [full[0::3].sum(), full[1::3].sum(), full[2::3].sum()]
+    )
+    assert np.abs(g(jnp, x + 0.1, *data) - y).max() > 1e-3
+    assert y.shape == (3,) and x.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--function", "lambda x: x"], "say with --inputs where"),
+        (["--function", "lambda x: nonsense(x)", "--inputs", "1.0"], "nonsense"),
+        (["--function", "lambda x: x", "--inputs", "arange(3)"], "none of them is of"),
+        (["--function", "lambda x: x", "--inputs", "f64[3]"], "pass a shape, such as"),
+        (["--function", "no.py:f", "--inputs", "1.0"], "there is no file no.py"),
+    ],
+)
+def test_functions_that_cannot_be_run_are_refused(options, message, tmp_path, capsys):
+    assert main(["scaling", *options, "--out", str(tmp_path)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_experiments_without_a_place_for_functions_say_so(tmp_path, capsys):
+    command = ["swell", "--function", "lambda x: x", "--out", str(tmp_path)]
+    assert main(command) == 2
     message = capsys.readouterr().err
-    assert "nonsense" in message and "rosenbrock" in message
+    assert "swell takes no --function; these do: scaling" in message
+
+
+MODULE = '''
+"""How long sleeping takes."""
+
+import time
+
+from experiments.bench.style import figure
+
+FULL = {"naps": [1, 2]}
+QUICK = {"naps": [1]}
+
+def points(settings):
+    return [{"nap": nap} for nap in settings["naps"]]
+
+def measure(point, settings):
+    return {"programs": {}, "nap": 2 * point["nap"]}
+
+def tables(record):
+    yield "naps: " + str([result["nap"] for _, result in record.results()])
+
+def draw(record):
+    drawing, axes = figure(1, 1, 3, 3)
+    yield "naps", drawing
+
+def captions(record):
+    return {"naps": f"{len(record.points)} naps."}
+
+def summary(record):
+    return {"naps": str(len(record.points))}
+'''
+
+
+def test_an_experiment_of_the_users(tmp_path, capsys, monkeypatch):
+    (tmp_path / "naps_experiment.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    command = ["naps_experiment", "--out", "out"]
+    assert main(command) == 0
+    assert "naps: [2, 4]" in capsys.readouterr().out
+    assert (tmp_path / "out" / "naps.svg").exists()
+    report = (tmp_path / "out" / "REPORT.md").read_text()
+    assert "## naps_experiment: How long sleeping takes." in report
+    assert "![naps, on " in report and "\n2 naps.\n" in report
+    assert main([*command, "--naps", "2", "--fresh"]) == 0
+    assert "naps: [4]" in capsys.readouterr().out
 
 
 def test_the_list_and_the_help_teach(capsys):
@@ -376,50 +450,3 @@ def test_units():
     assert units.memory("1.5GiB") == units.memory("1536m") == 1.5 * 2**30
     assert units.size(1.5 * 2**20) == "1.5 MiB" and units.size(12) == "12 B"
     assert units.seconds(1.25e-5) == "12.5 us" and units.amount(3.2e6) == "3.2 M"
-
-
-# ---------------------------------------------------------------------------- accuracy
-
-
-def test_accuracy_draws_the_u_shaped_errors(tmp_path, capsys):
-    assert main(["accuracy", "--quick", "--out", str(tmp_path)]) == 0
-    assert {"accuracy.png", "accuracy.svg"} == figures(tmp_path)
-    record = Record.read(tmp_path / "accuracy.jsonl")
-    assert len(record.points) == 8
-    steps = 10.0 ** -np.array(record.settings["exponents"])
-    for point in record.points:
-        eps = np.finfo(point["key"]["dtype"]).eps
-        result = point["result"]
-        assert all(error < 8 * eps for error in result["modes"].values())
-        least = {k: np.nanmin(v) for k, v in result["differences"].items()}
-        assert least["complex"] < 8 * eps < least["central"] < least["newton"]
-        best = {k: steps[np.nanargmin(v)] for k, v in result["differences"].items()}
-        assert best["newton"] < best["central"] < 0.1
-    assert "Least relative error" in capsys.readouterr().out
-    assert main(["accuracy", "--replot", "--out", str(tmp_path)]) == 0
-
-
-# ------------------------------------------------------------------------------- swell
-
-
-def test_swell_counts_what_sharing_saves(tmp_path, capsys):
-    assert main(["swell", "--quick", "--out", str(tmp_path)]) == 0
-    assert {"swell.png", "swell.svg"} == figures(tmp_path)
-    points = Record.read(tmp_path / "swell.jsonl").points
-    sizes = {
-        (p["key"]["function"], p["key"]["depth"]): p["result"]["sizes"] for p in points
-    }
-    for (_, depth), counts in sizes.items():
-        tree, graph = (
-            counts["derivative, pruned"],
-            counts["derivative, pruned and shared"],
-        )
-        assert graph <= tree <= counts["derivative, as it comes out"]
-        for mode in ("forward", "reverse"):
-            assert counts[f"traced, {mode} mode"] <= 9 * depth  # linear in the depth
-    # Of the logistic map a doubled depth squares the tree, and doubles the graph.
-    deep, deeper = sizes["logistic", 8], sizes["logistic", 16]
-    assert deeper["derivative, pruned"] > 500 * deep["derivative, pruned"]
-    name = "derivative, pruned and shared"
-    assert 1.9 < deeper[name] / deep[name] < 2.1
-    assert "operations of traced programs" in capsys.readouterr().out

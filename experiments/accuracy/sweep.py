@@ -1,6 +1,7 @@
-"""Errors of derivatives at one point, relative to the exact one."""
+"""The sweep: which points, and what is measured at one of them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +13,10 @@ from jaxkit.study import finite
 
 # Written once for NumPy, jax.numpy and mpmath, which name their functions alike.
 FUNCTIONS = {
-    "smooth": (lambda m, x: m.exp(m.sin(x)), 0.7),
-    "rational": (lambda m, x: 1 / (1 + x * x), 1.3),
-    "oscillating": (lambda m, x: x * m.sin(50 * x), 0.7),
-    "steep": (lambda m, x: m.tanh(20 * x), 0.05),
+    "smooth": ("exp(sin x) at 0.7", lambda xp, x: xp.exp(xp.sin(x)), 0.7),
+    "rational": ("1 / (1 + x^2) at 1.3", lambda xp, x: 1 / (1 + x * x), 1.3),
+    "oscillating": ("x sin 50x at 0.7", lambda xp, x: x * xp.sin(50 * x), 0.7),
+    "steep": ("tanh 20x at 0.05", lambda xp, x: xp.tanh(20 * x), 0.05),
 }
 
 
@@ -28,16 +29,15 @@ def points(settings: dict) -> Iterator[dict]:
 
 def measure(point: dict, settings: dict) -> dict:
     """Relative errors: of each difference at each step, and of each mode."""
-    f, at = FUNCTIONS[point["function"]]
+    _, f, at = FUNCTIONS[point["function"]]
     dtype = np.dtype(point["dtype"])
     x = dtype.type(at)
     true = exact(f, x)
     with jax.enable_x64(dtype == np.float64):
+        g, y = (lambda x: f(jnp, x)), jnp.asarray(x)
         modes = {
-            "forward": jk.jvp(
-                lambda x: f(jnp, x), (jnp.asarray(x),), (jnp.ones_like(x),)
-            )[1],
-            "reverse": jk.grad(lambda x: f(jnp, x))(jnp.asarray(x)),
+            "forward": jk.jvp(g, (y,), (jnp.ones_like(y),))[1],
+            "reverse": jk.grad(g)(y),
         }
     with np.errstate(all="ignore"):  # a step that vanishes beside x divides 0 by it
         errors = {
@@ -45,10 +45,12 @@ def measure(point: dict, settings: dict) -> dict:
                 error(difference(f, x, dtype.type(10.0**-k), method), true)
                 for k in settings["exponents"]
             ]
-            for method in finite.METHODS
+            for method in ("newton", "central", "complex")
         }
-    found = {name: error(value, true) for name, value in modes.items()}
-    return {"programs": {}, "differences": errors, "modes": found}
+    return {
+        "differences": errors,
+        "modes": {name: error(value, true) for name, value in modes.items()},
+    }
 
 
 def difference(f, x, step, method: str):
@@ -59,7 +61,7 @@ def difference(f, x, step, method: str):
     return finite.directional(lambda x: f(np, x), [x], [x.dtype.type(1)], step, method)
 
 
-def exact(f, x) -> mpmath.mpf:
+def exact(f, x) -> Any:
     """The derivative at exactly this number, in 50 digits."""
     with mpmath.workdps(50):
         return mpmath.diff(lambda x: f(mpmath, x), mpmath.mpf(float(x)))

@@ -1,0 +1,138 @@
+"""What is shown: tables, figures, and what they say."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.bench import units
+from experiments.bench.costs import COMPILED, cost, curve, slope
+from experiments.bench.record import Record
+from experiments.bench.style import (
+    BLUE,
+    GREEN,
+    LABELS,
+    VERMILION,
+    figure,
+    legend,
+    log_axes,
+    plot,
+    present,
+)
+from experiments.bench.table import table
+from experiments.bench.words import listed, power, span
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "forward": {"color": BLUE, "marker": "o"},
+    "reverse": {"color": VERMILION, "marker": "s"},
+    "mixed": {"color": GREEN, "marker": "^"},
+}
+QUANTITIES = ("equations", "flops", "time", "trace_s")
+
+
+def tables(record: Record) -> Iterator[str]:
+    """Equations, FLOPs and times of each way at each order."""
+    libraries = present(record)
+    rows = []
+    for key, result in record.results():
+        for way in LOOKS:
+            found = [result["programs"].get(f"{name} {way}") for name in libraries]
+            row = [key["function"], str(key["k"]), way]
+            for quantity in ("equations", "flops"):
+                row.append(
+                    " / ".join(units.amount(cost(p, quantity)) for p in found[:2])
+                )
+            rows.append(row + [units.seconds(cost(p, "time")) for p in found])
+    head = ["function", "k", "nested", "equations jaxkit / JAX", "FLOPs jaxkit / JAX"]
+    yield table("The k-th derivative", [*head, *libraries.values()], rows)
+
+
+def draw(record: Record) -> Iterator[tuple[str, Figure]]:
+    """Equations, FLOPs, run time and tracing over k; a row for each function."""
+    functions = record.settings["functions"]
+    drawing, axes = figure(len(functions), len(QUANTITIES), 3.6, 2.9)
+    drawing.suptitle("The k-th derivative by nested modes")
+    for row, function in zip(axes, functions, strict=True):
+        for ax, quantity in zip(row, QUANTITIES, strict=True):
+            label, unit = LABELS[quantity]
+            log_axes(ax, record.settings["orders"], unit)
+            ax.set(xscale="linear", xlabel="order k", title=f"{function}: {label}")
+            ax.set_xticks(record.settings["orders"])
+            for library in present(record):
+                for way, look in LOOKS.items():
+                    program = f"{library} {way}"
+                    plot(ax, record, "k", program, quantity, look, function=function)
+    legend(drawing, LOOKS, present(record))
+    yield "higher", drawing
+
+
+def growth(record: Record, function: str, program: str, quantity: str) -> float:
+    """By what factor a cost grows with each further order, at the last ones."""
+    orders, costs = curve(record, "k", program, quantity, function=function)
+    if len(costs) < 2 or not costs[-2]:
+        return np.nan
+    return (costs[-1] / costs[-2]) ** (1 / (orders[-1] - orders[-2]))
+
+
+def captions(record: Record) -> dict[str, str]:
+    """What the figure shows."""
+    functions = record.settings["functions"]
+    equations, seconds = (
+        listed(
+            f"{span(growth(record, f, f'jaxkit {way}', q) for f in functions)} ({way})"
+            for way in LOOKS
+        )
+        for q in ("equations", "trace_s")
+    )
+    powers = listed(
+        f"{span((exponent(record, f, way) for f in functions), power)} ({way})"
+        for way in LOOKS
+    )
+    fewest = {way: at_the_end(record, way, "equations") for way in LOOKS}
+    least = min(fewest, key=lambda way: fewest[way])
+    peers = listed(t for k, t in present(record).items() if k not in COMPILED)
+    text = (
+        f"One more order multiplies the equations by {equations}, and the time to "
+        f"trace them by {seconds}. XLA finds those that are the same, and FLOPs grow "
+        f"like k to the power {powers}. At the highest order {least} nesting has the "
+        "fewest equations. A run of a compiled program this small takes the time of "
+        "its call."
+    )
+    if peers != "-":
+        text += f" {peers}: each equation is carried out, again and again."
+    return {"higher": text}
+
+
+def summary(record: Record) -> dict[str, str]:
+    """The highest order: equations, FLOPs and time of each way."""
+    k = max(record.settings["orders"])
+    rows = {}
+    for function in record.settings["functions"]:
+        programs = record.programs(function=function, k=k)
+        for way in LOOKS:
+            found = programs.get(f"jaxkit {way}")
+            rows[f"{function}, k = {k}, {way}: equations, FLOPs, time, jaxkit"] = (
+                ", ".join(
+                    write(cost(found, quantity))
+                    for quantity, write in (
+                        ("equations", units.amount),
+                        ("flops", units.amount),
+                        ("time", units.seconds),
+                    )
+                )
+            )
+    return rows
+
+
+def exponent(record: Record, function: str, way: str) -> float:
+    """p in FLOPs ~ k^p, from the second order on."""
+    found = curve(record, "k", f"jaxkit {way}", "flops", function=function)
+    return slope(*found, start=2)
+
+
+def at_the_end(record: Record, way: str, quantity: str) -> float:
+    """A cost of jaxkit's at the highest order, summed over the functions."""
+    k = max(record.settings["orders"])
+    found = record.results(k=k)
+    return sum(cost(r["programs"].get(f"jaxkit {way}"), quantity) for _, r in found)

@@ -1,0 +1,120 @@
+"""REPORT.md: each figure, what it shows, and the command that made it.
+
+It is written from results files alone. Its numbers are those of the experiments'
+`captions` and `summary`; where there are results of several devices they stand side
+by side.
+"""
+
+import os
+import shlex
+from pathlib import Path
+
+from experiments.bench.record import Record
+from experiments.modules import EXPERIMENTS, find
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+OPENING = """\
+# What differentiation costs: the report
+
+Written by `python -m experiments {options}` from the results named below. On a machine
+of your own: `python -m experiments all --quick`, or `python -m experiments all`.
+"""
+
+
+def committed() -> Path:
+    """Write `experiments/REPORT.md` from the results that are committed."""
+    path = HERE / "REPORT.md"
+    return write(path, sorted(p for p in RESULTS.iterdir() if p.is_dir()))
+
+
+def write(path: Path, folders: list[Path]) -> Path:
+    """Write the report on the results in some folders, one for each device."""
+    path.write_text(text(folders, path.parent), encoding="utf-8")
+    return path
+
+
+def text(folders: list[Path], base: Path) -> str:
+    """The report; its links to figures are relative to the folder `base`."""
+    names = [path.stem for folder in folders for path in folder.glob("*.jsonl")]
+    order = [name for name in EXPERIMENTS if name in names]
+    order += sorted(set(names) - set(order))  # the user's own
+    found = {name: records(name, folders) for name in order}
+    found = {name: each for name, each in found.items() if each}
+    options = "--report" if base == HERE else "NAME..."
+    parts = [OPENING.format(options=options), devices(found)]
+    parts += [
+        section(name, records, base) for name, records in found.items() if records
+    ]
+    return "\n".join(parts)
+
+
+def records(name: str, folders: list[Path]) -> dict[Path, Record]:
+    """By folder, an experiment's records that have points."""
+    paths = {folder: folder / f"{name}.jsonl" for folder in folders}
+    found = {f: Record.read(path) for f, path in paths.items() if path.exists()}
+    return {folder: record for folder, record in found.items() if record.points}
+
+
+def devices(found: dict) -> str:
+    """A table of where the results were made, and with what."""
+    records: dict[Path, Record] = {}
+    for each in found.values():
+        records = each | records  # the first of each folder's
+    rows = {
+        "device": lambda r: device(r),
+        "processor, threads": lambda r: "{processor}, {threads}".format(
+            **r.environment["device"]
+        ),
+        "versions": lambda r: ", ".join(
+            f"{k} {v}" for k, v in r.environment["versions"].items() if v
+        ),
+        "settings": lambda r: settings(r),
+        "begun": lambda r: r.header["noted"]["time"].partition("T")[0],
+    }
+    head = ["", *(f"`{folder.name}`" for folder in records)]
+    body = [[k, *(write(r) for r in records.values())] for k, write in rows.items()]
+    return markdown(head, body)
+
+
+def device(record: Record) -> str:
+    """The name of what computed."""
+    found = record.environment["device"]
+    return found["processor"] if found["platform"] == "cpu" else found["kind"]
+
+
+def settings(record: Record) -> str:
+    """Which run it was: a whole one, a quick one, or one with settings of its own."""
+    module = find(record.header["experiment"])
+    known = {"those of a whole run": module.FULL, "those of --quick": module.QUICK}
+    return next((k for k, v in known.items() if v == record.settings), "their own")
+
+
+def section(name: str, records: dict[Path, Record], base: Path) -> str:
+    """One experiment: its question, its numbers, its figures."""
+    module = find(name)
+    headline, _, rest = (module.__doc__ or "").strip().partition("\n")
+    parts = [f"## {name}: {headline}", rest.strip().partition("\n\n")[0]]
+    summaries = {folder: module.summary(record) for folder, record in records.items()}
+    if labels := dict.fromkeys(k for each in summaries.values() for k in each):
+        head = ["", *(f"`{folder.name}`" for folder in summaries)]
+        body = [[k, *(each.get(k, "-") for each in summaries.values())] for k in labels]
+        parts.append(markdown(head, body))
+    for folder, record in records.items():
+        for figure, caption in module.captions(record).items():
+            where = os.path.relpath(folder / f"{figure}.svg", base)
+            parts += [f"![{figure}, on {device(record)}]({where})", caption]
+        parts.append(f"Made on {device(record)} by `{command(record)}`.")
+    return "\n\n".join(parts) + "\n"
+
+
+def command(record: Record) -> str:
+    """What was typed for this run; it may name other experiments as well."""
+    typed = record.header["noted"]["command"]
+    return shlex.join(["python", "-m", "experiments", *typed])
+
+
+def markdown(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -1,0 +1,193 @@
+"""What the figures show, in sentences with the numbers of a run."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from experiments.bench import units
+from experiments.bench.costs import COMPILED, slope
+from experiments.bench.record import Record
+from experiments.bench.style import TITLES, present
+from experiments.bench.words import listed, power, span
+from experiments.scaling.theory import (
+    BOUND,
+    SLOPE_FROM,
+    SLOPES,
+    along,
+    crossovers,
+    grid,
+    one_pass,
+    relative,
+)
+
+MODES = ("jacfwd", "jacrev")
+
+
+def captions(record: Record) -> dict[str, str]:
+    """For each figure what it shows."""
+    found = {}
+    for function in record.settings["functions"]:
+        found[f"scaling-{function}-cost"] = costs(record, function)
+        found[f"scaling-{function}-memory"] = memory(record, function)
+        found[f"scaling-{function}-winner"] = winner(record, function)
+    return found | {"scaling-passes": passes(record)}
+
+
+def exponents(record: Record, function: str, quantity: str, library="jaxkit") -> dict:
+    """The fitted exponent along each sweep of each mode."""
+    sizes = record.settings["sizes"]
+    return {
+        (mode, sweep): slope(
+            sizes,
+            along(grid(record, function, f"{library} {mode}", quantity), sweep),
+            SLOPE_FROM,
+        )
+        for mode, sweep in SLOPES
+    }
+
+
+def departure(fitted: dict) -> float:
+    """By how much exponents differ from those of theory, at most; nan if unknown."""
+    return np.max([abs(fitted[key] - theory) for key, theory in SLOPES.items()])
+
+
+def corner(record: Record, function: str) -> tuple[int, int]:
+    """The places, among the sizes, of the largest n and the largest m measured."""
+    keys = [key for key, _ in record.results(function=function, kind="jacobian")]
+    place = record.settings["sizes"].index
+    n, m = (max((place(key[x]) for key in keys), default=0) for x in "nm")
+    return n, m
+
+
+def rate(record: Record, function: str, mode: str, n: int, m: int) -> float:
+    """FLOPs in a second of one of jaxkit's programs; n and m are places in the grid."""
+    flops, time = (
+        grid(record, function, f"jaxkit {mode}", quantity)[n, m]
+        for quantity in ("flops", "time")
+    )
+    return flops / time
+
+
+def costs(record: Record, function: str) -> str:
+    """The growth of cost beside theory, and the rates that make time depart from it."""
+    flops, time = (exponents(record, function, q) for q in ("flops", "time"))
+    n, m = corner(record, function)
+    sizes = record.settings["sizes"]
+    one, many, reverse = (
+        units.amount(rate(record, function, *where))
+        for where in (("jacfwd", 0, 0), ("jacfwd", n, 0), ("jacrev", 0, m))
+    )
+    return (
+        f"Over n, FLOPs of jacfwd grow with exponent {power(flops['jacfwd', 'n'])} and "
+        f"those of jacrev with {power(flops['jacrev', 'n'])}; over m with "
+        f"{power(flops['jacfwd', 'm'])} and {power(flops['jacrev', 'm'])} (theory: 1 "
+        f"and 0, 0 and 1). Run times have {power(time['jacfwd', 'n'])} and "
+        f"{power(time['jacrev', 'n'])}, {power(time['jacfwd', 'm'])} and "
+        f"{power(time['jacrev', 'm'])}: they depart from theory as far as the rate of "
+        f"computing does. jacfwd computes {one}FLOP a second with 1 tangent and {many}"
+        f"FLOP with {sizes[n]}, jacrev {reverse}FLOP with {sizes[m]} cotangents."
+    )
+
+
+def memory(record: Record, function: str) -> str:
+    """Temporaries at the corners of the grid."""
+    n, m = corner(record, function)
+    sizes = record.settings["sizes"]
+
+    def at(program: str, n: int, m: int) -> str:
+        return units.size(grid(record, function, program, "temporaries")[n, m])
+
+    ours, theirs = (
+        listed(f"{at(f'{library} {mode}', n, m)} in {mode}" for mode in MODES)
+        for library in COMPILED
+    )
+    return (
+        f"With one input and one output, jacfwd needs {at('jaxkit jacfwd', 0, 0)} of "
+        f"temporaries and jacrev {at('jaxkit jacrev', 0, 0)}; jacfwd with {sizes[n]} "
+        f"inputs {at('jaxkit jacfwd', n, 0)}, jacrev with {sizes[m]} outputs "
+        f"{at('jaxkit jacrev', 0, m)}. With both it is {ours} (JAX: {theirs})."
+    )
+
+
+def crossing(record: Record, function: str, library: str, quantity: str) -> np.ndarray:
+    """n / m where the modes cost the same, for each m where that was found."""
+    found = crossovers(record, function, library, quantity)
+    return (found / record.settings["sizes"])[np.isfinite(found)]
+
+
+def winner(record: Record, function: str) -> str:
+    """Where the two modes cost the same."""
+    flops = crossing(record, function, "jaxkit", "flops")
+    times = {
+        TITLES[library]: span(crossing(record, function, library, "time"))
+        for library in present(record)
+    }
+    measured = listed(f"{v} ({k})" for k, v in times.items() if v != "-")
+    n, m = corner(record, function)
+    forward, reverse = (
+        units.amount(rate(record, function, mode, n, m)) for mode in MODES
+    )
+    sizes = record.settings["sizes"]
+    return (
+        "Above the line forward mode is cheaper, below it reverse mode; theory puts it "
+        f"at n = m. In FLOPs the two cost the same at n / m = {span(flops)}; in time, "
+        f"at {measured}. The two lines differ as the modes' rates do: at n = "
+        f"{sizes[n]} and m = {sizes[m]}, jaxkit's jacfwd computes {forward}FLOP a "
+        f"second, its jacrev {reverse}FLOP."
+    )
+
+
+def passes(record: Record) -> str:
+    """One pass in units of f, and the bounds of theory."""
+
+    def spans(quantity: str, libraries: Iterable[str]) -> str:
+        return " and ".join(
+            f"{span(ratios(record, mode, quantity, libraries))} for one {mode}"
+            for mode in BOUND
+        )
+
+    peers = [name for name in present(record) if name not in COMPILED]
+    text = (
+        f"In FLOPs, jaxkit takes {spans('flops', ['jaxkit'])} (theory: at most "
+        f"{BOUND['jvp']:g} and {BOUND['vjp']:g}), in time {spans('time', ['jaxkit'])}; "
+        f"JAX in time {spans('time', ['jax'])}."
+    )
+    if peers:
+        text += (
+            f" Of {listed(TITLES[name] for name in peers)}, uncompiled, in units of "
+            f"their own f: {spans('time', peers)}."
+        )
+    return text
+
+
+def ratios(record: Record, mode: str, quantity: str, libraries) -> list[float]:
+    """The cost of a pass over that of f, for each function and library."""
+    return [
+        relative(found[mode], found["f"], quantity)
+        for function in record.settings["functions"]
+        for library in libraries
+        if (found := one_pass(record, function, library))
+    ]
+
+
+def summary(record: Record) -> dict[str, str]:
+    """Exponents' distance from theory, crossovers, and the cost of one pass."""
+    rows = {}
+    for function in record.settings["functions"]:
+        for quantity, label in (("flops", "FLOPs"), ("time", "time")):
+            fitted = exponents(record, function, quantity)
+            rows[f"{function}: exponents of {label}, at most off theory by"] = power(
+                departure(fitted)
+            )
+            rows[f"{function}: crossover n / m in {label}"] = span(
+                crossing(record, function, "jaxkit", quantity)
+            )
+        n, m = corner(record, function)
+        where = "n = {}, m = {}".format(*(record.settings["sizes"][i] for i in (n, m)))
+        for library, title in present(record).items():
+            times = grid(record, function, f"{library} jacrev", "time")
+            rows[f"{function}: jacrev at {where}, {title}"] = units.seconds(times[n, m])
+    for mode in BOUND:
+        label = f"one {mode} / f in time, jaxkit"
+        rows[label] = span(ratios(record, mode, "time", ["jaxkit"]))
+    return rows

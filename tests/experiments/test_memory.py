@@ -1,0 +1,196 @@
+"""The memory experiment: loops are reversed rightly, in the memory that theory says."""
+
+from functools import cache
+from math import comb
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxkit
+from experiments.__main__ import main
+from experiments.bench.record import Record
+from experiments.memory import captions, summary
+from experiments.memory.schedules import instructions, schemes
+from experiments.memory.show import LOOKS, REVERSE, by_steps, relative, why
+
+SCHEMES = tuple(LOOKS)
+FAST = ["--samples", "2", "--min-time", "1e-6"]
+
+
+def least(length, snapshots):
+    """The fewest steps in advance of those that are reversed: A. Griewank's formula."""
+    runs = next(r for r in range(length) if comb(snapshots + r, r) >= length)
+    return runs * length - (comb(snapshots + runs, runs - 1) if runs else 0)
+
+
+@cache
+def searched(length, snapshots):
+    """The same, over all places for the next snapshot."""
+    if length == 1:
+        return 0
+    if not snapshots:
+        return np.inf
+    return min(
+        k + searched(length - k, snapshots - 1) + searched(k, snapshots)
+        for k in range(1, length)
+    )
+
+
+@pytest.mark.parametrize("snapshots", [1, 2, 3, 5, 8, 40])
+def test_the_stack_reverses_all_steps_with_the_fewest_evaluations(snapshots):
+    for length in range(1, 41):
+        stack, reversed_, deepest = [0], [], 1
+        code = list(instructions(length, snapshots))
+        for ahead in code:
+            if ahead:
+                stack.append(stack[-1] + ahead)
+            else:
+                reversed_.append(stack.pop())
+            deepest = max(deepest, len(stack))
+        assert reversed_ == list(range(length))[::-1] and not stack
+        assert deepest <= snapshots + 1
+        assert sum(code) == least(length, snapshots) == searched(length, snapshots)
+
+
+def test_a_long_loop_with_room_for_all_is_run_only_once_in_advance():
+    code = list(instructions(3000, 5000))
+    assert sum(code) == 2999 and max(code) == 1
+
+
+def test_theory_counts_states_and_steps():
+    found = schemes(jnp.sin, jnp.sum, 100, 8)
+    states = [found[scheme].states for scheme in SCHEMES]
+    assert states == [100, 52, 20, 7, 8, 1]
+    steps = [found[scheme].steps for scheme in SCHEMES]
+    again = [100 + least(100, s) for s in (6, 7)]
+    assert steps == [100, 200, 200, *again, 100]
+
+
+def step(state, weight, shift):
+    """A state of two leaves, one of them a number."""
+    x, total = state["x"], state["total"]
+    y = jnp.sin(weight @ x) + shift["by"]
+    return {"x": y, "total": 0.9 * total + jnp.sum(x * y)}
+
+
+def loss(state):
+    return jnp.sum(state["x"] ** 2) + jnp.sin(state["total"])
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 30])
+def test_all_schemes_give_the_derivative_of_the_unrolled_loop(length):
+    draw = np.random.default_rng(0).normal
+    x = {"x": jnp.array(draw(size=3)), "total": jnp.array(0.5)}
+    args = x, jnp.array(draw(size=(3, 3))) / 2, {"by": jnp.array(draw(size=3)) / 5}
+
+    def unrolled(x, *params):
+        for _ in range(length):
+            x = step(x, *params)
+        return loss(x)
+
+    value, gradient = jax.value_and_grad(unrolled, (0, 1, 2))(*args)
+    along = sum(jnp.sum(leaf) for leaf in jax.tree.leaves(gradient))
+    for ad in (jaxkit, jax):
+        for name, scheme in schemes(step, loss, length, 3).items():
+            found = jax.jit(scheme.derivative(ad))(*args)
+            expected = value, along if name == "forward" else gradient
+            jax.tree.map(np.testing.assert_allclose, found, expected)
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    """A run of two lengths, in single precision."""
+    out = tmp_path_factory.mktemp("memory")
+    with jax.enable_x64(False):
+        assert main(["memory", "--lengths", "256,64", *FAST, "--out", str(out)]) == 0
+    assert {path.suffix for path in out.glob("memory.*")} == {".jsonl", ".png", ".svg"}
+    return Record.read(out / "memory.jsonl")
+
+
+def temporaries(record, program):
+    """In states, at both lengths."""
+    return [
+        result["programs"][program]["temporaries"] / result["state"]
+        for _, result in record.results()
+    ]
+
+
+def test_temporaries_grow_as_the_states_that_are_kept(record):
+    # A step of the loop leaves its state, and in reverse mode a factor of that size.
+    added = {
+        "plain": 2 * (256 - 64),
+        "every other": (256 - 64) / 2,
+        "square root": (16 + 2 * 16) - (8 + 2 * 8),
+        "binomial": 8 - 6,
+        "budgeted": 0,
+        "forward": 0,
+    }
+    for scheme, states in added.items():
+        short, long = temporaries(record, f"jaxkit {scheme}")
+        assert long - short == pytest.approx(states, abs=0.1)
+
+
+def test_jaxkit_needs_no_more_than_jax(record):
+    for scheme in SCHEMES:
+        ours, theirs = (temporaries(record, f"{n} {scheme}") for n in ("jaxkit", "jax"))
+        assert all(a <= b for a, b in zip(ours, theirs, strict=True))
+
+
+def test_the_caption_has_the_numbers_of_the_run(record):
+    text = captions(record)["memory"]
+    assert "keeps 8 states, 128 KiB of 128 KiB" in text
+    assert "nan" not in text + " ".join(summary(record).values())
+    assert "8.04 MiB" in " ".join(summary(record).values())
+
+
+def faked():
+    """A result of ten steps. Steps take 0.4 s, or 0.8 s; with pullbacks, 0.5 s."""
+    times = {f"jaxkit {scheme}": 1.4 for scheme in REVERSE}
+    times |= {"jax f": 0.4, "jax while": 0.8, "jaxkit pull": 0.5, "jaxkit plain": 2.0}
+    program = {"temporaries": 100, "new": 0, "system_s": 0.0}
+    return {
+        "length": 10,
+        "steps": dict.fromkeys(REVERSE, 20) | {"plain": 10},
+        "programs": {k: program | {"samples_s": [t]} for k, t in times.items()},
+    }
+
+
+def test_time_is_made_up_of_steps_pullbacks_and_steps_evaluated_again():
+    result = faked()
+    assert by_steps(result, "plain") == pytest.approx(0.25)
+    assert by_steps(result, "square root") == pytest.approx(0.45)
+    assert by_steps(result, "binomial") == pytest.approx(0.65)
+    assert relative(result, "jaxkit binomial") == pytest.approx(0.7)
+
+
+def test_the_cause_is_named_where_it_was_measured():
+    result = faked()
+    assert why(result) == ""
+    result["programs"]["jaxkit plain"] |= {"new": 99, "system_s": 1.3}
+    assert "takes the operating system 1.3 s of 2 s" in why(result)
+
+
+OWN = ["memory", "--lengths", "4", *FAST]
+
+
+def test_a_step_of_ones_own(tmp_path, capsys):
+    given = ["--function", "lambda x, a: a * sin(x)", "--inputs", "ones(5)", "0.9"]
+    assert main([*OWN, *given, "--out", str(tmp_path)]) == 0
+    record = Record.read(tmp_path / "memory.jsonl")
+    assert record.points[0]["result"]["state"] == 40
+    assert "nan" not in captions(record)["memory"]
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        (["--function", "lambda x: x[:2]", "--inputs", "ones(5)"], "float64[2]"),
+        (["--function", "lambda x: x", "--inputs", "arange(5)"], "floats to floats"),
+        (["--budget", "20K"], "two states take"),
+    ],
+)
+def test_what_is_no_loop_is_refused(tmp_path, capsys, given, message):
+    assert main([*OWN, *given, "--out", str(tmp_path)]) == 2
+    assert message in capsys.readouterr().err
