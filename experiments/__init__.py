@@ -12,6 +12,7 @@
     draw(record)        pairs of a name and a figure
     captions(record)    by the figures' names, what they show, with its numbers
     summary(record)     rows of the report's table, label and text, to compare devices
+    failures(record)    optional: how many results are wrong; then the exit code is 1
     add_options(parser) optional: options that set settings, in place of the usual ones,
                         which are one for each setting that is a list
 

@@ -17,7 +17,8 @@ OWN = "own"  # the name of the function that the user gives
 def main(argv: list[str] | None = None) -> int:
     """Run experiments; returns the exit code.
 
-    It is 1 if points failed, 2 if a run was refused, 130 if it was interrupted.
+    It is 1 if points failed or results are wrong, 2 if a run was refused, and 130 if
+    it was interrupted.
     """
     try:
         args, modules = read(sys.argv[1:] if argv is None else argv)
@@ -31,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
                 print(f"{name:12}{headline(find(name))}")
             return 0
         failed = run(args, modules)
-    except ExperimentError as error:
+    except (ExperimentError, OSError) as error:
         print(f"experiments: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -43,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         return INTERRUPTED
     if failed:
         print(
-            f"{failed} points failed, see above; the same command tries them again.",
+            f"{failed} failed, see above; the same command tries failed points again.",
             file=sys.stderr,
         )
     return 1 if failed else 0
@@ -69,8 +70,6 @@ def run(args: argparse.Namespace, modules: dict[str, ModuleType]) -> int:
     for name, module in modules.items():
         path = out / f"{name}.jsonl"
         print(f"\n=== {name}: {headline(module)}")
-        if args.function:
-            print(f"{OWN}: {args.function}, at {' '.join(args.inputs or [])}")
         if args.replot:
             record = Record.read(path)
         else:
@@ -82,6 +81,10 @@ def run(args: argparse.Namespace, modules: dict[str, ModuleType]) -> int:
             failed += complete(record, points, module.measure)
         if not record.points:
             raise ExperimentError(f"{path} has no measured points to show")
+        if given := record.settings.get("function"):
+            print(f"{OWN}: {given}, at {' '.join(record.settings['inputs'])}")
+        if hasattr(module, "failures"):
+            failed += module.failures(record)
         for text in module.tables(record):
             print(text)
         print("\nSamples and environment:", path)
@@ -100,11 +103,15 @@ def planned(modules: dict[str, ModuleType], args: argparse.Namespace) -> dict:
     """
     if args.inputs and not args.function:
         raise ExperimentError("--inputs are those of a --function: name one")
-    settings = {name: settings_of(m, name, args) for name, m in modules.items()}
-    return {
-        name: (settings[name], list(module.points(settings[name])))
-        for name, module in modules.items()
-    }
+    plans = {}
+    for name, module in modules.items():
+        settings = settings_of(module, name, args)
+        plans[name] = settings, list(module.points(settings))
+        if not plans[name][1]:
+            raise ExperimentError(
+                f"{name} has nothing to measure: the function takes none of the sizes"
+            )
+    return plans
 
 
 def settings_of(module: ModuleType, name: str, args: argparse.Namespace) -> dict:
@@ -113,6 +120,8 @@ def settings_of(module: ModuleType, name: str, args: argparse.Namespace) -> dict
     Raises:
         ExperimentError: it has no place for `--function`.
     """
+    from experiments.functions import fingerprint
+
     settings = dict(module.QUICK if args.quick else module.FULL)
     if args.function and "function" not in settings:
         able = [n for n in EXPERIMENTS if "function" in find(n).FULL]
@@ -120,8 +129,10 @@ def settings_of(module: ModuleType, name: str, args: argparse.Namespace) -> dict
             f"{name} takes no --function; these do: {', '.join(able)}"
         )
     given = {k: v for k, v in vars(args).items() if k in settings and v is not None}
-    if args.function and "functions" in settings:
-        given["functions"] = [OWN]
+    if args.function:
+        given["source"] = fingerprint(args.function)
+        if "functions" in settings:
+            given["functions"] = [OWN]
     return settings | given
 
 
@@ -131,7 +142,7 @@ def read(argv: list[str]) -> tuple[argparse.Namespace, dict[str, ModuleType]]:
     An experiment has its own options where it is the only one: first its name is read.
     """
     names = shared(add_help=False).parse_known_intermixed_args(argv)[0].experiments
-    if names == ["all"]:
+    if "all" in names:
         names = EXPERIMENTS
     modules = {name: find(name) for name in names}
     parser = shared(
@@ -145,6 +156,9 @@ def read(argv: list[str]) -> tuple[argparse.Namespace, dict[str, ModuleType]]:
         group = parser.add_argument_group(f"options of {name}")
         getattr(module, "add_options", lambda group: add_lists(group, module))(group)
     args = parser.parse_intermixed_args(argv)
+    if args.function and "all" in args.experiments:
+        modules = {k: m for k, m in modules.items() if "function" in m.FULL}
+        print(f"--function: of all, {', '.join(modules)} take one")
     args.command = argv
     return args, modules
 

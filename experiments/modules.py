@@ -11,6 +11,10 @@ EXPERIMENTS = [
     "swell",
 ]  # fmt: skip
 
+PARTS = (
+    "FULL", "QUICK", "points", "measure", "tables", "draw", "captions", "summary"
+)  # fmt: skip
+
 
 def find(name: str) -> ModuleType:
     """The experiment's module.
@@ -18,11 +22,14 @@ def find(name: str) -> ModuleType:
     Raises:
         ExperimentError: there is none, or what it needs isn't installed.
     """
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ExperimentError(f"{name} is not the name of an experiment or a module")
     try:
         if name in EXPERIMENTS:
             return importlib.import_module(f"experiments.{name}")
-        sys.path.insert(0, "")
-        return importlib.import_module(name)
+        if "" not in sys.path:
+            sys.path.insert(0, "")
+        module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name == name:
             raise ExperimentError(
@@ -32,6 +39,12 @@ def find(name: str) -> ModuleType:
         raise ExperimentError(
             f"{name} needs the package {error.name}: pip install -e '.[experiments]'"
         ) from None
+
+    if missing := [part for part in PARTS if not hasattr(module, part)]:
+        raise ExperimentError(
+            f"the module {name} is no experiment: it has no {', '.join(missing)}"
+        )
+    return module
 
 
 def headline(module: ModuleType) -> str:

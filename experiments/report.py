@@ -9,6 +9,7 @@ import os
 import shlex
 from pathlib import Path
 
+from experiments.bench import ExperimentError
 from experiments.bench.record import Record
 from experiments.modules import EXPERIMENTS, find
 
@@ -30,13 +31,26 @@ def committed() -> Path:
 
 def write(path: Path, folders: list[Path]) -> Path:
     """Write the report on the results in some folders, one for each device."""
+    start = OPENING.partition("\n")[0]
+    if path.exists() and not path.read_text(encoding="utf-8").startswith(start):
+        raise ExperimentError(f"{path} isn't a report of ours: it is left as it is")
     path.write_text(text(folders, path.parent), encoding="utf-8")
     return path
 
 
+def ours(path: Path) -> bool:
+    """Whether a file is a record of an experiment that can be found."""
+    try:
+        Record.read(path)
+        find(path.stem)
+    except ExperimentError:
+        return False
+    return True
+
+
 def text(folders: list[Path], base: Path) -> str:
     """The report; its links to figures are relative to the folder `base`."""
-    names = [path.stem for folder in folders for path in folder.glob("*.jsonl")]
+    names = [p.stem for folder in folders for p in folder.glob("*.jsonl") if ours(p)]
     order = [name for name in EXPERIMENTS if name in names]
     order += sorted(set(names) - set(order))  # the user's own
     found = {name: records(name, folders) for name in order}

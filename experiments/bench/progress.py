@@ -31,7 +31,7 @@ def complete(
         print(f"{done} of {len(points)} points were measured before: {record.path}")
     busy(record.environment["device"]["threads"])
     bar = tqdm(total=len(points), initial=done, unit="point", dynamic_ncols=True)
-    with bar, ctrl_c() as pressed:
+    with record.locked(), bar, ctrl_c() as pressed:
         for point in missing:
             if pressed:
                 raise KeyboardInterrupt

@@ -4,8 +4,11 @@ A point is its key (what was measured: function, sizes, ...) and its result. Eac
 on disk before the next is begun, so an interrupted run loses at most one point.
 """
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,8 @@ class Record:
     def read(cls, path: Path) -> "Record":
         """The record in a file. Raises ExperimentError if there is none."""
         header, *points = lines(path)
+        if header["experiment"] != path.stem:
+            raise ExperimentError(f"{path} holds a run of {header['experiment']}")
         return cls(path, header, [p for p in points if "key" in p])
 
     @classmethod
@@ -50,12 +55,15 @@ class Record:
             "environment": environment["fixed"],
         }
         noted = {"noted": environment["noted"]}
-        if not path.exists() or b"\n" not in path.read_bytes():
+        if path.exists() and b"\n" in path.read_bytes():
+            drop_broken_line(path)
+            record = cls.read(path)
+            changes = differences(record.header, header)
+        else:
+            record, changes = None, []
+        if record is None or (changes and not record.points):
             path.write_text(json.dumps(header | noted) + "\n")
-            return cls(path, header, [])
-        drop_broken_line(path)
-        record = cls.read(path)
-        changes = differences(record.header, header)
+            return cls(path, header | noted, [])
         if changes:
             raise ExperimentError(
                 f"{path} holds a run with other settings or surroundings:\n  "
@@ -80,6 +88,22 @@ class Record:
         """The programs of the first such point; empty if it isn't measured yet."""
         return next((r.get("programs", {}) for _, r in self.results(**key)), {})
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """While this lasts, no other run can measure for the same file.
+
+        Raises:
+            ExperimentError: another run does.
+        """
+        with self.path.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ExperimentError(
+                    f"another run is measuring for {self.path}: give another --out"
+                ) from None
+            yield
+
     def add(self, key: dict, result: dict) -> None:
         """Write one measured point to disk."""
         point = {"key": key, "result": rounded(result)}
@@ -93,12 +117,15 @@ def lines(path: Path) -> list[dict]:
         text = path.read_text()
     except FileNotFoundError:
         raise ExperimentError(f"{path} doesn't exist: measure first") from None
+    except UnicodeDecodeError as error:
+        raise ExperimentError(f"{path} isn't a record of a run: {error}") from None
     whole = text[: text.rfind("\n") + 1]
     try:
         found = [json.loads(line) for line in whole.splitlines()]
     except ValueError as error:
         raise ExperimentError(f"{path} isn't a record of a run: {error}") from None
-    if not found or "settings" not in found[0]:
+    header = found[0] if found else None
+    if not isinstance(header, dict) or not {"experiment", "settings"} <= header.keys():
         raise ExperimentError(f"{path} isn't a record of a run: it has no header")
     return found
 

@@ -12,7 +12,6 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -120,7 +119,7 @@ def plot(ax, record: Record, x: str, program: str, quantity: str, look: dict, **
     `program` is named "LIBRARY WHAT"; the look adds colour and marker to the library's.
     """
     sizes, costs = curve(record, x, program, quantity, **key)
-    if not np.isfinite(costs).any():
+    if not (costs > 0).any():  # nothing that logarithmic axes can show
         return
     ax.plot(sizes, costs, **LIBRARIES[program.partition(" ")[0]] | look)
     if quantity == "time":

@@ -12,7 +12,7 @@ def seconds(x: float) -> str:
     """A duration in s, ms, us or ns with three digits."""
     if math.isnan(x):
         return "-"
-    scale, unit = next((u for u in SMALL if x >= u[0]), SMALL[-1])
+    scale, unit = next((u for u in SMALL if x >= 0.9995 * u[0]), SMALL[-1])
     return f"{x / scale:.3g} {unit}"
 
 
@@ -20,7 +20,7 @@ def amount(x: float) -> str:
     """A count with a decimal prefix and three digits: 3.21 M."""
     if math.isnan(x):
         return "-"
-    scale, unit = next((u for u in DECIMAL if x >= u[0]), DECIMAL[-1])
+    scale, unit = next((u for u in DECIMAL if x >= 0.9995 * u[0]), DECIMAL[-1])
     return f"{x / scale:.3g} {unit}".rstrip()
 
 
@@ -29,7 +29,9 @@ def size(x: float) -> str:
     if math.isnan(x):
         return "-"
     unit = next((u for u in "TGMK" if x >= BINARY[u]), "")
-    return f"{x / BINARY[unit]:.3g} {unit + 'i' if unit else ''}B"
+    value = x / BINARY[unit]
+    digits = f"{value:.0f}" if value >= 999.5 else f"{value:.3g}"
+    return f"{digits} {unit + 'i' if unit else ''}B"
 
 
 def memory(text: str) -> int:

@@ -139,7 +139,7 @@ def summary(record: Record) -> dict[str, str]:
 
 
 def off(record: Record, function: str) -> dict[str, float]:
-    """The programs whose Hessian isn't jaxkit's, at any n, and by how much, at most."""
+    """The programs whose Hessian isn't JAX's forward/reverse; by how much at most."""
     found: dict[str, float] = {}
     for _, result in record.results(function=function):
         for name, program in result["programs"].items():

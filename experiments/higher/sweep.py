@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.bench import ExperimentError
 from experiments.bench.costs import COMPILED
 from experiments.bench.equations import equations
 from experiments.bench.measure import run
-from experiments.functions import own
+from experiments.functions import of_floats, own
 from experiments.libraries import libraries
 
 WIDTH = 32
@@ -51,6 +52,7 @@ FUNCTIONS = {
 def points(settings: dict) -> Iterator[dict]:
     """Each function at each order."""
     for function in settings["functions"]:
+        subject(function, settings)  # refuses what can't be done
         for k in settings["orders"]:
             yield {"function": function, "k": k}
 
@@ -77,8 +79,9 @@ def subject(name: str, settings: dict) -> tuple[Callable, tuple, bool]:
         return f, (np.float32(0.7), *data), True
     (f, args), text = own(settings), settings["function"]
     shapes = [jax.tree.map(np.shape, a) for a in (args, jax.eval_shape(f, *args))]
-    if shapes != [((),), ()]:
-        raise ExperimentError(f"--function {text}: not a function of one number to one")
+    of_floats(text, f, args)
+    if shapes != [((),), ()] or not jnp.issubdtype(args[0].dtype, jnp.floating):
+        raise ExperimentError(f"--function {text}: not a function of one float to one")
     return (lambda xp, x: f(x)), args, False
 
 

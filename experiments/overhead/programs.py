@@ -59,6 +59,7 @@ def users(settings: dict) -> tuple[Callable, tuple]:
         raise ExperimentError(
             "--inputs: the first argument must be of floats, e.g. 3.0 or 'f32[100]'"
         )
+    functions.of_floats(settings["function"], f, args)
     if getattr(jax.eval_shape(f, *args), "shape", None) == ():
         return f, args
     return (lambda *args: sum(map(jnp.sum, jax.tree.leaves(f(*args))))), args

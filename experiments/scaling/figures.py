@@ -87,7 +87,7 @@ def curves(ax, record, function, library, quantity, part: Callable) -> None:
         def costs(quantity, program=f"{library} {mode}"):
             return part(grid(record, function, program, quantity))
 
-        if np.isfinite(costs(quantity)).any():
+        if (costs(quantity) > 0).any():  # what logarithmic axes can show
             ax.plot(sizes, costs(quantity), **LIBRARIES[library] | look)
             if quantity == "time":
                 ends = costs("time low"), costs("time high")

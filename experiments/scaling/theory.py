@@ -48,7 +48,11 @@ def crossover(sizes, forward, reverse) -> float:
     beyond the first and the last one too, but by no more than a factor of 2.
     """
     x = np.log(np.asarray(sizes, float))
-    y = np.log(np.asarray(forward, float) / np.asarray(reverse, float))
+    forward, reverse = (
+        np.where(np.asarray(costs, float) > 0, costs, np.nan)
+        for costs in (forward, reverse)
+    )
+    y = np.log(forward / reverse)
     for i in range(len(x) - 1):
         left = -np.log(2) if i == 0 else 0
         right = np.log(2) if i == len(x) - 2 else 0

@@ -29,7 +29,9 @@ from experiments.validate.heatmap import heatmap
 from experiments.validate.tables import checked, equal, largest, passed, small, tables
 from experiments.validate.transforms import TRANSFORMS, derivatives
 
-__all__ = ["captions", "draw", "measure", "points", "summary", "tables"]
+__all__ = [
+    "captions", "draw", "failures", "measure", "points", "summary", "tables"
+]  # fmt: skip
 
 FULL = {
     "functions": list(FUNCTIONS),
@@ -79,6 +81,11 @@ def measure(point: dict, settings: dict) -> dict:
         for name in TRANSFORMS
     }
     return {"family": function.family, "transforms": verdicts}
+
+
+def failures(record: Record) -> int:
+    """How many combinations fail."""
+    return sum(not entry["passed"] for _, entry in checked(record))
 
 
 def draw(record: Record) -> Iterator[tuple[str, Figure]]:

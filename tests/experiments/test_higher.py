@@ -52,4 +52,4 @@ def test_equations_grow_exponentially_and_flops_do_not(tmp_path, capsys):
 def test_own_function_must_be_of_one_number(tmp_path, capsys):
     command = ["higher", "--orders", "1", "--out", str(tmp_path), "--inputs"]
     assert main([*command, "f32[3]", "--function", "lambda x: x"]) == 2
-    assert "one number to one" in capsys.readouterr().err
+    assert "one float to one" in capsys.readouterr().err

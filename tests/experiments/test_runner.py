@@ -1,5 +1,6 @@
 """The runner of the experiments: what it writes, resumes, skips, draws and refuses."""
 
+import contextlib
 import json
 import signal
 import xml.etree.ElementTree
@@ -358,13 +359,119 @@ def test_a_function_of_the_users_is_scaled_faithfully():
         (["--function", "lambda x: x"], "say with --inputs where"),
         (["--function", "lambda x: nonsense(x)", "--inputs", "1.0"], "nonsense"),
         (["--function", "lambda x: x", "--inputs", "arange(3)"], "none of them is of"),
-        (["--function", "lambda x: x", "--inputs", "f64[3]"], "pass a shape, such as"),
+        (["--function", "lambda x: x", "--inputs", "f64[3]"], "only f32 is drawn"),
+        (["--function", "lambda x: x", "--inputs", "nonsense"], "pass a shape, such"),
+        (["--function", "lambda x: x > 0", "--inputs", "1.0"], "gives bool: only"),
+        (["--function", "lambda x: None", "--inputs", "1.0"], "gives nothing: only"),
+        (["--inputs", "1.0"], "name one"),
         (["--function", "no.py:f", "--inputs", "1.0"], "there is no file no.py"),
     ],
 )
 def test_functions_that_cannot_be_run_are_refused(options, message, tmp_path, capsys):
     assert main(["scaling", *options, "--out", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_function_that_was_edited_is_another_one(tmp_path, capsys):
+    mine, out = tmp_path / "mine.py", str(tmp_path / "out")
+    command = ["scaling", "--function", f"{mine}:f", "--sizes", "1,2", *FAST]
+    command += ["--inputs", "f32[2]", "--out", out]
+    mine.write_text("def f(x):\n    return x * x\n")
+    assert main(command) == 0
+    mine.write_text("def f(x):\n    return x * x * x\n")
+    assert main(command) == 2
+    assert "settings.source" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "function", ["lambda x: 3.0 * x", "lambda x: 0.0 * x + 1", "lambda x: x / 0"]
+)
+def test_functions_without_a_cost_are_drawn(function, tmp_path, capsys):
+    command = ["scaling", "hessian", *FAST, "--function", function, "--inputs"]
+    assert main([*command, "ones(3)", "--quick", "--out", str(tmp_path)]) == 0
+    assert "Report:" in capsys.readouterr().out
+
+
+def test_two_runs_do_not_measure_for_one_file(tmp_path, capsys):
+    def meddle(point, settings):
+        assert main([*TINY, "--out", str(tmp_path)]) == 2
+        raise KeyboardInterrupt
+
+    scaling_measure = pytest.MonkeyPatch()
+    scaling_measure.setattr(scaling, "measure", meddle)
+    with contextlib.closing(contextlib.ExitStack()) as stack:
+        stack.callback(scaling_measure.undo)
+        assert main([*TINY, "--out", str(tmp_path)]) == 130
+    assert "another run is measuring for" in capsys.readouterr().err
+
+
+def test_files_of_others_are_left_alone(tmp_path, counted, undrawn, capsys):
+    (tmp_path / "foreign.jsonl").write_text("[1, 2]\n")
+    (tmp_path / "bytes.jsonl").write_bytes(b"\xff\xfe")
+    counted()
+    assert main([*TINY, "--out", str(tmp_path)]) == 0
+    report = tmp_path / "REPORT.md"
+    assert "## scaling" in report.read_text() and "foreign" not in report.read_text()
+    report.write_text("mine")
+    assert main([*TINY, "--out", str(tmp_path)]) == 2
+    assert report.read_text() == "mine"
+    assert "isn't a report of ours" in capsys.readouterr().err
+
+
+def test_a_run_without_points_makes_way(tmp_path, counted, undrawn):
+    path = tmp_path / "scaling.jsonl"
+    counted(interrupt_at=0)
+    assert main([*TINY, "--out", str(tmp_path)]) == 130
+    assert len(path.read_text().splitlines()) == 1
+    counted()
+    assert main([*TINY, "--samples", "3", "--out", str(tmp_path)]) == 0
+    assert settings(tmp_path)["samples"] == 3
+
+
+def test_a_record_of_another_experiment_is_refused(tmp_path, counted, undrawn, capsys):
+    counted()
+    assert main([*TINY, "--out", str(tmp_path)]) == 0
+    (tmp_path / "scaling.jsonl").rename(tmp_path / "hessian.jsonl")
+    assert main(["hessian", "--replot", "--out", str(tmp_path)]) == 2
+    assert "holds a run of scaling" in capsys.readouterr().err
+
+
+def test_results_that_are_wrong_make_the_exit_code_1(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(scaling, "failures", lambda record: 2, raising=False)
+    monkeypatch.setattr(scaling, "measure", fake)
+    assert main([*TINY, "--out", str(tmp_path)]) == 1
+    assert "2 failed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("json", "the module json is no experiment: it has no FULL, QUICK, points"),
+        ("./mine.py", "is not the name of an experiment or a module"),
+    ],
+)
+def test_what_is_no_experiment_is_refused(name, message, capsys):
+    assert main([name]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_all_with_a_function_is_those_that_take_one(monkeypatch, capsys):
+    from experiments import __main__
+
+    seen = []
+    monkeypatch.setattr(
+        __main__, "run", lambda args, modules: seen.extend(modules) or 0
+    )
+    assert main(["all", "--function", "lambda x: x", "--inputs", "ones(3)"]) == 0
+    assert set(EXPERIMENTS) - set(seen) == {"accuracy", "swell"}
+    assert "of all, scaling, validate" in capsys.readouterr().out
+
+
+def test_nothing_to_measure_says_so(tmp_path, capsys):
+    command = ["hessian", "--sizes", "3000", "--functions", "burgers"]
+    assert main([*command, "--out", str(tmp_path)]) == 2
+    assert "takes none of the sizes" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_experiments_without_a_place_for_functions_say_so(tmp_path, capsys):
@@ -449,4 +556,6 @@ def test_units():
     assert units.memory("200M") == 200 * 2**20
     assert units.memory("1.5GiB") == units.memory("1536m") == 1.5 * 2**30
     assert units.size(1.5 * 2**20) == "1.5 MiB" and units.size(12) == "12 B"
+    assert units.size(1010) == "1010 B" and units.seconds(9.999e-4) == "1 ms"
+    assert units.amount(999.7) == "1 k"
     assert units.seconds(1.25e-5) == "12.5 us" and units.amount(3.2e6) == "3.2 M"
