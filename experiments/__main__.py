@@ -53,8 +53,9 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace, modules: dict[str, ModuleType]) -> int:
     """Complete each experiment's file, and print and draw what it holds.
 
-    Returns how many points failed.
+    Returns how many points failed, and how many results are wrong.
     """
+    # Here, so that the list and the help of an experiment don't wait for them.
     from experiments import report
     from experiments.bench import environment, style
     from experiments.bench.progress import complete
