@@ -4,6 +4,7 @@ The colours are those of M. Okabe and K. Ito, Color Universal Design (2008). Mea
 is never in colour alone: the mode has its marker too, the library its line style.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,13 +119,22 @@ def plot(ax, record: Record, x: str, program: str, quantity: str, look: dict, **
 
     `program` is named "LIBRARY WHAT"; the look adds colour and marker to the library's.
     """
-    sizes, costs = curve(record, x, program, quantity, **key)
-    if not (costs > 0).any():  # nothing that logarithmic axes can show
+    sizes, _ = curve(record, x, program, quantity, **key)
+
+    def costs(quantity: str):
+        return curve(record, x, program, quantity, **key)[1]
+
+    line(ax, sizes, costs, quantity, LIBRARIES[program.partition(" ")[0]] | look)
+
+
+def line(ax, sizes, costs: Callable, quantity: str, look: dict) -> None:
+    """`costs(quantity)` over sizes; times with a band between their quartiles."""
+    if not (costs(quantity) > 0).any():  # nothing that logarithmic axes can show
         return
-    ax.plot(sizes, costs, **LIBRARIES[program.partition(" ")[0]] | look)
+    ax.plot(sizes, costs(quantity), **look)
     if quantity == "time":
-        low, high = (curve(record, x, program, t, **key)[1] for t in TIMES[::2])
-        ax.fill_between(sizes, low, high, color=look["color"], alpha=0.15, linewidth=0)
+        ends = (costs(time) for time in TIMES[::2])
+        ax.fill_between(sizes, *ends, color=look["color"], alpha=0.15, linewidth=0)
 
 
 def legend(drawing: Figure, looks: dict[str, dict], libraries: dict[str, str], *more):

@@ -11,6 +11,7 @@ from experiments.bench.style import TITLES, present
 from experiments.bench.words import listed, power, span
 from experiments.scaling.theory import (
     BOUND,
+    MODES,
     SLOPE_FROM,
     SLOPES,
     along,
@@ -19,8 +20,6 @@ from experiments.scaling.theory import (
     one_pass,
     relative,
 )
-
-MODES = ("jacfwd", "jacrev")
 
 
 def captions(record: Record) -> dict[str, str]:

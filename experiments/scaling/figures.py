@@ -18,6 +18,7 @@ from experiments.bench.style import (
     VERMILION,
     figure,
     legend,
+    line,
     log_axes,
     present,
 )
@@ -26,7 +27,7 @@ from experiments.scaling.passes import passes
 from experiments.scaling.theory import along, crossover, grid, one_pass
 from experiments.scaling.winners import winners
 
-MODES: dict[str, dict[str, Any]] = {
+LOOKS: dict[str, dict[str, Any]] = {
     "jacfwd": {"color": BLUE, "marker": "o"},
     "jacrev": {"color": VERMILION, "marker": "s"},
 }
@@ -75,31 +76,26 @@ def sweeps(record: Record, function: str, quantities: tuple[str, ...]) -> Figure
         more.append(Line2D([], [], label="size x f", linestyle="-.", **guide))
     else:
         libraries = {k: v for k, v in libraries.items() if k in ("jaxkit", "jax")}
-    legend(drawing, MODES, libraries, *more)
+    legend(drawing, LOOKS, libraries, *more)
     return drawing
 
 
 def curves(ax, record, function, library, quantity, part: Callable) -> None:
-    """Both modes of one library; times with a band between their quartiles."""
+    """Both modes of one library."""
     sizes = record.settings["sizes"]
-    for mode, look in MODES.items():
+    for mode, look in LOOKS.items():
 
         def costs(quantity, program=f"{library} {mode}"):
             return part(grid(record, function, program, quantity))
 
-        if (costs(quantity) > 0).any():  # what logarithmic axes can show
-            ax.plot(sizes, costs(quantity), **LIBRARIES[library] | look)
-            if quantity == "time":
-                ends = costs("time low"), costs("time high")
-                band = {"color": look["color"], "alpha": 0.15, "linewidth": 0}
-                ax.fill_between(sizes, *ends, **band)
+        line(ax, sizes, costs, quantity, LIBRARIES[library] | look)
 
 
 def crossing(ax, record, function, quantity, part: Callable) -> None:
     """A star where jaxkit's two modes cost the same."""
     sizes = record.settings["sizes"]
     forward, reverse = (
-        part(grid(record, function, f"jaxkit {mode}", quantity)) for mode in MODES
+        part(grid(record, function, f"jaxkit {mode}", quantity)) for mode in LOOKS
     )
     at = crossover(sizes, forward, reverse)
     if sizes[0] <= at <= sizes[-1]:

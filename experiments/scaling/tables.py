@@ -9,9 +9,11 @@ from experiments.bench.costs import COMPILED, slope
 from experiments.bench.record import Record
 from experiments.bench.style import TITLES, present
 from experiments.bench.table import spread, table
+from experiments.bench.words import power
 from experiments.functions import find
 from experiments.scaling.theory import (
     BOUND,
+    MODES,
     SLOPE_FROM,
     SLOPES,
     along,
@@ -20,8 +22,6 @@ from experiments.scaling.theory import (
     one_pass,
     relative,
 )
-
-MODES = ("jacfwd", "jacrev")
 
 
 def tables(record: Record) -> Iterator[str]:
@@ -80,7 +80,7 @@ def slopes(record: Record) -> str:
             for quantity, library in columns(record):
                 costs = grid(record, function, f"{library} {mode}", quantity)
                 sizes = record.settings["sizes"]
-                row.append(number(slope(sizes, along(costs, sweep), SLOPE_FROM)))
+                row.append(power(slope(sizes, along(costs, sweep), SLOPE_FROM)))
             rows.append(row)
     head = ["function", "mode", "over", "theory", *columns(record).values()]
     return table(f"Slopes: p in cost ~ size^p, from size {SLOPE_FROM} on", head, rows)
@@ -95,7 +95,7 @@ def crossings(record: Record) -> str:
             for quantity, library in columns(record)
         ]
         for m, *each in zip(record.settings["sizes"], *found, strict=True):
-            rows.append([function, str(m), *map(number, each)])
+            rows.append([function, str(m), *map(power, each)])
     head = ["function", "m", *columns(record).values()]
     title = "Crossover: the n at which jacfwd and jacrev cost the same (theory: near m)"
     return table(title, head, rows)
@@ -110,7 +110,7 @@ def passes(record: Record) -> str:
             for quantity, library in columns(record):
                 found = one_pass(record, function, library)
                 ratio = relative(found[mode], found["f"], quantity) if found else np.nan
-                row.append(number(ratio))
+                row.append(power(ratio))
             rows.append(row)
     head = ["function", "pass", "bound", *columns(record).values()]
     return table("One pass with f's value, in units of f", head, rows)
@@ -128,8 +128,3 @@ def skipped(record: Record) -> str:
     if not lines:
         return "\nNothing was skipped."
     return "\n".join([f"\nSkipped ({len(lines)}):", *lines])
-
-
-def number(x: float) -> str:
-    """Two decimals, or a dash where there is no number."""
-    return f"{x:.2f}" if np.isfinite(x) else "-"

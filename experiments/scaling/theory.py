@@ -12,6 +12,7 @@ import numpy as np
 from experiments.bench.costs import cost
 from experiments.bench.record import Record
 
+MODES = ("jacfwd", "jacrev")
 BOUND = {"jvp": 2.5, "vjp": 5.0}
 SLOPES = {
     ("jacfwd", "n"): 1,

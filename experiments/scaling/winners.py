@@ -16,9 +16,8 @@ from experiments.bench.style import (
     figure,
     halo,
 )
-from experiments.scaling.theory import crossovers, grid
+from experiments.scaling.theory import MODES, crossovers, grid
 
-MODES = ("jacfwd", "jacrev")
 THEORY: dict[str, Any] = {"color": GREEN, "linewidth": 7, "alpha": 0.35}
 MEASURED: dict[str, Any] = {
     "color": INK, "marker": "*", "linestyle": "-", "markersize": 12, "linewidth": 1.3
@@ -36,8 +35,7 @@ def winners(record: Record, function: str):
     for row, quantity in zip(axes, ("time", "flops"), strict=True):
         for ax, library in zip(row, COMPILED, strict=True):
             forward, reverse = (
-                grid(record, function, f"{library} {mode}", quantity)
-                for mode in ("jacfwd", "jacrev")
+                grid(record, function, f"{library} {mode}", quantity) for mode in MODES
             )
             ratio = np.log2(forward / reverse)
             look = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit}
