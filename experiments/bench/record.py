@@ -1,7 +1,8 @@
 """One run's file: JSON lines, a header first, then a line for each measured point.
 
-A point is its key (what was measured: function, sizes, ...) and its result. Each is
-on disk before the next is begun, so an interrupted run loses at most one point.
+The file has the name of its experiment. A point is its key (what was measured:
+function, sizes, ...) and its result. Each is on disk before the next is begun, so an
+interrupted run loses at most one point.
 """
 
 import fcntl
@@ -35,7 +36,7 @@ class Record:
 
     @classmethod
     def read(cls, path: Path) -> "Record":
-        """The record in a file. Raises ExperimentError if there is none."""
+        """The record in a file. Raises ExperimentError if there is none of its name."""
         header, *points = lines(path)
         if header["experiment"] != path.stem:
             raise ExperimentError(f"{path} holds a run of {header['experiment']}")

@@ -35,9 +35,7 @@ def record_of(kind: str, folder: Path, fresh: bool = False) -> Record:
     if fresh:
         path.unlink(missing_ok=True)
     fixed = {"jax": jax.__version__}
-    return Record.resume(
-        path, "harnesses", {"kind": kind}, {"fixed": fixed, "noted": {}}
-    )
+    return Record.resume(path, path.stem, {"kind": kind}, {"fixed": fixed, "noted": {}})
 
 
 def digest() -> str:
