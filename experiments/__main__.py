@@ -104,6 +104,10 @@ def planned(modules: dict[str, ModuleType], args: argparse.Namespace) -> dict:
     """
     if args.inputs and not args.function:
         raise ExperimentError("--inputs are those of a --function: name one")
+    for option in ("samples", "min_time", "memory_limit"):
+        asked = getattr(args, option) is not None
+        if asked and not any(option in module.FULL for module in modules.values()):
+            raise ExperimentError(without(", ".join(modules), option))
     plans = {}
     for name, module in modules.items():
         settings = settings_of(module, name, args)
@@ -121,20 +125,24 @@ def settings_of(module: ModuleType, name: str, args: argparse.Namespace) -> dict
     Raises:
         ExperimentError: it has no place for `--function`.
     """
-    from experiments.functions import fingerprint
+    from experiments.users import fingerprint
 
     settings = dict(module.QUICK if args.quick else module.FULL)
     if args.function and "function" not in settings:
-        able = [n for n in EXPERIMENTS if "function" in find(n).FULL]
-        raise ExperimentError(
-            f"{name} takes no --function; these do: {', '.join(able)}"
-        )
+        raise ExperimentError(without(name, "function"))
     given = {k: v for k, v in vars(args).items() if k in settings and v is not None}
     if args.function:
         given["source"] = fingerprint(args.function)
         if "functions" in settings:
             given["functions"] = [OWN]
     return settings | given
+
+
+def without(name: str, option: str) -> str:
+    """That an experiment has no such option, and which have."""
+    able = [n for n in EXPERIMENTS if option in find(n).FULL]
+    dashed = option.replace("_", "-")
+    return f"{name} takes no --{dashed}; these do: {', '.join(able)}"
 
 
 def read(argv: list[str]) -> tuple[argparse.Namespace, dict[str, ModuleType]]:

@@ -6,9 +6,6 @@ and the data are arguments, not constants: XLA would compute with those at compi
 time. They are written for any of the libraries, see `experiments.libraries`.
 """
 
-import hashlib
-import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.bench import ExperimentError
-from jaxkit.__main__ import load
+from experiments.users import of_floats, own, short
 
 DIGITS = Path(__file__).parent / "data" / "digits.npz"
 EXAMPLES, PIXELS, HIDDEN, CLASSES = 512, 64, 32, 10
@@ -119,104 +116,9 @@ FUNCTIONS = {
 }
 
 
-# ----------------------------------------------------------------- the user's function
-
-
 def find(name: str, settings: dict) -> Function:
     """A function of the table, or the one that `--function` named."""
     return FUNCTIONS.get(name) or scaled(short(settings["function"]), *own(settings))
-
-
-def short(text: str) -> str:
-    """A function's name without its file's folder; an expression as it is."""
-    where, colon, name = text.rpartition(":")
-    return f"{Path(where).name}:{name}" if colon and name.isidentifier() else text
-
-
-def own(settings: dict) -> tuple[Callable, tuple]:
-    """The function that `--function` names, and the arguments that `--inputs` describe.
-
-    Raises:
-        ExperimentError: there is none, or no such arguments, or it can't take them.
-    """
-    text, inputs = settings["function"], settings["inputs"]
-    if not inputs:
-        raise ExperimentError("--function: say with --inputs where, e.g. 'f32[100]'")
-    f = loaded(text)
-    try:
-        args = tuple(example(input, seed) for seed, input in enumerate(inputs))
-        jax.eval_shape(f, *args)
-    except Exception as error:
-        raise ExperimentError(f"--function {text}: {error}") from error
-    return f, args
-
-
-def loaded(text: str) -> Callable:
-    """The function that `--function` names.
-
-    Raises:
-        ExperimentError: there is none.
-    """
-    try:
-        return load(text)
-    except Exception as error:
-        raise ExperimentError(f"--function {text}: {error}") from error
-
-
-def of_floats(name: str, f: Callable, args: tuple) -> list:
-    """The shapes and dtypes of a function's outputs.
-
-    Raises:
-        ExperimentError: there are none, or not all are of floats.
-    """
-    outputs = jax.tree.leaves(jax.eval_shape(f, *args))
-    kinds = {str(y.dtype) for y in outputs}
-    if not outputs or not all(jnp.issubdtype(kind, jnp.floating) for kind in kinds):
-        raise ExperimentError(
-            f"--function {name} gives {', '.join(sorted(kinds)) or 'nothing'}: only "
-            "functions that give real floats are differentiated"
-        )
-    return outputs
-
-
-def fingerprint(text: str) -> str | None:
-    """A digest of the file that a function stands in; None of an expression.
-
-    A run of a function that was edited since is another run.
-    """
-    try:
-        path = inspect.getsourcefile(inspect.unwrap(loaded(text)))
-    except TypeError:  # it isn't written in Python
-        return None
-    if path is None or not Path(path).exists():
-        return None
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
-
-
-def example(text: str, seed: int):
-    """An argument: `f32[10,3]`, normal draws of that shape, or an expression.
-
-    In the expression the names of jax.numpy are known: `3.0`, `ones(5)`, `[1, 2]`.
-    """
-    match = re.fullmatch(r"f32\[([\d, ]*)\]", text)
-    if not match and re.match(r"[a-z]+\d+\[", text):
-        raise ExperimentError(
-            f"--inputs {text!r}: only f32 is drawn, as 'f32[10,3]'; for others pass an "
-            "expression, such as 'arange(3)'"
-        )
-    if match:
-        shape = [int(size) for size in match[1].split(",") if size.strip()]
-        draws = np.random.default_rng(seed).normal(size=shape)
-        return jnp.asarray(draws, jnp.float32)
-    try:
-        value = eval(text, vars(jnp) | {"jnp": jnp, "jax": jax})
-        value = jnp.asarray(value) if isinstance(value, list) else value
-        return jax.tree.map(jnp.asarray, value)
-    except Exception as error:
-        raise ExperimentError(
-            f"--inputs {text!r}: {error}; pass a shape, such as 'f32[10,3]', "
-            "or an expression, such as 'ones(5)'"
-        ) from error
 
 
 def scaled(name: str, f: Callable, args: tuple) -> Function:

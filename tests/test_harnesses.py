@@ -189,6 +189,6 @@ def test_a_changed_rule_starts_a_new_record(tmp_path, monkeypatch):
     source = tmp_path / "rule.py"
     source.write_text("old")
     monkeypatch.setattr(run, "SOURCES", [source])
-    before = run.digest()
+    before = run.record_of("first", tmp_path)
     source.write_text("new")
-    assert run.digest() != before
+    assert run.record_of("first", tmp_path).path != before.path

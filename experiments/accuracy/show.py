@@ -1,6 +1,6 @@
 """What is shown: tables, figures, and what they say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from experiments.accuracy.sweep import FUNCTIONS
 from experiments.bench.record import Record
 from experiments.bench.style import BLUE, GREEN, GREY, ORANGE, VERMILION, figure
 from experiments.bench.table import table
-from experiments.bench.words import number, span
+from experiments.bench.words import listed, number, span
 
 METHODS = {
     "newton": (BLUE, "o", "Newton's quotient"),
@@ -79,42 +79,53 @@ def draw(record: Record) -> Iterator[tuple[str, Figure]]:
 
 
 def captions(record: Record) -> dict[str, str]:
-    """What the figure shows."""
+    """What the figure shows: errors in each dtype, of all functions the largest."""
     dtypes = [d for d in record.settings["dtypes"] if record.results(dtype=d)]
-    return {"accuracy": " ".join(sentence(record, dtype) for dtype in dtypes)}
-
-
-def sentence(record: Record, dtype: str) -> str:
-    """Errors in one dtype, the largest of all functions', beside those of theory."""
-    found = [result for _, result in record.results(dtype=dtype)]
-    eps = float(np.finfo(dtype).eps)
+    eps = [float(np.finfo(dtype).eps) for dtype in dtypes]
     newton, central = (
-        number(max(best(record, result, method)[0] for result in found))
+        each(largest(record, dtype, method) for dtype in dtypes)
         for method in ("newton", "central")
     )
-    steps = span(best(record, result, "newton")[1] for result in found)
-    small = 10.0 ** -np.array(record.settings["exponents"]) < eps
-    imaginary = max(
-        np.nanmax(np.array(r["differences"]["complex"])[small]) for r in found
+    imaginary = each(below_eps(record, dtype) for dtype in dtypes)
+    modes = each(max(of_modes(record, dtype)) for dtype in dtypes)
+    text = (
+        f"In {listed(dtypes)}, at the steps that turned out best, Newton's quotient is "
+        f"off by up to {newton} (theory: about eps^(1/2), {each(e**0.5 for e in eps)}) "
+        f"and the central difference by up to {central} (theory: about eps^(2/3), "
+        f"{each(e ** (2 / 3) for e in eps)}). The complex step subtracts nothing: with "
+        f"any step below eps it is off by at most {imaginary}. Forward and reverse "
+        f"mode, without a step, are within {modes}."
     )
-    modes = max(error for result in found for error in result["modes"].values())
-    return (
-        f"In {dtype}, of eps {number(eps)}, Newton's quotient is off by up to {newton} "
-        f"at the steps that turned out best ({steps}; theory: near sqrt eps = "
-        f"{number(eps**0.5)}), and central differences by up to {central}. The complex "
-        f"step subtracts nothing: below eps it is off by at most "
-        f"{number(imaginary)}. Forward and reverse mode, without a step, are within "
-        f"{number(modes)}."
-    )
+    return {"accuracy": text}
+
+
+def each(values: Iterable[float]) -> str:
+    """A number for each dtype."""
+    return listed(map(number, values))
+
+
+def largest(record: Record, dtype: str, method: str) -> float:
+    """The largest error of a method at its best steps."""
+    found = record.results(dtype=dtype)
+    return max(best(record, result, method)[0] for _, result in found)
+
+
+def below_eps(record: Record, dtype: str) -> float:
+    """The largest error of the complex step, of all steps below eps."""
+    small = 10.0 ** -np.array(record.settings["exponents"]) < np.finfo(dtype).eps
+    errors = [r["differences"]["complex"] for _, r in record.results(dtype=dtype)]
+    return np.nanmax(np.array(errors)[:, small])
+
+
+def of_modes(record: Record, dtype: str) -> list[float]:
+    """The errors of both modes."""
+    found = record.results(dtype=dtype)
+    return [error for _, result in found for error in result["modes"].values()]
 
 
 def summary(record: Record) -> dict[str, str]:
     """The modes' errors in each dtype, of all functions."""
     return {
-        f"{dtype}: relative errors of both modes": span(
-            error
-            for _, result in record.results(dtype=dtype)
-            for error in result["modes"].values()
-        )
+        f"{dtype}: relative errors of both modes": span(of_modes(record, dtype))
         for dtype in record.settings["dtypes"]
     }

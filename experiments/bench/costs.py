@@ -22,6 +22,11 @@ def cost(program: dict | None, quantity: str) -> float:
     return program.get(quantity, np.nan)
 
 
+def rate(program: dict | None) -> float:
+    """FLOPs in a second."""
+    return cost(program, "flops") / cost(program, "time")
+
+
 def curve(record: Record, x: str, program: str, quantity: str, **key):
     """Sizes, that is, values of `x` in the points' keys, and the program's cost there.
 

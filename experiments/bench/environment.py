@@ -1,10 +1,12 @@
 """Where a run is made: on which device, with what versions, threads and load."""
 
 import datetime
+import hashlib
 import importlib.metadata
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from experiments.bench import ExperimentError
@@ -39,8 +41,9 @@ def use(device: str | None) -> str:
 def environment(command: list[str]) -> dict[str, dict]:
     """What must be the same for samples to be comparable, and what is only noted.
 
-    `fixed` holds device, threads, flags and versions; `noted` the time in UTC, the
-    load averages over 1, 5 and 15 minutes, the free memory in bytes, the command.
+    `fixed` holds device, threads, flags, versions, and a digest of jaxkit's files: once
+    they were edited, a run is another run. `noted` holds the time in UTC, the load
+    averages over 1, 5 and 15 minutes, the free memory in bytes, the command.
     """
     import jax
 
@@ -61,6 +64,7 @@ def environment(command: list[str]) -> dict[str, dict]:
             **{name: version(name) for name in PACKAGES},
             "python": platform.python_version(),
         },
+        "files": {"jaxkit": digest(Path(jaxkit.__file__).parent.rglob("*.py"))},
         "flags": {
             "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
             "x64": bool(jax.config.read("jax_enable_x64")),
@@ -82,6 +86,14 @@ def version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """A short hash of what stands in some files."""
+    found = hashlib.sha256()
+    for path in sorted(paths):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:12]
 
 
 def processor() -> str:

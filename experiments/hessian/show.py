@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.bench import units
-from experiments.bench.costs import COMPILED, cost, curve, paired, slope
+from experiments.bench.costs import COMPILED, cost, curve, paired, rate, slope
 from experiments.bench.record import Record
 from experiments.bench.style import (
     BLUE,
@@ -108,7 +108,8 @@ def caption(record: Record, function: str, n: int) -> str:
         number(paired(programs[f"jaxkit {least}"], programs[other]))
         for other in (f"jax {least}", "jaxkit hvp")
     )
-    start, end = (units.amount(rate(record, function, least, i)) for i in (0, -1))
+    first = record.programs(function=function)
+    start, end = (units.amount(rate(p[f"jaxkit {least}"])) for p in (first, programs))
     theory = listed(map(str, NESTINGS.values()))
     wrong = listed(
         f"{name} by up to {error:.0%}" for name, error in off(record, function).items()
@@ -116,10 +117,10 @@ def caption(record: Record, function: str, n: int) -> str:
     differ = f" Not all give the same Hessian: off are {wrong}." if wrong != "-" else ""
     return (
         f"FLOPs grow with n by the exponents {flops} for {listed(NESTINGS)} (theory: "
-        f"{theory}), run times by {times}: the rate of computing changes with n, too, "
-        f"for {least} from {start}FLOP a second at the least n to {end}FLOP at the "
-        f"largest. At n = {n} {least} is jaxkit's fastest Hessian, at "
-        f"{to_jax} of JAX's time for it, and takes {to_hvp} times as long as one "
+        f"{theory}), run times by {times}: they differ as the rate of computing "
+        f"changes, for {least} from {start}FLOP a second at the least n to {end}FLOP "
+        f"at the largest. At n = {n} {least} is jaxkit's fastest Hessian, at {to_jax} "
+        f"of JAX's time for it, and takes {to_hvp} times as long as one "
         f"Hessian-vector product.{differ}"
     )
 
@@ -152,12 +153,3 @@ def exponent(record: Record, function: str, what: str, quantity: str) -> float:
     """The fitted exponent of n in a cost of jaxkit's, where n is 4 or more."""
     found = curve(record, "n", f"jaxkit {what}", quantity, function=function)
     return slope(*found, start=4)
-
-
-def rate(record: Record, function: str, what: str, place: int) -> float:
-    """FLOPs in a second of one of jaxkit's programs, at the first n or the last."""
-    flops, time = (
-        curve(record, "n", f"jaxkit {what}", quantity, function=function)[1]
-        for quantity in ("flops", "time")
-    )
-    return flops[place] / time[place]

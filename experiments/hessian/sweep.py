@@ -37,9 +37,9 @@ def measure(point: dict, settings: dict) -> dict:
     f, args = function.at(point["n"], function.outputs)
     programs = {}
     for name, library in libraries(function.portable).items():
-        _, own = library.bind(f, args)
+        _, arrays = library.bind(f, args)
         for what, program in recipes(library, f).items():
-            programs[f"{name} {what}"] = library.build(program, own)
+            programs[f"{name} {what}"] = library.build(program, arrays)
     results = run(programs, settings)
     compared = {
         name: np.asarray(program.call())

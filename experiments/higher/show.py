@@ -1,6 +1,6 @@
 """What is shown: tables, figures, and what they say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from experiments.bench.style import (
     BLUE,
     GREEN,
     LABELS,
+    TITLES,
     VERMILION,
     figure,
     legend,
@@ -91,22 +92,23 @@ def captions(record: Record) -> dict[str, str]:
     )
     fewest = {way: at_the_end(record, way, "equations") for way in LOOKS}
     least = min(fewest, key=lambda way: fewest[way])
-    peers = listed(t for k, t in present(record).items() if k not in COMPILED)
+    peers = [name for name in present(record) if name not in COMPILED]
+    run = f"a run takes {runs(record, COMPILED)} compiled"
+    if peers:
+        titles = listed(TITLES[name] for name in peers)
+        run += f", and {runs(record, peers)} by {titles}, which carry out each equation"
     text = (
         f"One more order multiplies the equations by {equations}, and the time to "
         f"trace them by {seconds}. XLA finds those that are the same, and FLOPs grow "
         f"like k to the power {powers}. At the highest order {least} nesting has the "
-        "fewest equations. A run of a compiled program this small takes the time of "
-        "its call."
+        f"fewest equations; {run}."
     )
-    if peers != "-":
-        text += f" {peers}: each equation is carried out, again and again."
     return {"higher": text}
 
 
 def summary(record: Record) -> dict[str, str]:
     """The highest order: equations, FLOPs and time of each way."""
-    k = max(record.settings["orders"])
+    k = highest(record)
     rows = {}
     for function in record.settings["functions"]:
         programs = record.programs(function=function, k=k)
@@ -131,8 +133,26 @@ def exponent(record: Record, function: str, way: str) -> float:
     return slope(*found, start=2)
 
 
+def runs(record: Record, names: Iterable[str]) -> str:
+    """The range of some libraries' run times at the highest order."""
+    programs = [r["programs"] for _, r in record.results(k=highest(record))]
+    return span(
+        (
+            cost(p.get(f"{name} {way}"), "time")
+            for p in programs
+            for name in names
+            for way in LOOKS
+        ),
+        units.seconds,
+    )
+
+
+def highest(record: Record) -> int:
+    """The highest order."""
+    return max(record.settings["orders"])
+
+
 def at_the_end(record: Record, way: str, quantity: str) -> float:
     """A cost of jaxkit's at the highest order, summed over the functions."""
-    k = max(record.settings["orders"])
-    found = record.results(k=k)
+    found = record.results(k=highest(record))
     return sum(cost(r["programs"].get(f"jaxkit {way}"), quantity) for _, r in found)

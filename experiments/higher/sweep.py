@@ -10,8 +10,8 @@ from experiments.bench import ExperimentError
 from experiments.bench.costs import COMPILED
 from experiments.bench.equations import equations
 from experiments.bench.measure import run
-from experiments.functions import of_floats, own
 from experiments.libraries import libraries
+from experiments.users import of_floats, own
 
 WIDTH = 32
 
@@ -62,12 +62,12 @@ def measure(point: dict, settings: dict) -> dict:
     f, args, peers = subject(point["function"], settings)
     programs, counts = {}, {}
     for name, library in libraries(peers).items():
-        bound, own = library.bind(f, args)
+        bound, arrays = library.bind(f, args)
         for way in WAYS:
             program = nested(library.ad, way, bound, point["k"])
-            programs[f"{name} {way}"] = library.build(program, own)
+            programs[f"{name} {way}"] = library.build(program, arrays)
             if name in COMPILED:
-                counts[f"{name} {way}"] = {"equations": equations(program, *own)}
+                counts[f"{name} {way}"] = {"equations": equations(program, *arrays)}
     results = run(programs, settings)
     return {"programs": {k: v | counts.get(k, {}) for k, v in results.items()}}
 

@@ -18,7 +18,8 @@ x, in the first x and the params.
 """
 
 from experiments.bench import units
-from experiments.memory.show import captions, draw, summary, tables
+from experiments.memory.captions import captions, summary
+from experiments.memory.show import draw, tables
 from experiments.memory.sweep import STATE, measure, points
 
 __all__ = ["captions", "draw", "measure", "points", "summary", "tables"]

@@ -10,9 +10,9 @@ import numpy as np
 import jaxkit
 from experiments.bench import ExperimentError, units
 from experiments.bench.measure import Program, build, run
-from experiments.functions import own
 from experiments.libraries import libraries
 from experiments.memory.schedules import repeat, schemes
+from experiments.users import own
 
 BATCH, WIDTH = 128, 32
 STATE = BATCH * WIDTH * 4  # bytes

@@ -48,14 +48,14 @@ def pairs(record: Record) -> str:
         if found := medians(record, kind):
             each = listed(f"{number(x)} (of {name})" for name, x in found.items())
             kept = bar(found.values(), BARS[kind])
-            parts.append(f"{noun} takes {each} of JAX's time; {kept}.")
+            parts.append(f"{noun} takes {each} of JAX's time ({kept}).")
     if found := medians(record, "compiled"):
         counts = counted(record)
         parts.append(
             f"Of {len(found)} compiled real programs the median ratio of run times is "
-            f"{middle(found)} and the largest {most(found)}; "
-            f"{bar(found.values(), BARS['time'])}. The largest ratio of FLOPs is "
-            f"{most(counts)}; {bar(counts.values(), BARS['flops'])}."
+            f"{middle(found)} and the largest {most(found)} "
+            f"({bar(found.values(), BARS['time'])}), and the largest of FLOPs "
+            f"{most(counts)} ({bar(counts.values(), BARS['flops'])})."
         )
     return " ".join(parts)
 
@@ -63,7 +63,7 @@ def pairs(record: Record) -> str:
 def bar(values: Iterable[float], at: float) -> str:
     """A bar, and how many of some ratios keep within it."""
     kept = [x <= at for x in values]
-    return f"the bar is {at}, kept by {'all' if all(kept) else sum(kept)}"
+    return f"bar {at}, kept by {'all' if all(kept) else sum(kept)}"
 
 
 def counted(record: Record) -> dict[str, float]:
@@ -98,11 +98,16 @@ def growth(record: Record) -> str:
         f"{grown}; below 1, a part of the time doesn't depend on the depth. At the "
         f"largest depth grad with jaxkit takes {shares} of JAX's time."
     )
-    for name, title in present(record).items():
-        if name not in COMPILED:
-            of_ours = share(record, "grad", "eager", ours=name, theirs="jaxkit")
-            text += f" An eager grad of {title} takes {of_ours} of jaxkit's time."
-    return text
+    peers = {name: t for name, t in present(record).items() if name not in COMPILED}
+    of_ours = listed(
+        f"{share(record, 'grad', 'eager', ours=name, theirs='jaxkit')} with {title}"
+        for name, title in peers.items()
+    )
+    return (
+        f"{text} In units of jaxkit's, an eager grad takes {of_ours}."
+        if peers
+        else text
+    )
 
 
 def exponents(record: Record, library: str, stage: str) -> str:

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import functions
 from experiments.bench import ExperimentError
+from experiments.users import of_floats, own
 
 LAYERS, WIDTH, BATCH = 24, 32, 16
 
@@ -54,12 +54,12 @@ def users(settings: dict) -> tuple[Callable, tuple]:
     Raises:
         ExperimentError: it can't be differentiated by its first argument.
     """
-    f, args = functions.own(settings)
+    f, args = own(settings)
     if not all(jnp.issubdtype(x.dtype, jnp.floating) for x in jax.tree.leaves(args[0])):
         raise ExperimentError(
             "--inputs: the first argument must be of floats, e.g. 3.0 or 'f32[100]'"
         )
-    functions.of_floats(settings["function"], f, args)
+    of_floats(settings["function"], f, args)
     if getattr(jax.eval_shape(f, *args), "shape", None) == ():
         return f, args
     return (lambda *args: sum(map(jnp.sum, jax.tree.leaves(f(*args))))), args

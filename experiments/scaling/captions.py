@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from experiments.bench import units
-from experiments.bench.costs import COMPILED, slope
+from experiments.bench.costs import COMPILED, rate, slope
 from experiments.bench.record import Record
 from experiments.bench.style import TITLES, present
 from experiments.bench.words import listed, power, span
@@ -58,13 +58,12 @@ def corner(record: Record, function: str) -> tuple[int, int]:
     return n, m
 
 
-def rate(record: Record, function: str, mode: str, n: int, m: int) -> float:
+def speed(record: Record, function: str, mode: str, n: int, m: int) -> str:
     """FLOPs in a second of one of jaxkit's programs; n and m are places in the grid."""
-    flops, time = (
-        grid(record, function, f"jaxkit {mode}", quantity)[n, m]
-        for quantity in ("flops", "time")
-    )
-    return flops / time
+    sizes = record.settings["sizes"]
+    key = {"kind": "jacobian", "n": sizes[n], "m": sizes[m]}
+    programs = record.programs(function=function, **key)
+    return f"{units.amount(rate(programs.get(f'jaxkit {mode}')))}FLOP"
 
 
 def costs(record: Record, function: str) -> str:
@@ -73,7 +72,7 @@ def costs(record: Record, function: str) -> str:
     n, m = corner(record, function)
     sizes = record.settings["sizes"]
     one, many, reverse = (
-        units.amount(rate(record, function, *where))
+        speed(record, function, *where)
         for where in (("jacfwd", 0, 0), ("jacfwd", n, 0), ("jacrev", 0, m))
     )
     return (
@@ -83,8 +82,8 @@ def costs(record: Record, function: str) -> str:
         f"and 0, 0 and 1). Run times have {power(time['jacfwd', 'n'])} and "
         f"{power(time['jacrev', 'n'])}, {power(time['jacfwd', 'm'])} and "
         f"{power(time['jacrev', 'm'])}: they depart from theory as far as the rate of "
-        f"computing does. jacfwd computes {one}FLOP a second with 1 tangent and {many}"
-        f"FLOP with {sizes[n]}, jacrev {reverse}FLOP with {sizes[m]} cotangents."
+        f"computing does, which is {one} a second in jacfwd with 1 tangent and {many} "
+        f"with {sizes[n]}, and {reverse} in jacrev with {sizes[m]} cotangents."
     )
 
 
@@ -123,16 +122,14 @@ def winner(record: Record, function: str) -> str:
     }
     measured = listed(f"{v} ({k})" for k, v in times.items() if v != "-")
     n, m = corner(record, function)
-    forward, reverse = (
-        units.amount(rate(record, function, mode, n, m)) for mode in MODES
-    )
+    forward, reverse = (speed(record, function, mode, n, m) for mode in MODES)
     sizes = record.settings["sizes"]
     return (
         "Above the line forward mode is cheaper, below it reverse mode; theory puts it "
         f"at n = m. In FLOPs the two cost the same at n / m = {span(flops)}; in time, "
         f"at {measured}. The two lines differ as the modes' rates do: at n = "
-        f"{sizes[n]} and m = {sizes[m]}, jaxkit's jacfwd computes {forward}FLOP a "
-        f"second, its jacrev {reverse}FLOP."
+        f"{sizes[n]} and m = {sizes[m]}, jaxkit's jacfwd computes {forward} a second, "
+        f"its jacrev {reverse}."
     )
 
 

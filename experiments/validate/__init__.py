@@ -13,8 +13,8 @@ largest of all where that is more (absolute where all are zero). The gradient, H
 and third derivatives are of the function if it is scalar, else of a sum that sees each
 output; they are full arrays, the third derivatives by forward mode of the Hessian. A
 combination for which JAX has no result is left out. Products of matrices are computed
-in full precision, on GPUs too. On CPUs, code is compiled without optimisation, which
-changes nothing but rounding: compiling takes most of the time.
+in full precision, on GPUs too. Code is compiled with less optimisation than
+elsewhere, which changes nothing but rounding: compiling takes most of the time.
 """
 
 from collections.abc import Iterator

@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import functions
 from experiments.bench import ExperimentError
+from experiments.users import own
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ def users(settings: dict) -> Function:
         ExperimentError: it has no such arguments, or no such outputs.
     """
     with jax.enable_x64(False):  # where there are 64 bits, 32 bits are there as well
-        f, args = functions.own(settings)
+        f, args = own(settings)
     leaves, treedef = jax.tree.flatten(args)
     moving = [i for i, x in enumerate(leaves) if floats(x)]
     # In NumPy, since a 64-bit integer of JAX's would stay one where there are none.

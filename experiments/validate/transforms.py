@@ -22,6 +22,8 @@ UNOPTIMISED: dict[str, Any] = {
 }
 if jax.__version_info__ < (0, 11):
     UNOPTIMISED["xla_cpu_use_fusion_emitters"] = False
+# On a GPU, most of compiling is to try which algorithm for a product is the fastest.
+UNTUNED: dict[str, Any] = {"xla_gpu_autotune_level": 0}
 
 
 def jvp(lib, function: Function, x):
@@ -86,7 +88,7 @@ def derivatives(library: str, function: Function, dtype: str) -> dict[str, Any]:
 
 def compiled(f: Callable) -> Callable:
     on_cpu = jax.default_backend() == "cpu"
-    return jax.jit(f, compiler_options=UNOPTIMISED if on_cpu else None)
+    return jax.jit(f, compiler_options=UNOPTIMISED if on_cpu else UNTUNED)
 
 
 def said(error: Exception) -> str:

@@ -12,10 +12,10 @@ import jaxkit
 from experiments.__main__ import main
 from experiments.bench.record import Record
 from experiments.memory import captions, summary
+from experiments.memory.captions import why
+from experiments.memory.ratios import REVERSE, SCHEMES, by_steps, relative
 from experiments.memory.schedules import instructions, schemes
-from experiments.memory.show import LOOKS, REVERSE, by_steps, relative, why
 
-SCHEMES = tuple(LOOKS)
 FAST = ["--samples", "2", "--min-time", "1e-6"]
 
 

@@ -29,6 +29,13 @@ def test_every_experiment_is_reported_with_its_figures():
     assert {report.HERE / figure for figure in figures} == committed
 
 
+def test_what_a_figure_shows_is_said_in_three_sentences_at_most():
+    for folder in FOLDERS:
+        for path in folder.glob("*.jsonl"):
+            for figure, caption in find(path.stem).captions(Record.read(path)).items():
+                assert 1 <= len(re.findall(r"\.(?: |$)", caption)) <= 3, figure
+
+
 def test_results_are_whole_runs():
     """Each committed file has all points of an experiment's settings."""
     for folder in FOLDERS:

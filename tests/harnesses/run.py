@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import jax
 from tqdm import tqdm
 
 import jaxkit
+from experiments.bench.environment import digest
 from experiments.bench.record import Record
 from tests.harnesses import cases, compare
 from tests.harnesses.cases import candidates
@@ -31,19 +31,11 @@ def record_of(kind: str, folder: Path, fresh: bool = False) -> Record:
 
     An interrupted run goes on where it was.
     """
-    path = folder / f"{kind}-jax-{jax.__version__}-{digest()}.jsonl"
+    path = folder / f"{kind}-jax-{jax.__version__}-{digest(SOURCES)}.jsonl"
     if fresh:
         path.unlink(missing_ok=True)
     fixed = {"jax": jax.__version__}
     return Record.resume(path, path.stem, {"kind": kind}, {"fixed": fixed, "noted": {}})
-
-
-def digest() -> str:
-    """A short hash of jaxkit's sources and of what compares them."""
-    found = hashlib.sha256()
-    for path in sorted(SOURCES):
-        found.update(path.read_bytes())
-    return found.hexdigest()[:8]
 
 
 def complete(record: Record, names: list[str], workers: int) -> None:

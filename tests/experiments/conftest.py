@@ -1,0 +1,24 @@
+"""What tests of the runner share."""
+
+import pytest
+
+from experiments import scaling
+from tests.experiments.faked import Measure
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leaves the figures out, where a test isn't about them."""
+    monkeypatch.setattr(scaling, "draw", lambda record: [])
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Puts a `Measure` in the place of the real one."""
+
+    def replace(interrupt_at=None):
+        measure = Measure(interrupt_at)
+        monkeypatch.setattr(scaling, "measure", measure)
+        return measure
+
+    return replace

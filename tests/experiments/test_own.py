@@ -1,0 +1,173 @@
+"""The user's own functions and experiments."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.__main__ import EXPERIMENTS, main
+from experiments.bench.record import Record
+from experiments.functions import scaled
+from tests.experiments.faked import FAST
+
+OWN = """
+import jax.numpy as jnp
+
+def f(x, y):
+    return {"a": jnp.sin(x) * y[0], "b": jnp.sum(x) * y}
+"""
+
+
+def test_a_function_of_the_users(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(OWN)
+    out = tmp_path / "out"
+    command = [
+        "scaling",
+        "--function",
+        f"{tmp_path}/mine.py:f",
+        "--sizes",
+        "1,4",
+        *FAST,
+    ]
+    assert main([*command, "--inputs", "f32[3]", "ones(2)", "--out", str(out)]) == 0
+    record = Record.read(out / "scaling.jsonl")
+    sizes = {(p["key"]["n"], p["key"]["m"]) for p in record.points}
+    assert sizes == {(4, 4), (1, 1), (1, 4), (4, 1)}  # of 5 inputs and 5 outputs
+    programs = {name for p in record.points for name in p["result"]["programs"]}
+    assert {name.split()[0] for name in programs} == {"jaxkit", "jax"}
+    assert (out / "scaling-own-cost.svg").exists()
+    assert "mine.py:f" in capsys.readouterr().out
+
+
+def test_a_function_of_the_users_is_scaled_faithfully():
+    def f(x, y, k):
+        return {"a": jnp.sin(x) * y[k], "b": jnp.sum(x) * y}
+
+    args = (jnp.arange(3.0), jnp.array([[0.5, 2.0]]).T, jnp.int32(1))
+    function = scaled("f", f, args)
+    assert (function.inputs, function.outputs) == (5, 5)
+    g, (x, *data) = function.at(5, 5)
+    full = jnp.concatenate([jnp.ravel(y) for y in jax.tree.leaves(f(*args))])
+    np.testing.assert_allclose(g(jnp, x, *data), full)
+    g, (x, *data) = function.at(2, 3)
+    y = g(jnp, x, *data)
+    np.testing.assert_allclose(
+        y, [full[0::3].sum(), full[1::3].sum(), full[2::3].sum()]
+    )
+    assert np.abs(g(jnp, x + 0.1, *data) - y).max() > 1e-3
+    assert y.shape == (3,) and x.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--function", "lambda x: x"], "say with --inputs where"),
+        (["--function", "lambda x: nonsense(x)", "--inputs", "1.0"], "nonsense"),
+        (["--function", "lambda x: x", "--inputs", "arange(3)"], "none of them is of"),
+        (["--function", "lambda x: x", "--inputs", "f64[3]"], "only f32 is drawn"),
+        (["--function", "lambda x: x", "--inputs", "nonsense"], "pass a shape, such"),
+        (["--function", "lambda x: x > 0", "--inputs", "1.0"], "gives bool: only"),
+        (["--function", "lambda x: None", "--inputs", "1.0"], "gives nothing: only"),
+        (["--inputs", "1.0"], "name one"),
+        (["--function", "no.py:f", "--inputs", "1.0"], "there is no file no.py"),
+    ],
+)
+def test_functions_that_cannot_be_run_are_refused(options, message, tmp_path, capsys):
+    assert main(["scaling", *options, "--out", str(tmp_path)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_function_that_was_edited_is_another_one(tmp_path, capsys):
+    mine, out = tmp_path / "mine.py", str(tmp_path / "out")
+    command = ["scaling", "--function", f"{mine}:f", "--sizes", "1,2", *FAST]
+    command += ["--inputs", "f32[2]", "--out", out]
+    mine.write_text("def f(x):\n    return x * x\n")
+    assert main(command) == 0
+    mine.write_text("def f(x):\n    return x * x * x\n")
+    assert main(command) == 2
+    assert "settings.source" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "function", ["lambda x: 3.0 * x", "lambda x: 0.0 * x + 1", "lambda x: x / 0"]
+)
+def test_functions_without_a_cost_are_drawn(function, tmp_path, capsys):
+    command = ["scaling", "hessian", *FAST, "--function", function, "--inputs"]
+    assert main([*command, "ones(3)", "--quick", "--out", str(tmp_path)]) == 0
+    assert "Report:" in capsys.readouterr().out
+
+
+def test_all_with_a_function_is_those_that_take_one(monkeypatch, capsys):
+    from experiments import __main__
+
+    seen = []
+    monkeypatch.setattr(
+        __main__, "run", lambda args, modules: seen.extend(modules) or 0
+    )
+    assert main(["all", "--function", "lambda x: x", "--inputs", "ones(3)"]) == 0
+    assert set(EXPERIMENTS) - set(seen) == {"accuracy", "swell"}
+    assert "of all, scaling, validate" in capsys.readouterr().out
+
+
+def test_experiments_without_a_place_for_functions_say_so(tmp_path, capsys):
+    command = ["swell", "--function", "lambda x: x", "--out", str(tmp_path)]
+    assert main(command) == 2
+    message = capsys.readouterr().err
+    assert "swell takes no --function; these do: scaling" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("json", "the module json is no experiment: it has no FULL, QUICK, points"),
+        ("./mine.py", "is not the name of an experiment or a module"),
+    ],
+)
+def test_what_is_no_experiment_is_refused(name, message, capsys):
+    assert main([name]) == 2
+    assert message in capsys.readouterr().err
+
+
+MODULE = '''
+"""How long sleeping takes."""
+
+import time
+
+from experiments.bench.style import figure
+
+FULL = {"naps": [1, 2]}
+QUICK = {"naps": [1]}
+
+def points(settings):
+    return [{"nap": nap} for nap in settings["naps"]]
+
+def measure(point, settings):
+    return {"programs": {}, "nap": 2 * point["nap"]}
+
+def tables(record):
+    yield "naps: " + str([result["nap"] for _, result in record.results()])
+
+def draw(record):
+    drawing, axes = figure(1, 1, 3, 3)
+    yield "naps", drawing
+
+def captions(record):
+    return {"naps": f"{len(record.points)} naps."}
+
+def summary(record):
+    return {"naps": str(len(record.points))}
+'''
+
+
+def test_an_experiment_of_the_users(tmp_path, capsys, monkeypatch):
+    (tmp_path / "naps_experiment.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    command = ["naps_experiment", "--out", "out"]
+    assert main(command) == 0
+    assert "naps: [2, 4]" in capsys.readouterr().out
+    assert (tmp_path / "out" / "naps.svg").exists()
+    report = (tmp_path / "out" / "REPORT.md").read_text()
+    assert "## naps_experiment: How long sleeping takes." in report
+    assert "![naps, on " in report and "\n2 naps.\n" in report
+    assert main([*command, "--naps", "2", "--fresh"]) == 0
+    assert "naps: [4]" in capsys.readouterr().out

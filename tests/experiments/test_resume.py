@@ -1,0 +1,163 @@
+"""Runs go on where they were, and nothing of two runs is mixed."""
+
+import contextlib
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from experiments import scaling
+from experiments.__main__ import main
+from experiments.bench import environment
+from experiments.bench.record import Record
+from tests.experiments.faked import SETTINGS, TINY, fake
+
+
+def settings(out: Path) -> dict:
+    return Record.read(out / "scaling.jsonl").settings
+
+
+def test_an_interrupted_run_goes_on_without_measuring_twice(
+    tmp_path, capsys, counted, undrawn
+):
+    command = [*TINY, "--out", str(tmp_path)]
+    first = counted(interrupt_at=3)
+    assert main(command) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    # A run that is killed while it writes leaves half a line.
+    with (tmp_path / "scaling.jsonl").open("a") as file:
+        file.write('{"key": {"function": "bur')
+    second = counted()
+    assert main(command) == 0
+    both = first.seen + second.seen
+    assert len(first.seen) == 3 and both == list(scaling.points(SETTINGS))
+    third = counted()
+    assert main(command) == 0
+    assert third.seen == []
+    assert [p["key"] for p in Record.read(tmp_path / "scaling.jsonl").points] == both
+
+
+def test_ctrl_c_stops_after_the_point(tmp_path, monkeypatch, counted, undrawn):
+    command = [*TINY, "--out", str(tmp_path)]
+    seen = []
+
+    def pressed(point, settings):
+        seen.append(point)
+        signal.raise_signal(signal.SIGINT)
+        return fake(point, settings)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(scaling, "measure", pressed)
+    assert main(command) == 130
+    assert signal.getsignal(signal.SIGINT) is before
+    assert [p["key"] for p in Record.read(tmp_path / "scaling.jsonl").points] == seen
+    assert len(seen) == 1
+
+
+def test_a_point_that_fails_is_said_and_tried_again(
+    tmp_path, capsys, counted, monkeypatch, undrawn
+):
+    def fail(point, settings):
+        if point["n"] == point["m"] == 1:
+            raise NotImplementedError("no rule for bessel")
+        return fake(point, settings)
+
+    command = [*TINY, "--out", str(tmp_path)]
+    monkeypatch.setattr(scaling, "measure", fail)
+    assert main(command) == 1
+    printed = capsys.readouterr()
+    assert "failed: burgers jacobian 1 1" in printed.out + printed.err
+    assert "no rule for bessel" in printed.out + printed.err
+    again = counted()
+    assert main(command) == 0
+    assert [(point["n"], point["m"]) for point in again.seen] == [(1, 1)]
+
+
+def test_another_run_is_not_mixed_in(tmp_path, capsys, counted, undrawn):
+    out = ["--out", str(tmp_path)]
+    counted()
+    assert main([*TINY, *out]) == 0
+    again = counted()
+    assert main([*TINY, "--samples", "3", *out]) == 2
+    message = capsys.readouterr().err
+    assert "settings.samples: 2 there, 3 now" in message
+    assert "--out" in message and "--fresh" in message
+    assert again.seen == [] and settings(tmp_path)["samples"] == 2
+    assert main([*TINY, "--samples", "3", "--fresh", *out]) == 0
+    assert len(again.seen) == 5 and settings(tmp_path)["samples"] == 3
+
+
+def test_other_versions_are_not_mixed_in(tmp_path, capsys, counted, undrawn):
+    counted()
+    assert main([*TINY, "--out", str(tmp_path)]) == 0
+    path = tmp_path / "scaling.jsonl"
+    header, *points = path.read_text().splitlines()
+    old = json.loads(header)
+    old["environment"]["versions"]["jaxlib"] = "0.0.1"
+    path.write_text("\n".join([json.dumps(old), *points]) + "\n")
+    assert main([*TINY, "--out", str(tmp_path)]) == 2
+    assert 'versions.jaxlib: "0.0.1" there' in capsys.readouterr().err
+
+
+def test_two_runs_do_not_measure_for_one_file(tmp_path, capsys):
+    def meddle(point, settings):
+        assert main([*TINY, "--out", str(tmp_path)]) == 2
+        raise KeyboardInterrupt
+
+    scaling_measure = pytest.MonkeyPatch()
+    scaling_measure.setattr(scaling, "measure", meddle)
+    with contextlib.closing(contextlib.ExitStack()) as stack:
+        stack.callback(scaling_measure.undo)
+        assert main([*TINY, "--out", str(tmp_path)]) == 130
+    assert "another run is measuring for" in capsys.readouterr().err
+
+
+def test_files_of_others_are_left_alone(tmp_path, counted, undrawn, capsys):
+    (tmp_path / "foreign.jsonl").write_text("[1, 2]\n")
+    (tmp_path / "bytes.jsonl").write_bytes(b"\xff\xfe")
+    counted()
+    assert main([*TINY, "--out", str(tmp_path)]) == 0
+    report = tmp_path / "REPORT.md"
+    assert "## scaling" in report.read_text() and "foreign" not in report.read_text()
+    report.write_text("mine")
+    assert main([*TINY, "--out", str(tmp_path)]) == 2
+    assert report.read_text() == "mine"
+    assert "isn't a report of ours" in capsys.readouterr().err
+
+
+def test_a_run_of_an_edited_jaxkit_is_another_run(
+    tmp_path, capsys, counted, undrawn, monkeypatch
+):
+    counted()
+    assert main([*TINY, "--out", str(tmp_path)]) == 0
+    monkeypatch.setattr(environment, "digest", lambda paths: f"of {len([*paths])}")
+    assert main([*TINY, "--out", str(tmp_path)]) == 2
+    assert "files.jaxkit" in capsys.readouterr().err
+
+
+def test_a_digest_is_of_what_stands_in_the_files(tmp_path):
+    path = tmp_path / "rule.py"
+    path.write_text("old")
+    before = environment.digest([path])
+    assert environment.digest([path]) == before
+    path.write_text("new")
+    assert environment.digest([path]) != before
+
+
+def test_a_run_without_points_makes_way(tmp_path, counted, undrawn):
+    path = tmp_path / "scaling.jsonl"
+    counted(interrupt_at=0)
+    assert main([*TINY, "--out", str(tmp_path)]) == 130
+    assert len(path.read_text().splitlines()) == 1
+    counted()
+    assert main([*TINY, "--samples", "3", "--out", str(tmp_path)]) == 0
+    assert settings(tmp_path)["samples"] == 3
+
+
+def test_a_record_of_another_experiment_is_refused(tmp_path, counted, undrawn, capsys):
+    counted()
+    assert main([*TINY, "--out", str(tmp_path)]) == 0
+    (tmp_path / "scaling.jsonl").rename(tmp_path / "hessian.jsonl")
+    assert main(["hessian", "--replot", "--out", str(tmp_path)]) == 2
+    assert "holds a run of scaling" in capsys.readouterr().err
