@@ -5,17 +5,16 @@ from collections.abc import Iterable
 import numpy as np
 
 from experiments.bench import units
-from experiments.bench.costs import COMPILED, rate, slope
+from experiments.bench.costs import COMPILED, cost, rate
 from experiments.bench.record import Record
 from experiments.bench.style import TITLES, present
-from experiments.bench.words import listed, power, span
+from experiments.bench.words import listed, number, power, span
 from experiments.scaling.theory import (
     BOUND,
     MODES,
-    SLOPE_FROM,
-    SLOPES,
-    along,
-    crossovers,
+    crossing,
+    departure,
+    exponents,
     grid,
     one_pass,
     relative,
@@ -32,24 +31,6 @@ def captions(record: Record) -> dict[str, str]:
     return found | {"scaling-passes": passes(record)}
 
 
-def exponents(record: Record, function: str, quantity: str, library="jaxkit") -> dict:
-    """The fitted exponent along each sweep of each mode."""
-    sizes = record.settings["sizes"]
-    return {
-        (mode, sweep): slope(
-            sizes,
-            along(grid(record, function, f"{library} {mode}", quantity), sweep),
-            SLOPE_FROM,
-        )
-        for mode, sweep in SLOPES
-    }
-
-
-def departure(fitted: dict) -> float:
-    """By how much exponents differ from those of theory, at most; nan if unknown."""
-    return np.max([abs(fitted[key] - theory) for key, theory in SLOPES.items()])
-
-
 def corner(record: Record, function: str) -> tuple[int, int]:
     """The places, among the sizes, of the largest n and the largest m measured."""
     keys = [key for key, _ in record.results(function=function, kind="jacobian")]
@@ -58,23 +39,32 @@ def corner(record: Record, function: str) -> tuple[int, int]:
     return n, m
 
 
-def speed(record: Record, function: str, mode: str, n: int, m: int) -> str:
-    """FLOPs in a second of one of jaxkit's programs; n and m are places in the grid."""
+def at(record: Record, function: str, name: str, n: int, m: int) -> dict | None:
+    """A program; n and m are places in the grid."""
     sizes = record.settings["sizes"]
     key = {"kind": "jacobian", "n": sizes[n], "m": sizes[m]}
-    programs = record.programs(function=function, **key)
-    return f"{units.amount(rate(programs.get(f'jaxkit {mode}')))}FLOP"
+    return record.programs(function=function, **key).get(name)
+
+
+def speed(program: dict | None) -> str:
+    """FLOPs in a second."""
+    return f"{units.amount(rate(program))}FLOP"
+
+
+def intensity(program: dict | None) -> str:
+    """FLOPs for each byte that is accessed."""
+    return number(cost(program, "flops") / (cost(program, "bytes") or np.nan))
 
 
 def costs(record: Record, function: str) -> str:
-    """The growth of cost beside theory, and the rates that make time depart from it."""
+    """The growth of cost beside theory, and why time departs from it."""
     flops, time = (exponents(record, function, q) for q in ("flops", "time"))
     n, m = corner(record, function)
     sizes = record.settings["sizes"]
-    one, many, reverse = (
-        speed(record, function, *where)
-        for where in (("jacfwd", 0, 0), ("jacfwd", n, 0), ("jacrev", 0, m))
-    )
+    forward, reverse = (f"jaxkit {mode}" for mode in MODES)
+    ends = (forward, 0, 0), (forward, n, 0), (reverse, 0, m)
+    programs = [at(record, function, *end) for end in ends]
+    one, many, pulled = map(speed, programs)
     return (
         f"Over n, FLOPs of jacfwd grow with exponent {power(flops['jacfwd', 'n'])} and "
         f"those of jacrev with {power(flops['jacrev', 'n'])}; over m with "
@@ -82,8 +72,10 @@ def costs(record: Record, function: str) -> str:
         f"and 0, 0 and 1). Run times have {power(time['jacfwd', 'n'])} and "
         f"{power(time['jacrev', 'n'])}, {power(time['jacfwd', 'm'])} and "
         f"{power(time['jacrev', 'm'])}: they depart from theory as far as the rate of "
-        f"computing does, which is {one} a second in jacfwd with 1 tangent and {many} "
-        f"with {sizes[n]}, and {reverse} in jacrev with {sizes[m]} cotangents."
+        f"computing does. That is {one} a second in jacfwd with 1 tangent, {many} with "
+        f"{sizes[n]}, and {pulled} in jacrev with {sizes[m]} cotangents; all at once "
+        "share what is read from memory, so that "
+        f"{listed(map(intensity, programs))} FLOP are computed for each byte of it."
     )
 
 
@@ -92,25 +84,19 @@ def memory(record: Record, function: str) -> str:
     n, m = corner(record, function)
     sizes = record.settings["sizes"]
 
-    def at(program: str, n: int, m: int) -> str:
-        return units.size(grid(record, function, program, "temporaries")[n, m])
+    def need(name: str, n: int, m: int) -> str:
+        return units.size(cost(at(record, function, name, n, m), "temporaries"))
 
     ours, theirs = (
-        listed(f"{at(f'{library} {mode}', n, m)} in {mode}" for mode in MODES)
+        listed(f"{need(f'{library} {mode}', n, m)} in {mode}" for mode in MODES)
         for library in COMPILED
     )
     return (
-        f"With one input and one output, jacfwd needs {at('jaxkit jacfwd', 0, 0)} of "
-        f"temporaries and jacrev {at('jaxkit jacrev', 0, 0)}; jacfwd with {sizes[n]} "
-        f"inputs {at('jaxkit jacfwd', n, 0)}, jacrev with {sizes[m]} outputs "
-        f"{at('jaxkit jacrev', 0, m)}. With both it is {ours} (JAX: {theirs})."
+        f"With one input and one output, jacfwd needs {need('jaxkit jacfwd', 0, 0)} of "
+        f"temporaries and jacrev {need('jaxkit jacrev', 0, 0)}; jacfwd with {sizes[n]} "
+        f"inputs {need('jaxkit jacfwd', n, 0)}, jacrev with {sizes[m]} outputs "
+        f"{need('jaxkit jacrev', 0, m)}. With both it is {ours} (JAX: {theirs})."
     )
-
-
-def crossing(record: Record, function: str, library: str, quantity: str) -> np.ndarray:
-    """n / m where the modes cost the same, for each m where that was found."""
-    found = crossovers(record, function, library, quantity)
-    return (found / record.settings["sizes"])[np.isfinite(found)]
 
 
 def winner(record: Record, function: str) -> str:
@@ -122,7 +108,9 @@ def winner(record: Record, function: str) -> str:
     }
     measured = listed(f"{v} ({k})" for k, v in times.items() if v != "-")
     n, m = corner(record, function)
-    forward, reverse = (speed(record, function, mode, n, m) for mode in MODES)
+    forward, reverse = (
+        speed(at(record, function, f"jaxkit {mode}", n, m)) for mode in MODES
+    )
     sizes = record.settings["sizes"]
     return (
         "Above the line forward mode is cheaper, below it reverse mode; theory puts it "

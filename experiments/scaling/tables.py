@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from experiments.bench import units
-from experiments.bench.costs import COMPILED, slope
+from experiments.bench.costs import COMPILED
 from experiments.bench.record import Record
 from experiments.bench.style import TITLES, present
 from experiments.bench.table import spread, table
@@ -16,9 +16,8 @@ from experiments.scaling.theory import (
     MODES,
     SLOPE_FROM,
     SLOPES,
-    along,
     crossovers,
-    grid,
+    exponents,
     one_pass,
     relative,
 )
@@ -75,13 +74,10 @@ def slopes(record: Record) -> str:
     """Fitted exponents of cost beside those of theory."""
     rows = []
     for function in record.settings["functions"]:
+        found = [exponents(record, function, *column) for column in columns(record)]
         for (mode, sweep), theory in SLOPES.items():
-            row = [function, mode, sweep, str(theory)]
-            for quantity, library in columns(record):
-                costs = grid(record, function, f"{library} {mode}", quantity)
-                sizes = record.settings["sizes"]
-                row.append(power(slope(sizes, along(costs, sweep), SLOPE_FROM)))
-            rows.append(row)
+            fitted = (power(each[mode, sweep]) for each in found)
+            rows.append([function, mode, sweep, str(theory), *fitted])
     head = ["function", "mode", "over", "theory", *columns(record).values()]
     return table(f"Slopes: p in cost ~ size^p, from size {SLOPE_FROM} on", head, rows)
 

@@ -9,7 +9,7 @@ differs: it fuses, recomputes, and expands functions such as tanh.
 
 import numpy as np
 
-from experiments.bench.costs import cost
+from experiments.bench.costs import cost, slope
 from experiments.bench.record import Record
 
 MODES = ("jacfwd", "jacrev")
@@ -42,6 +42,24 @@ def along(costs: np.ndarray, sweep: str) -> np.ndarray:
     return {"n": costs[:, 0], "m": costs[0], "n=m": np.diag(costs)}[sweep]
 
 
+def exponents(record: Record, function: str, quantity: str, library="jaxkit") -> dict:
+    """The fitted exponent along each sweep of each mode."""
+    sizes = record.settings["sizes"]
+    return {
+        (mode, sweep): slope(
+            sizes,
+            along(grid(record, function, f"{library} {mode}", quantity), sweep),
+            SLOPE_FROM,
+        )
+        for mode, sweep in SLOPES
+    }
+
+
+def departure(fitted: dict) -> float:
+    """By how much exponents differ from those of theory, at most; nan if unknown."""
+    return np.max([abs(fitted[key] - theory) for key, theory in SLOPES.items()])
+
+
 def crossover(sizes, forward, reverse) -> float:
     """The size at which forward mode becomes the dearer one; nan if there is none.
 
@@ -72,6 +90,12 @@ def crossovers(record: Record, function: str, library: str, quantity: str):
     return np.array(
         [crossover(sizes, *pair) for pair in zip(forward.T, reverse.T, strict=True)]
     )
+
+
+def crossing(record: Record, function: str, library: str, quantity: str) -> np.ndarray:
+    """n / m where the modes cost the same, for each m where that was found."""
+    found = crossovers(record, function, library, quantity)
+    return (found / record.settings["sizes"])[np.isfinite(found)]
 
 
 def one_pass(record: Record, function: str, library: str) -> dict:
