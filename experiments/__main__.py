@@ -1,13 +1,14 @@
 """The runner: `python -m experiments NAME... [options]`."""
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
 from types import ModuleType
 
 from experiments.bench import ExperimentError, units
-from experiments.bench.record import Record
+from experiments.bench.record import Record, locked
 from experiments.modules import EXPERIMENTS, find, headline
 
 INTERRUPTED = 130
@@ -22,6 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     try:
         args, modules = read(sys.argv[1:] if argv is None else argv)
+        refuse_what_means_nothing(args, modules)
         if args.report:
             from experiments import report
 
@@ -53,11 +55,11 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace, modules: dict[str, ModuleType]) -> int:
     """Complete each experiment's file, and print and draw what it holds.
 
-    Returns how many points failed, and how many results are wrong.
+    Returns how many points failed and results are wrong, in all.
     """
     # Here, so that the list and the help of an experiment don't wait for them.
     from experiments import report
-    from experiments.bench import environment, style
+    from experiments.bench import environment
     from experiments.bench.progress import complete
 
     device = environment.use(args.device)
@@ -67,33 +69,41 @@ def run(args: argparse.Namespace, modules: dict[str, ModuleType]) -> int:
     out = args.out or Path("results") / folder
     # What is refused is refused before a file is touched.
     plans = {} if args.replot else planned(modules, args)
+    if plans:
+        environment.busy()
     failed = 0
     for name, module in modules.items():
         path = out / f"{name}.jsonl"
         print(f"\n=== {name}: {headline(module)}")
         if args.replot:
-            record = Record.read(path)
+            record = report.read(path)
         else:
             settings, points = plans[name]
-            if args.fresh:
-                path.unlink(missing_ok=True)
-            where = environment.environment(args.command)
-            record = Record.resume(path, name, settings, where)
-            failed += complete(record, points, module.measure)
-        if not record.points:
+            where = environment.environment(args.command, module.measure)
+            with locked(path):
+                record = Record.resume(path, name, settings, where, args.fresh)
+                failed += complete(record, points, module.measure)
+        if record.points:
+            failed += show(record, module, out)
+        elif not failed:
             raise ExperimentError(f"{path} has no measured points to show")
-        if given := record.settings.get("function"):
-            print(f"{OWN}: {given}, at {' '.join(record.settings['inputs'])}")
-        if hasattr(module, "failures"):
-            failed += module.failures(record)
-        for text in module.tables(record):
-            print(text)
-        print("\nSamples and environment:", path)
-        for title, figure in module.draw(record):
-            for drawn in style.save(figure, out, title):
-                print("Figure:", drawn)
     print("Report:", report.write(out / "REPORT.md", [out]))
     return failed
+
+
+def show(record: Record, module: ModuleType, out: Path) -> int:
+    """Print and draw what a record holds; returns how many of its results are wrong."""
+    from experiments.bench import style
+
+    if given := record.settings.get("function"):
+        print(f"{OWN}: {given}, at {' '.join(record.settings['inputs'])}")
+    for text in module.tables(record):
+        print(text)
+    print("\nSamples and environment:", record.path)
+    for title, figure in module.draw(record):
+        for drawn in style.save(figure, out, title):
+            print("Figure:", drawn)
+    return module.failures(record) if hasattr(module, "failures") else 0
 
 
 def planned(modules: dict[str, ModuleType], args: argparse.Namespace) -> dict:
@@ -102,21 +112,39 @@ def planned(modules: dict[str, ModuleType], args: argparse.Namespace) -> dict:
     Raises:
         ExperimentError: one of them can't be done.
     """
-    if args.inputs and not args.function:
-        raise ExperimentError("--inputs are those of a --function: name one")
-    for option in ("samples", "min_time", "memory_limit"):
-        asked = getattr(args, option) is not None
-        if asked and not any(option in module.FULL for module in modules.values()):
-            raise ExperimentError(without(", ".join(modules), option))
     plans = {}
     for name, module in modules.items():
         settings = settings_of(module, name, args)
-        plans[name] = settings, list(module.points(settings))
-        if not plans[name][1]:
+        try:  # as the file will have them
+            points = json.loads(json.dumps(list(module.points(settings))))
+        except TypeError as error:
+            raise ExperimentError(f"a point of {name} isn't JSON: {error}") from error
+        if not points:
             raise ExperimentError(
                 f"{name} has nothing to measure: the function takes none of the sizes"
             )
+        plans[name] = settings, points
     return plans
+
+
+def refuse_what_means_nothing(args: argparse.Namespace, modules: dict) -> None:
+    """Raises ExperimentError if options are given that would be without effect."""
+    if args.report and (modules or args.out):
+        raise ExperimentError("--report takes nothing else: all results are reported")
+    if args.inputs and not args.function:
+        raise ExperimentError("--inputs are those of a --function: name one")
+    if args.function and getattr(args, "functions", None):
+        raise ExperimentError("--functions are ours, --function is yours: give one")
+    known = {option for module in modules.values() for option in module.FULL}
+    for option in ("samples", "min_time", "memory_limit"):
+        if modules and getattr(args, option) is not None and option not in known:
+            raise ExperimentError(without(", ".join(modules), option))
+    given = sorted(k for k in known - {"function", "inputs"} if getattr(args, k, None))
+    if args.replot and (given or args.fresh):
+        raise ExperimentError(
+            "--replot draws what was measured: leave out "
+            + ", ".join(map(dashed, given or ["fresh"]))
+        )
 
 
 def settings_of(module: ModuleType, name: str, args: argparse.Namespace) -> dict:
@@ -141,8 +169,12 @@ def settings_of(module: ModuleType, name: str, args: argparse.Namespace) -> dict
 def without(name: str, option: str) -> str:
     """That an experiment has no such option, and which have."""
     able = [n for n in EXPERIMENTS if option in find(n).FULL]
-    dashed = option.replace("_", "-")
-    return f"{name} takes no --{dashed}; these do: {', '.join(able)}"
+    return f"{name} takes no {dashed(option)}; these do: {', '.join(able)}"
+
+
+def dashed(option: str) -> str:
+    """An option as it is typed."""
+    return "--" + option.replace("_", "-")
 
 
 def read(argv: list[str]) -> tuple[argparse.Namespace, dict[str, ModuleType]]:
@@ -175,15 +207,15 @@ def read(argv: list[str]) -> tuple[argparse.Namespace, dict[str, ModuleType]]:
 def add_lists(parser, module: ModuleType) -> None:
     """An option for each of the experiment's settings that is a list."""
     for name, values in module.FULL.items():
-        if not isinstance(values, list):
+        kinds = {type(x) for x in values} if isinstance(values, list) else set()
+        listed = ", ".join(map(str, values)) if kinds else ""
+        if kinds == {str}:
+            read, text = units.names(values), f"which of {listed} (default: all)"
+        elif kinds and kinds <= {int, float}:
+            read, text = units.list_of(*kinds), f"numbers (default: {listed})"
+        else:
             continue
-        of_names = isinstance(values[0], str)
-        parser.add_argument(
-            f"--{name}",
-            type=units.names(values) if of_names else units.list_of(type(values[0])),
-            metavar="X,...",
-            help=f"which of {', '.join(map(str, values))} (default: all)",
-        )
+        parser.add_argument(dashed(name), type=read, metavar="X,...", help=text)
 
 
 def shared(**options) -> argparse.ArgumentParser:

@@ -32,7 +32,6 @@ class Library:
     as they are. `compile` is `jit`, or what comes nearest; None where nothing does.
     """
 
-    title: str
     numpy: Any
     ad: Any
     array: Callable[[np.ndarray], Any]
@@ -51,7 +50,7 @@ def libraries(peers: bool = True) -> dict[str, Library]:
 
     autograd computes with NumPy, so it is left out where JAX computes on a GPU.
     """
-    found = {"jaxkit": of_jax("jaxkit", jaxkit), "jax": of_jax("JAX", jax)}
+    found = {"jaxkit": of_jax(jaxkit), "jax": of_jax(jax)}
     if not peers:
         return found
     if importlib.util.find_spec("torch") and (torch := of_torch()):
@@ -61,7 +60,7 @@ def libraries(peers: bool = True) -> dict[str, Library]:
     return found
 
 
-def of_jax(title: str, ad) -> Library:
+def of_jax(ad) -> Library:
     """A library of transformations of `jax.numpy` code."""
 
     def put(x, places, values):
@@ -69,7 +68,7 @@ def of_jax(title: str, ad) -> Library:
 
     xp = namespace(jnp, put=put)
     ready = jax.block_until_ready
-    return Library(title, xp, ad, jnp.asarray, ready, measure.build, jax.jit)
+    return Library(xp, ad, jnp.asarray, ready, measure.build, jax.jit)
 
 
 def of_torch() -> Library | None:
@@ -93,7 +92,6 @@ def of_torch() -> Library | None:
         return result
 
     return Library(
-        "PyTorch",
         namespace(torch, put=put),
         torch.func,
         lambda x: torch.tensor(np.asarray(x), device=device),
@@ -140,7 +138,7 @@ def of_autograd() -> Library:
     def ready(result):
         return result
 
-    return Library("autograd", xp, ad, np.asarray, ready, uncompiled(ready), None)
+    return Library(xp, ad, np.asarray, ready, uncompiled(ready), None)
 
 
 def namespace(module, **more) -> SimpleNamespace:

@@ -37,7 +37,8 @@ def find(name: str) -> ModuleType:
                 "all, and modules that can be imported"
             ) from None
         raise ExperimentError(
-            f"{name} needs the package {error.name}: pip install -e '.[experiments]'"
+            f"{name} needs {error.name}, which isn't installed (what our experiments "
+            "need is: pip install -e '.[experiments]')"
         ) from None
 
     if missing := [part for part in PARTS if not hasattr(module, part)]:

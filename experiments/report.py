@@ -7,6 +7,7 @@ by side.
 
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 from experiments.bench import ExperimentError
@@ -38,11 +39,25 @@ def write(path: Path, folders: list[Path]) -> Path:
     return path
 
 
-def ours(path: Path) -> bool:
-    """Whether a file is a record of an experiment that can be found."""
+def read(path: Path) -> Record:
+    """The record in a file.
+
+    Raises:
+        ExperimentError: there is none of an experiment that can be found, as it is now.
+    """
+    record, module = Record.read(path), find(path.stem)
+    if missing := [k for k in module.FULL if k not in record.settings]:
+        raise ExperimentError(
+            f"{path} is of another version of {path.stem}: it has no setting "
+            f"{', '.join(missing)}"
+        )
+    return record
+
+
+def readable(path: Path) -> bool:
+    """Whether there is such a record."""
     try:
-        Record.read(path)
-        find(path.stem)
+        read(path)
     except ExperimentError:
         return False
     return True
@@ -50,10 +65,11 @@ def ours(path: Path) -> bool:
 
 def text(folders: list[Path], base: Path) -> str:
     """The report; its links to figures are relative to the folder `base`."""
-    names = [p.stem for folder in folders for p in folder.glob("*.jsonl") if ours(p)]
+    paths = [path for folder in folders for path in folder.glob("*.jsonl")]
+    names = [path.stem for path in paths if readable(path)]
     order = [name for name in EXPERIMENTS if name in names]
     order += sorted(set(names) - set(order))  # the user's own
-    found = {name: records(name, folders) for name in order}
+    found = {name: by_folder(name, folders) for name in order}
     found = {name: each for name, each in found.items() if each}
     options = "--report" if base == HERE else "NAME..."
     parts = [OPENING.format(options=options), devices(found)]
@@ -63,18 +79,19 @@ def text(folders: list[Path], base: Path) -> str:
     return "\n".join(parts)
 
 
-def records(name: str, folders: list[Path]) -> dict[Path, Record]:
+def by_folder(name: str, folders: list[Path]) -> dict[Path, Record]:
     """By folder, an experiment's records that have points."""
     paths = {folder: folder / f"{name}.jsonl" for folder in folders}
-    found = {f: Record.read(path) for f, path in paths.items() if path.exists()}
+    found = {f: read(path) for f, path in paths.items() if readable(path)}
     return {folder: record for folder, record in found.items() if record.points}
 
 
 def devices(found: dict) -> str:
     """A table of where the results were made, and with what."""
-    records: dict[Path, Record] = {}
+    folders: dict[Path, list[Record]] = {}
     for each in found.values():
-        records = each | records  # the first of each folder's
+        for folder, record in each.items():
+            folders.setdefault(folder, []).append(record)
     rows = {
         "device": lambda r: device(r),
         "processor, threads": lambda r: "{processor}, {threads}".format(
@@ -86,9 +103,22 @@ def devices(found: dict) -> str:
         "settings": lambda r: settings(r),
         "begun": lambda r: r.header["noted"]["time"].partition("T")[0],
     }
-    head = ["", *(f"`{folder.name}`" for folder in records)]
-    body = [[k, *(write(r) for r in records.values())] for k, write in rows.items()]
+    head = ["", *(f"`{folder.name}`" for folder in folders)]
+    body = [
+        [label, *(distinct(records, tell) for records in folders.values())]
+        for label, tell in rows.items()
+    ]
     return markdown(head, body)
+
+
+def distinct(records: list[Record], tell: Callable[[Record], str]) -> str:
+    """What is told of some records, and of which where that is not the same for all."""
+    told: dict[str, list[str]] = {}
+    for record in records:
+        told.setdefault(tell(record), []).append(record.header["experiment"])
+    if len(told) == 1:
+        return next(iter(told))
+    return "; ".join(f"{text} ({', '.join(names)})" for text, names in told.items())
 
 
 def device(record: Record) -> str:

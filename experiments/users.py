@@ -1,6 +1,5 @@
 """The user's function and its arguments: what `--function` and `--inputs` say."""
 
-import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.bench import ExperimentError
-from experiments.bench.environment import digest
+from experiments.bench.environment import digest_of
 from jaxkit.__main__ import load
 
 
@@ -30,9 +29,14 @@ def own(settings: dict) -> tuple[Callable, tuple]:
     if not inputs:
         raise ExperimentError("--function: say with --inputs where, e.g. 'f32[100]'")
     f = loaded(text)
+    args = tuple(example(input, seed) for seed, input in enumerate(inputs))
     try:
-        args = tuple(example(input, seed) for seed, input in enumerate(inputs))
         jax.eval_shape(f, *args)
+    except jax.errors.ConcretizationTypeError as error:
+        raise ExperimentError(
+            f"--function {text}: what Python code does in it depends on values, so it "
+            "can't be compiled; use jax.lax.cond or while_loop, or jax.numpy.where"
+        ) from error
     except Exception as error:
         raise ExperimentError(f"--function {text}: {error}") from error
     return f, args
@@ -58,10 +62,11 @@ def of_floats(name: str, f: Callable, args: tuple) -> list:
     """
     outputs = jax.tree.leaves(jax.eval_shape(f, *args))
     kinds = {str(y.dtype) for y in outputs}
-    if not outputs or not all(jnp.issubdtype(kind, jnp.floating) for kind in kinds):
+    some = sum(y.size for y in outputs)
+    if not some or not all(jnp.issubdtype(kind, jnp.floating) for kind in kinds):
         raise ExperimentError(
-            f"--function {name} gives {', '.join(sorted(kinds)) or 'nothing'}: only "
-            "functions that give real floats are differentiated"
+            f"--function {name} gives {', '.join(sorted(kinds)) if some else 'nothing'}"
+            ": only functions that give real floats are differentiated"
         )
     return outputs
 
@@ -71,13 +76,7 @@ def fingerprint(text: str) -> str | None:
 
     A run of a function that was edited since is another run.
     """
-    try:
-        path = inspect.getsourcefile(inspect.unwrap(loaded(text)))
-    except TypeError:  # it isn't written in Python
-        return None
-    if path is None or not Path(path).exists():
-        return None
-    return digest([Path(path)])
+    return digest_of(loaded(text))
 
 
 def example(text: str, seed: int):
@@ -88,8 +87,8 @@ def example(text: str, seed: int):
     match = re.fullmatch(r"f32\[([\d, ]*)\]", text)
     if not match and re.match(r"[a-z]+\d+\[", text):
         raise ExperimentError(
-            f"--inputs {text!r}: only f32 is drawn, as 'f32[10,3]'; for others pass an "
-            "expression, such as 'arange(3)'"
+            f"--inputs {text!r} is not a shape such as 'f32[10,3]' (only f32 is drawn) "
+            "nor an expression such as 'arange(3)'"
         )
     if match:
         shape = [int(size) for size in match[1].split(",") if size.strip()]

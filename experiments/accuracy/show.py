@@ -114,7 +114,7 @@ def below_eps(record: Record, dtype: str) -> float:
     """The largest error of the complex step, of all steps below eps."""
     small = 10.0 ** -np.array(record.settings["exponents"]) < np.finfo(dtype).eps
     errors = [r["differences"]["complex"] for _, r in record.results(dtype=dtype)]
-    return np.nanmax(np.array(errors)[:, small])
+    return np.nanmax(np.array(errors)[:, small]) if small.any() else np.nan
 
 
 def of_modes(record: Record, dtype: str) -> list[float]:

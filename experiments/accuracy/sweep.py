@@ -9,7 +9,10 @@ import mpmath
 import numpy as np
 
 import jaxkit as jk
+from experiments.bench import ExperimentError
 from jaxkit.study import finite
+
+LARGEST = 37  # of the exponents of steps 10^-k
 
 # Written once for NumPy, jax.numpy and mpmath, which name their functions alike.
 FUNCTIONS = {
@@ -21,7 +24,16 @@ FUNCTIONS = {
 
 
 def points(settings: dict) -> Iterator[dict]:
-    """Each function in each dtype."""
+    """Each function in each dtype.
+
+    Raises:
+        ExperimentError: a step would be no number of a dtype.
+    """
+    if (largest := max(settings["exponents"])) > LARGEST:
+        raise ExperimentError(
+            f"--exponents {largest:g}: 10^-{largest:g} is no normal float32; take "
+            f"{LARGEST} at most"
+        )
     for function in settings["functions"]:
         for dtype in settings["dtypes"]:
             yield {"function": function, "dtype": dtype}

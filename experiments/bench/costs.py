@@ -27,6 +27,21 @@ def rate(program: dict | None) -> float:
     return cost(program, "flops") / cost(program, "time")
 
 
+def fixed_and_rate(flops, times) -> tuple[float, float, float]:
+    """a and r of time = a + flops / r, by least squares on relative errors.
+
+    Also how far off that is at most, as a fraction; nan if there are fewer than three
+    times.
+    """
+    flops, times = np.asarray(flops, float), np.asarray(times, float)
+    used = np.isfinite(times) & (flops > 0)
+    if used.sum() < 3:
+        return np.nan, np.nan, np.nan
+    terms = np.stack([1 / times[used], flops[used] / times[used]], axis=1)
+    a, slowness = np.linalg.lstsq(terms, np.ones(used.sum()))[0]
+    return a, 1 / slowness, abs(terms @ (a, slowness) - 1).max()
+
+
 def curve(record: Record, x: str, program: str, quantity: str, **key):
     """Sizes, that is, values of `x` in the points' keys, and the program's cost there.
 
@@ -52,8 +67,13 @@ def slope(sizes, costs, start: float = 0) -> float:
     return float(np.polyfit(np.log(sizes[used]), np.log(costs[used]), 1)[0])
 
 
+def ratios(ours: dict, theirs: dict) -> tuple[float, float, float]:
+    """Quartiles and median of two programs' ratio of times, sample by sample."""
+    if "samples_s" not in ours or "samples_s" not in theirs:
+        return np.nan, np.nan, np.nan
+    return spread(np.divide(ours["samples_s"], theirs["samples_s"]).tolist())
+
+
 def paired(ours: dict, theirs: dict) -> float:
-    """The median of the ratio of two programs' times, sample by sample, as taken."""
-    if "skipped" in ours or "skipped" in theirs:
-        return np.nan
-    return float(np.median(np.divide(ours["samples_s"], theirs["samples_s"])))
+    """The median of these."""
+    return ratios(ours, theirs)[1]

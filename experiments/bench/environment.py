@@ -1,12 +1,14 @@
 """Where a run is made: on which device, with what versions, threads and load."""
 
+import contextlib
 import datetime
 import hashlib
 import importlib.metadata
+import inspect
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from experiments.bench import ExperimentError
@@ -38,12 +40,13 @@ def use(device: str | None) -> str:
     return found
 
 
-def environment(command: list[str]) -> dict[str, dict]:
+def environment(command: list[str], measure: Callable) -> dict[str, dict]:
     """What must be the same for samples to be comparable, and what is only noted.
 
-    `fixed` holds device, threads, flags, versions, and a digest of jaxkit's files: once
-    they were edited, a run is another run. `noted` holds the time in UTC, the load
-    averages over 1, 5 and 15 minutes, the free memory in bytes, the command.
+    `fixed` holds device, threads, flags, versions, and digests of jaxkit's files and of
+    the one that `measure` stands in: once these are edited, a run is another run.
+    `noted` holds the time in UTC, the load averages over 1, 5 and 15 minutes, the free
+    memory in bytes, the command.
     """
     import jax
 
@@ -64,7 +67,10 @@ def environment(command: list[str]) -> dict[str, dict]:
             **{name: version(name) for name in PACKAGES},
             "python": platform.python_version(),
         },
-        "files": {"jaxkit": digest(Path(jaxkit.__file__).parent.rglob("*.py"))},
+        "files": {
+            "jaxkit": digest(Path(jaxkit.__file__).parent.rglob("*.py")),
+            "measure": digest_of(measure),
+        },
         "flags": {
             "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
             "x64": bool(jax.config.read("jax_enable_x64")),
@@ -94,6 +100,26 @@ def digest(paths: Iterable[Path]) -> str:
     for path in sorted(paths):
         found.update(path.read_bytes())
     return found.hexdigest()[:12]
+
+
+def digest_of(f: Callable) -> str | None:
+    """A digest of the file that a function, or its type, stands in; None if in none."""
+    f = inspect.unwrap(f)
+    for written in (f, type(f)):
+        with contextlib.suppress(TypeError):  # it isn't written in Python
+            path = Path(inspect.getsourcefile(written) or "")
+            return digest([path]) if path.is_file() else None
+    return None
+
+
+def busy() -> None:
+    """Say so if other programs want to run right now (where the system tells)."""
+    try:
+        running = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0])
+    except (OSError, ValueError, IndexError):
+        return
+    if running > 1:  # one of them is this one
+        print("The machine is busy: times will spread, FLOPs and memory won't.")
 
 
 def processor() -> str:

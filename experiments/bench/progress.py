@@ -3,7 +3,7 @@
 import os
 import signal
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tqdm import tqdm
@@ -15,41 +15,41 @@ from experiments.bench.record import Record
 
 def complete(
     record: Record,
-    points: Iterable[dict],
+    points: list[dict],
     measure: Callable[[dict, dict], dict],
 ) -> int:
     """Add `measure(point, settings)` to the record for each point that isn't there.
 
     Returns how many failed. Those aren't recorded: a later run tries them again.
     Raises KeyboardInterrupt after the current point if Ctrl-C is pressed, and
-    ExperimentError if `points` or `measure` does: then no point can be measured.
+    ExperimentError if `measure` does: then no point can be measured.
     """
-    points = list(points)
     missing = [point for point in points if point not in record]
     done, failed = len(points) - len(missing), 0
     if done:
         print(f"{done} of {len(points)} points were measured before: {record.path}")
-    busy(record.environment["device"]["threads"])
     bar = tqdm(total=len(points), initial=done, unit="point", dynamic_ncols=True)
-    with record.locked(), bar, ctrl_c() as pressed:
+    with bar, ctrl_c() as pressed:
         for point in missing:
             if pressed:
-                raise KeyboardInterrupt
+                break
             label = " ".join(str(value) for value in point.values())
             bar.set_description(label)
             try:
                 result = measure(point, record.settings)
+                record.add(point, result | {"load": load()})
             except ExperimentError:  # no point can be measured
                 raise
             except Exception:
                 failed += 1
                 bar.write(f"failed: {label}: {traceback.format_exc()}")
                 continue
-            record.add(point, result | {"load": load()})
             for name, program in result.get("programs", {}).items():
                 if "skipped" in program:
                     bar.write(f"skipped: {label}: {name} {program['skipped']}")
             bar.update()
+    if pressed:  # in the last point, too: what would come next is not wanted
+        raise KeyboardInterrupt
     return failed
 
 
@@ -75,11 +75,3 @@ def ctrl_c() -> Iterator[list]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def busy(threads: int) -> None:
-    """Say so if other programs keep the machine busy."""
-    average = (load() or [0])[0]
-    if average > threads / 2:
-        print(f"The machine is busy (load {average} on {threads} threads): ", end="")
-        print("times will spread, FLOPs and memory won't.")

@@ -40,11 +40,18 @@ class Record:
         header, *points = lines(path)
         if header["experiment"] != path.stem:
             raise ExperimentError(f"{path} holds a run of {header['experiment']}")
-        return cls(path, header, [p for p in points if "key" in p])
+        return cls(path, header, [p for p in points if "noted" not in p])
 
     @classmethod
-    def resume(cls, path: Path, experiment: str, settings: dict, environment: dict):
-        """The record in a file, or a new one.
+    def resume(
+        cls,
+        path: Path,
+        experiment: str,
+        settings: dict,
+        environment: dict,
+        fresh: bool = False,
+    ):
+        """The record in a file, or a new one: if there is none yet, or it is `fresh`.
 
         Raises ExperimentError if the file holds a run with other settings, versions or
         device: samples of two runs don't mix.
@@ -56,7 +63,7 @@ class Record:
             "environment": environment["fixed"],
         }
         noted = {"noted": environment["noted"]}
-        if path.exists() and b"\n" in path.read_bytes():
+        if not fresh and path.exists() and b"\n" in path.read_bytes():
             drop_broken_line(path)
             record = cls.read(path)
             changes = differences(record.header, header)
@@ -89,27 +96,29 @@ class Record:
         """The programs of the first such point; empty if it isn't measured yet."""
         return next((r.get("programs", {}) for _, r in self.results(**key)), {})
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """While this lasts, no other run can measure for the same file.
-
-        Raises:
-            ExperimentError: another run does.
-        """
-        with self.path.open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ExperimentError(
-                    f"another run is measuring for {self.path}: give another --out"
-                ) from None
-            yield
-
     def add(self, key: dict, result: dict) -> None:
         """Write one measured point to disk."""
         point = {"key": key, "result": rounded(result)}
         append(self.path, point)
         self.points.append(point)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """While this lasts, no other run can measure for the same file.
+
+    Raises:
+        ExperimentError: another run does.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ExperimentError(
+                f"another run is measuring for {path}: give another --out"
+            ) from None
+        yield
 
 
 def lines(path: Path) -> list[dict]:
@@ -128,6 +137,12 @@ def lines(path: Path) -> list[dict]:
     header = found[0] if found else None
     if not isinstance(header, dict) or not {"experiment", "settings"} <= header.keys():
         raise ExperimentError(f"{path} isn't a record of a run: it has no header")
+    for number, line in enumerate(found[1:], start=2):
+        keys = set(line) if isinstance(line, dict) else set()
+        if not (keys == {"noted"} or keys == {"key", "result"}):
+            raise ExperimentError(
+                f"{path} isn't a record of a run: line {number} has no key and result"
+            )
     return found
 
 
@@ -140,7 +155,9 @@ def append(path: Path, entry: dict) -> None:
 
 
 def rounded(entry: Any) -> Any:
-    """Six digits of each float: more of what is measured would be noise."""
+    """Six digits of each float: more would be noise. NumPy's numbers as Python's."""
+    if hasattr(entry, "tolist"):
+        entry = entry.tolist()
     if isinstance(entry, dict):
         return {key: rounded(value) for key, value in entry.items()}
     if isinstance(entry, list | tuple):

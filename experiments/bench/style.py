@@ -13,6 +13,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -129,9 +130,10 @@ def plot(ax, record: Record, x: str, program: str, quantity: str, look: dict, **
 
 def line(ax, sizes, costs: Callable, quantity: str, look: dict) -> None:
     """`costs(quantity)` over sizes; times with a band between their quartiles."""
-    if not (costs(quantity) > 0).any():  # nothing that logarithmic axes can show
+    seen = np.where(costs(quantity) > 0, costs(quantity), np.nan)
+    if not np.isfinite(seen).any():  # nothing that logarithmic axes can show
         return
-    ax.plot(sizes, costs(quantity), **look)
+    ax.plot(sizes, seen, **look)
     if quantity == "time":
         ends = (costs(time) for time in TIMES[::2])
         ax.fill_between(sizes, *ends, color=look["color"], alpha=0.15, linewidth=0)
@@ -153,6 +155,13 @@ def legend(drawing: Figure, looks: dict[str, dict], libraries: dict[str, str], *
 def halo(colour: str) -> list:
     """Path effects that keep text legible where a line crosses it."""
     return [withStroke(linewidth=1.5, foreground=colour, alpha=0.7)]
+
+
+def widen(ax, factor: float = 5) -> None:
+    """Let a logarithmic y axis reach over a factor, so that it has ticks."""
+    low, high = ax.get_ylim()
+    more = max(1, np.sqrt(factor * low / high))
+    ax.set_ylim(low / more, high * more)
 
 
 def log_axes(ax, sizes, unit: str) -> None:

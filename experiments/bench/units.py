@@ -3,7 +3,6 @@
 import argparse
 import math
 
-BINARY = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 DECIMAL = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")]
 SMALL = [(1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")]
 
@@ -25,21 +24,21 @@ def amount(x: float) -> str:
 
 
 def size(x: float) -> str:
-    """Bytes with a binary prefix and three digits: 1.5 MiB."""
+    """Bytes with a decimal prefix, as in figures, and three digits: 1.5 MB."""
+    text = amount(x)
     if math.isnan(x):
-        return "-"
-    unit = next((u for u in "TGMK" if x >= BINARY[u]), "")
-    value = x / BINARY[unit]
-    digits = f"{value:.0f}" if value >= 999.5 else f"{value:.3g}"
-    return f"{digits} {unit + 'i' if unit else ''}B"
+        return text
+    return f"{text}B" if text[-1].isalpha() else f"{text} B"
 
 
 def memory(text: str) -> int:
-    """Bytes from text such as 200M, 4G or 4GiB (binary prefixes)."""
-    number = text.strip().upper().removesuffix("B").removesuffix("I")
-    unit = number[-1:] if number[-1:] in BINARY else ""
-    value = positive(number.removesuffix(unit), "a size such as 200M")
-    return round(value * BINARY[unit])
+    """Bytes from text such as 200M, 4GB (decimal prefixes) or 4GiB (binary ones)."""
+    number = text.strip().upper().removesuffix("B")
+    base = 1024 if number.endswith("I") else 1000
+    number = number.removesuffix("I")
+    power = "KMGT".find(number[-1:]) + 1 if number else 0
+    value = positive(number[:-1] if power else number, "a size such as 200M")
+    return round(value * base**power)
 
 
 def positive(text: str, what: str = "a positive number") -> float:
@@ -65,16 +64,21 @@ def list_of(kind: type):
     read = count if kind is int else positive
 
     def numbers(text: str) -> list:
-        return sorted({read(part.strip()) for part in text.split(",")})
+        return sorted({read(part) for part in words(text)})
 
     return numbers
+
+
+def words(text: str) -> list[str]:
+    """The words between commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def names(known: list[str]):
     """Reads a comma-separated choice among the known names."""
 
     def read(text: str) -> list[str]:
-        chosen = [name.strip() for name in text.split(",")]
+        chosen = list(dict.fromkeys(words(text)))
         for name in chosen:
             if name not in known:
                 raise argparse.ArgumentTypeError(
@@ -83,9 +87,3 @@ def names(known: list[str]):
         return chosen
 
     return read
-
-
-def check(holds: bool, message: str) -> None:
-    """Refuses an option's text with a message."""
-    if not holds:
-        raise argparse.ArgumentTypeError(message)

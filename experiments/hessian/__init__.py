@@ -13,17 +13,20 @@ given by `--function` has n of its inputs vary, and the squares of its outputs s
 """
 
 from experiments.functions import FUNCTIONS
-from experiments.hessian.show import captions, draw, summary, tables
+from experiments.hessian.captions import captions, failures, summary
+from experiments.hessian.show import draw, tables
 from experiments.hessian.sweep import measure, points
 
-__all__ = ["captions", "draw", "measure", "points", "summary", "tables"]
+__all__ = [
+    "captions", "draw", "failures", "measure", "points", "summary", "tables"
+]  # fmt: skip
 
 FULL = {
     "functions": list(FUNCTIONS),
     "function": None,
     "inputs": None,
     "sizes": [1, 2, 4, 8, 16, 32, 64],
-    "samples": 9,
+    "samples": 15,
     "min_time": 0.005,
     "memory_limit": None,
 }

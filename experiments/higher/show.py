@@ -22,7 +22,7 @@ from experiments.bench.style import (
     present,
 )
 from experiments.bench.table import table
-from experiments.bench.words import listed, power, span
+from experiments.bench.words import listed, span
 
 LOOKS: dict[str, dict[str, Any]] = {
     "forward": {"color": BLUE, "marker": "o"},
@@ -69,41 +69,44 @@ def draw(record: Record) -> Iterator[tuple[str, Figure]]:
 
 
 def growth(record: Record, function: str, program: str, quantity: str) -> float:
-    """By what factor a cost grows with each further order, at the last ones."""
+    """The factor by which a cost grows with each further order, as fitted to all."""
     orders, costs = curve(record, "k", program, quantity, function=function)
-    if len(costs) < 2 or not costs[-2]:
-        return np.nan
-    return (costs[-1] / costs[-2]) ** (1 / (orders[-1] - orders[-2]))
+    return np.exp(slope(np.exp(orders), costs))  # cost ~ exp(k)^p
 
 
 def captions(record: Record) -> dict[str, str]:
     """What the figure shows."""
     functions = record.settings["functions"]
-    equations, seconds = (
+    equations, flops, seconds = (
         listed(
             f"{span(growth(record, f, f'jaxkit {way}', q) for f in functions)} ({way})"
             for way in LOOKS
         )
-        for q in ("equations", "trace_s")
+        for q in ("equations", "flops", "trace_s")
     )
-    powers = listed(
-        f"{span((exponent(record, f, way) for f in functions), power)} ({way})"
-        for way in LOOKS
-    )
-    fewest = {way: at_the_end(record, way, "equations") for way in LOOKS}
-    least = min(fewest, key=lambda way: fewest[way])
+    totals = {
+        q: {way: at_the_end(record, way, q) for way in LOOKS}
+        for q in ("equations", "flops")
+    }
+    fewest, most = (min(found, key=lambda way: found[way]) for found in totals.values())
     peers = [name for name in present(record) if name not in COMPILED]
-    run = f"a run takes {runs(record, COMPILED)} compiled"
+    run = f"a run takes {runs(record, COMPILED)} compiled (the call {calls(record)})"
     if peers:
         titles = listed(TITLES[name] for name in peers)
         run += f", and {runs(record, peers)} by {titles}, which carry out each equation"
     text = (
         f"One more order multiplies the equations by {equations}, and the time to "
-        f"trace them by {seconds}. XLA finds those that are the same, and FLOPs grow "
-        f"like k to the power {powers}. At the highest order {least} nesting has the "
-        f"fewest equations; {run}."
+        f"trace them by {seconds}. XLA computes equal ones once: FLOPs are multiplied "
+        f"by {flops}. At the highest order {fewest} nesting has the fewest equations "
+        f"and {most} nesting the fewest FLOPs; {run}."
     )
     return {"higher": text}
+
+
+def calls(record: Record) -> str:
+    """The time of a call of a compiled program that does nothing."""
+    found = (cost(r["programs"].get("jax call"), "time") for _, r in record.results())
+    return span(found, units.seconds)
 
 
 def summary(record: Record) -> dict[str, str]:
@@ -125,12 +128,6 @@ def summary(record: Record) -> dict[str, str]:
                 )
             )
     return rows
-
-
-def exponent(record: Record, function: str, way: str) -> float:
-    """p in FLOPs ~ k^p, from the second order on."""
-    found = curve(record, "k", f"jaxkit {way}", "flops", function=function)
-    return slope(*found, start=2)
 
 
 def runs(record: Record, names: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 from experiments.bench import units
 from experiments.bench.costs import cost
 from experiments.bench.record import Record
-from experiments.bench.words import listed, number, power, span
+from experiments.bench.words import listed, number, power
 from experiments.memory.ratios import (
     REVERSE,
     SCHEMES,
@@ -42,15 +42,11 @@ def budget(record: Record) -> str:
     """How many states the budgeted scheme keeps, and what it needs with all else."""
     found = [result for _, result in record.results()]
     most = max(result["states"]["budgeted"] for result in found)
-    size = units.size(most * found[0]["state"])
-    peaks = [
-        result["programs"]["jaxkit budgeted"]["temporaries"]
-        for result in found
-        if result["states"]["budgeted"] == most
-    ]
+    kept, allowed = most * found[0]["state"], record.settings["budget"]
+    peak = max(r["programs"]["jaxkit budgeted"]["temporaries"] for r in found)
     return (
-        f"{most} states, {size} of {units.size(record.settings['budget'])}, and with "
-        f"all else needs {span(peaks, units.size)} at every length"
+        f"{most} states, {units.size(kept)} of {units.size(allowed)}, and with all "
+        f"else needs {units.size(peak)} at most"
     )
 
 
@@ -60,12 +56,16 @@ def times(last: dict) -> str:
     if not np.isfinite(list(found.values())).any():
         return ""
     alone = {scheme: by_steps(last, scheme) for scheme in REVERSE}
+    rest = (
+        ", and the rest is to write to memory what a scheme keeps, and to read it back"
+    )
+    if any(alone[scheme] > t for scheme, t in found.items()):  # then it is noise
+        rest = ""
     return (
         f"For {last['length']} steps, in units of plain's time, "
         f"{listed(f'{scheme} takes {number(t)}' for scheme, t in found.items())}; the "
         "steps and pullbacks alone, with steps evaluated again, take "
-        f"{listed(f'{number(t)} ({scheme})' for scheme, t in alone.items())}, and the "
-        "rest is to write to memory what a scheme keeps, and to read it back."
+        f"{listed(f'{number(t)} ({scheme})' for scheme, t in alone.items())}{rest}."
     )
 
 

@@ -14,6 +14,8 @@ There are five kinds of measurement; the first three are the pairs:
   first     the time from a new function to its first result, where nothing of it
             is remembered: eagerly, by jit, by torch.compile (not with --quick)
 
+Growth and first are of many programs, and take a fourth of the samples each.
+
 Eager and trace are taken on a chain of 30 scalar operations and on a perceptron of 24
 layers, both in plain jax.numpy; compiled on the programs of tests/programs.py, in
 float32, timed over many runs in one call. Differences of one sample to the next show
@@ -73,7 +75,7 @@ def add_options(parser) -> None:
     )
     parser.add_argument(
         "--programs",
-        type=lambda text: text.split(","),
+        type=units.words,
         metavar="NAME,...",
         help="which of the real programs to compile (default: all; 6 with --quick)",
     )
@@ -85,7 +87,7 @@ def add_options(parser) -> None:
     )
     parser.add_argument(
         "--depths",
-        type=lambda text: sorted({units.count(part) for part in text.split(",")}),
+        type=units.list_of(int),
         metavar="N,...",
         help="groups of operations, layers, blocks, or time steps",
     )

@@ -141,8 +141,14 @@ def transforms(record: Record) -> str:
             for what in DERIVATIVES
         )
         shares = listed(share(record, what, stage) for what in DERIVATIVES)
-        parts.append(f"{noun} takes {costs} with jaxkit ({shares} of JAX's time).")
-    return " ".join(parts)
+        parts.append(f"{noun} takes {costs} with jaxkit ({shares} of JAX's time)")
+    found = deepest(record).values()
+    times = {
+        name: span((cost(p.get(name), "time") for p in found), units.seconds)
+        for name in ("jax f", "jax call")
+    }
+    parts[1] += f", where f takes {times['jax f']}, and a mere call {times['jax call']}"
+    return f"{'. '.join(parts)}."
 
 
 def first(record: Record) -> str:
@@ -154,20 +160,17 @@ def first(record: Record) -> str:
         )
         for way, title in WAYS.items()
     }
-    eager = [
-        p[name]
-        for p in points
-        for name in p
-        if "eager" in name and "compiled" in p[name]
-    ]
+    names = [f"{library} eager grad" for library in COMPILED]
+    eager = [p[name] for p in points for name in names if "compiled" in p.get(name, {})]
     if not eager:
         return ""
     shares = span((p["compile_s"] / p["first_s"] for p in eager), "{:.0%}".format)
     each = listed(f"{t} ({title})" for title, t in times.items() if t != "-")
     counts = span((p["compiled"] for p in eager), "{:.0f}".format)
     return (
-        f"The first grad takes {each}. In first eager calls of jaxkit and JAX {shares} "
-        f"of the time is XLA's: it compiles each operation, {counts} in a call."
+        f"The first grad takes {each}. Where it is jaxkit's or JAX's, and eager, "
+        f"{shares} of that time is XLA's: it compiles each operation, {counts} in a "
+        "call."
     )
 
 

@@ -28,9 +28,9 @@ from experiments.overhead.ratios import (
     WAYS,
     deepest,
     flops,
+    of_grad,
     over_f,
     place,
-    ratios,
 )
 
 LOOKS: dict[str, dict[str, Any]] = {
@@ -60,12 +60,12 @@ def pairs(record: Record) -> Figure:
     """Each paired ratio, with its quartiles, and its bar."""
     points = [*record.results(kind="eager"), *record.results(kind="trace")]
     found = record.results(kind="compiled")
-    points += sorted(found, key=lambda point: ratios(point[1]["programs"])[1])
+    points += sorted(found, key=lambda point: of_grad(point[1]["programs"])[1])
     drawing, ((ax,),) = style.figure(1, 1, 5 + 0.17 * len(points), 3.8)
     drawing.suptitle("grad: jaxkit in units of JAX, in pairs")
     for at, (key, result) in enumerate(points):
         programs, is_compiled = result["programs"], key["kind"] == "compiled"
-        low, middle, high = ratios(programs)
+        low, middle, high = of_grad(programs)
         ax.vlines(at, low, high, color=BLUE, linewidth=4, alpha=0.35)
         ax.plot(at, middle, color=BLUE, marker="o")
         bar = BARS["time" if is_compiled else key["kind"]]
@@ -78,7 +78,7 @@ def pairs(record: Record) -> Figure:
     ax.axhline(1, color=GREY, linewidth=1)
     ax.grid(visible=False, axis="x")
     # Quartiles of a busy machine reach far up: they may leave the figure.
-    top = max(1.6, *(1.1 * ratios(result["programs"])[1] for _, result in points))
+    top = max(1.6, *(1.1 * of_grad(result["programs"])[1] for _, result in points))
     ax.set(ylabel="jaxkit / JAX", ylim=(0, top), xlim=(-0.7, len(points) - 0.3))
     band: dict[str, Any] = {"color": BLUE, "marker": "o", "linewidth": 4}
     handles = [
@@ -104,6 +104,7 @@ def growth(record: Record, models: list[str]) -> Figure:
             for library, look in LOOKS.items():
                 name, quantity = place(library, "grad", stage)
                 style.plot(ax, record, "depth", name, quantity, look, **key)
+            style.widen(ax)
     for top, bottom, model in zip(axes[0], axes[-1], models, strict=True):
         top.set_title(model)
         bottom.set_xlabel("depth")

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from experiments.bench.costs import COMPILED, cost, curve, paired, slope
+from experiments.bench.costs import COMPILED, cost, curve, paired, ratios, slope
 from experiments.bench.record import Record
-from experiments.bench.table import spread
 
 BARS = {"eager": 0.6, "trace": 0.7, "time": 1.05, "flops": 1.01}
 TRANSFORMS = ("f", "grad", "jvp", "hessian")
@@ -28,12 +27,9 @@ WAYS = {
 }
 
 
-def ratios(programs: dict) -> tuple[float, float, float]:
-    """Quartiles and median of the ratio jaxkit / JAX of grad, sample by sample."""
-    pair = [
-        programs[f"{library} grad"].get("samples_s", [np.nan]) for library in COMPILED
-    ]
-    return spread(np.divide(*pair).tolist())
+def of_grad(programs: dict) -> tuple[float, float, float]:
+    """Quartiles and median of the ratio jaxkit / JAX of grad's times."""
+    return ratios(*(programs[f"{library} grad"] for library in COMPILED))
 
 
 def flops(programs: dict) -> float:
@@ -45,7 +41,7 @@ def flops(programs: dict) -> float:
 def medians(record: Record, kind: str) -> dict[str, float]:
     """By program, the median of the ratios of one kind."""
     return {
-        k["program"]: ratios(r["programs"])[1] for k, r in record.results(kind=kind)
+        k["program"]: of_grad(r["programs"])[1] for k, r in record.results(kind=kind)
     }
 
 

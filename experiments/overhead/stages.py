@@ -9,7 +9,7 @@ from functools import cache
 import jax
 
 from experiments.bench.costs import COMPILED
-from experiments.bench.measure import Program, interleaved, run, timed
+from experiments.bench.measure import Program, interleaved, nothing, run, timed
 from experiments.bench.table import median
 from experiments.libraries import Library, libraries, uncompiled
 from experiments.overhead.models import Model, chain
@@ -22,7 +22,8 @@ LARGEST = 1000  # inputs of a Hessian
 
 def growth(model: Model, settings: dict) -> dict:
     """Times of each stage of compiled programs; and of runs, of eager ones too."""
-    programs = {}
+    # A call of a compiled program takes its time, too.
+    programs = {"jax call": nothing()}
     for what in transforms(model):
         found = available(model, what)
         for name, program in compiled(found, model, what, settings["repeats"]).items():

@@ -17,8 +17,8 @@ from experiments.overhead.ratios import (
     WAYS,
     deepest,
     flops,
+    of_grad,
     over_f,
-    ratios,
     seconds,
 )
 
@@ -41,7 +41,7 @@ def uncompiled(points: list) -> str:
     rows = []
     for key, result in points:
         programs = result["programs"]
-        low, middle, high = ratios(programs)
+        low, middle, high = of_grad(programs)
         row = [key["kind"], key["program"], *times(programs)]
         row += [f"{middle:.2f}", f"{low:.2f} to {high:.2f}"]
         rows.append([*row, verdict(middle, BARS[key["kind"]])])
@@ -55,7 +55,7 @@ def compiled(points: list) -> str:
     rows, ran, counts = [], [], []
     for key, result in points:
         programs = result["programs"]
-        low, middle, high = ratios(programs)
+        low, middle, high = of_grad(programs)
         ran.append(middle)
         counts.append(flops(programs))
         row = [key["program"], *times(programs)]

@@ -2,7 +2,7 @@
 
 For f: R^n -> R^m, forward mode (jacfwd) pushes n tangents through f, reverse mode
 (jacrev) pulls m cotangents back. So in theory jacfwd costs about n times f, jacrev
-about m times f, and they cost the same near n = m. The functions here are such that
+about m times f, and they cost the same near n = m. Our two functions are such that
 f itself costs the same whatever n and m are, so that theory is a straight line.
 
   digits   mean losses of m groups of handwritten digits under a small classifier,
@@ -15,6 +15,8 @@ temporaries of jacfwd and jacrev; for PyTorch and autograd, where they are insta
 the run time. Then one jvp and one vjp beside f itself. A function given by `--function`
 is scaled the same way: n of its inputs vary, and its outputs are summed up to m.
 """
+
+from argparse import ArgumentTypeError
 
 from experiments.bench import units
 from experiments.functions import FUNCTIONS
@@ -55,9 +57,9 @@ def add_options(parser) -> None:
 
 def sizes(text: str) -> list[int]:
     """Reads 1,2,4: increasing powers of 2 up to 128, as the functions can take them."""
-    chosen = sorted({units.count(part) for part in text.split(",")} | {1})
-    units.check(
-        all(x <= 128 and x & (x - 1) == 0 for x in chosen) and len(chosen) > 1,
-        f"{text!r} aren't powers of 2 from 1 to 128 (two or more)",
-    )
+    chosen = sorted({1, *units.list_of(int)(text)})
+    if len(chosen) < 2 or not all(x <= 128 and x & (x - 1) == 0 for x in chosen):
+        raise ArgumentTypeError(
+            f"{text!r} aren't powers of 2 from 1 to 128 (two or more)"
+        )
     return chosen

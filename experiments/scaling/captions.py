@@ -5,13 +5,14 @@ from collections.abc import Iterable
 import numpy as np
 
 from experiments.bench import units
-from experiments.bench.costs import COMPILED, cost, rate
+from experiments.bench.costs import COMPILED, cost, fixed_and_rate
 from experiments.bench.record import Record
 from experiments.bench.style import TITLES, present
-from experiments.bench.words import listed, number, power, span
+from experiments.bench.words import listed, power, span
 from experiments.scaling.theory import (
     BOUND,
     MODES,
+    along,
     crossing,
     departure,
     exponents,
@@ -46,36 +47,33 @@ def at(record: Record, function: str, name: str, n: int, m: int) -> dict | None:
     return record.programs(function=function, **key).get(name)
 
 
-def speed(program: dict | None) -> str:
-    """FLOPs in a second."""
-    return f"{units.amount(rate(program))}FLOP"
-
-
-def intensity(program: dict | None) -> str:
-    """FLOPs for each byte that is accessed."""
-    return number(cost(program, "flops") / (cost(program, "bytes") or np.nan))
-
-
 def costs(record: Record, function: str) -> str:
     """The growth of cost beside theory, and why time departs from it."""
     flops, time = (exponents(record, function, q) for q in ("flops", "time"))
-    n, m = corner(record, function)
-    sizes = record.settings["sizes"]
-    forward, reverse = (f"jaxkit {mode}" for mode in MODES)
-    ends = (forward, 0, 0), (forward, n, 0), (reverse, 0, m)
-    programs = [at(record, function, *end) for end in ends]
-    one, many, pulled = map(speed, programs)
+    if not np.isfinite(flops["jacfwd", "n"] + time["jacfwd", "n"]):
+        return "Too few sizes, or no FLOPs: there are no exponents to compare."
+    of_f = cost(one_pass(record, function, "jaxkit").get("f"), "time")
+    (fixed, speed, off), (fixed_m, speed_m, off_m) = (
+        fixed_and_rate(
+            *(
+                along(grid(record, function, f"jaxkit {mode}", quantity), sweep)
+                for quantity in ("flops", "time")
+            )
+        )
+        for mode, sweep in zip(MODES, "nm", strict=True)
+    )
     return (
         f"Over n, FLOPs of jacfwd grow with exponent {power(flops['jacfwd', 'n'])} and "
         f"those of jacrev with {power(flops['jacrev', 'n'])}; over m with "
         f"{power(flops['jacfwd', 'm'])} and {power(flops['jacrev', 'm'])} (theory: 1 "
         f"and 0, 0 and 1). Run times have {power(time['jacfwd', 'n'])} and "
         f"{power(time['jacrev', 'n'])}, {power(time['jacfwd', 'm'])} and "
-        f"{power(time['jacrev', 'm'])}: they depart from theory as far as the rate of "
-        f"computing does. That is {one} a second in jacfwd with 1 tangent, {many} with "
-        f"{sizes[n]}, and {pulled} in jacrev with {sizes[m]} cotangents; all at once "
-        "share what is read from memory, so that "
-        f"{listed(map(intensity, programs))} FLOP are computed for each byte of it."
+        f"{power(time['jacrev', 'm'])}, for they are a fixed part and FLOPs at a rate: "
+        f"{units.seconds(fixed)} and {units.amount(speed)}FLOP a second in jacfwd over "
+        f"n, {units.seconds(fixed_m)} and {units.amount(speed_m)}FLOP in jacrev over m "
+        f"fit all times within {max(off, off_m):.0%} (f itself takes "
+        f"{units.seconds(of_f)}). Where the fixed part counts, time grows by less than "
+        "FLOPs."
     )
 
 
@@ -104,21 +102,21 @@ def winner(record: Record, function: str) -> str:
     flops = crossing(record, function, "jaxkit", "flops")
     times = {
         TITLES[library]: span(crossing(record, function, library, "time"))
-        for library in present(record)
+        for library in COMPILED
     }
     measured = listed(f"{v} ({k})" for k, v in times.items() if v != "-")
-    n, m = corner(record, function)
-    forward, reverse = (
-        speed(at(record, function, f"jaxkit {mode}", n, m)) for mode in MODES
-    )
-    sizes = record.settings["sizes"]
+    forward, reverse = (diagonal(record, function, mode) for mode in MODES)
     return (
         "Above the line forward mode is cheaper, below it reverse mode; theory puts it "
         f"at n = m. In FLOPs the two cost the same at n / m = {span(flops)}; in time, "
-        f"at {measured}. The two lines differ as the modes' rates do: at n = "
-        f"{sizes[n]} and m = {sizes[m]}, jaxkit's jacfwd computes {forward} a second, "
-        f"its jacrev {reverse}."
+        f"at {measured}. At n = m, jaxkit's jacfwd takes "
+        f"{span(forward / reverse)} of its jacrev's time."
     )
+
+
+def diagonal(record: Record, function: str, mode: str) -> np.ndarray:
+    """The times of one of jaxkit's modes where n = m."""
+    return along(grid(record, function, f"jaxkit {mode}", "time"), "n=m")
 
 
 def passes(record: Record) -> str:
@@ -160,9 +158,8 @@ def summary(record: Record) -> dict[str, str]:
     for function in record.settings["functions"]:
         for quantity, label in (("flops", "FLOPs"), ("time", "time")):
             fitted = exponents(record, function, quantity)
-            rows[f"{function}: exponents of {label}, at most off theory by"] = power(
-                departure(fitted)
-            )
+            about = f"{function}: exponents of {label} over n, m and n = m"
+            rows[f"{about}, off theory by"] = power(departure(fitted))
             rows[f"{function}: crossover n / m in {label}"] = span(
                 crossing(record, function, "jaxkit", quantity)
             )

@@ -83,7 +83,7 @@ def slopes(record: Record) -> str:
 
 
 def crossings(record: Record) -> str:
-    """For each m, the measured n from which on reverse mode is the cheaper one."""
+    """For each m, the n from which on reverse mode is the cheaper one."""
     rows = []
     for function in record.settings["functions"]:
         found = [

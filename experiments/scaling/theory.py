@@ -63,8 +63,7 @@ def departure(fitted: dict) -> float:
 def crossover(sizes, forward, reverse) -> float:
     """The size at which forward mode becomes the dearer one; nan if there is none.
 
-    Between sizes, the ratio of the two is taken to be a power of the size. So it is
-    beyond the first and the last one too, but by no more than a factor of 2.
+    Between sizes, the ratio of the two is taken to be a power of the size.
     """
     x = np.log(np.asarray(sizes, float))
     forward, reverse = (
@@ -73,12 +72,9 @@ def crossover(sizes, forward, reverse) -> float:
     )
     y = np.log(forward / reverse)
     for i in range(len(x) - 1):
-        left = -np.log(2) if i == 0 else 0
-        right = np.log(2) if i == len(x) - 2 else 0
-        if y[i + 1] > y[i]:
+        if y[i] <= 0 <= y[i + 1] and y[i] < y[i + 1]:
             root = x[i] - y[i] * (x[i + 1] - x[i]) / (y[i + 1] - y[i])
-            if x[i] + left <= root <= x[i + 1] + right:
-                return float(np.exp(root))
+            return float(np.exp(root))
     return np.nan
 
 

@@ -1,6 +1,7 @@
 """What is shown: tables, figures, and what they say."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
@@ -21,16 +22,27 @@ from experiments.bench.table import table
 from experiments.bench.words import listed, power, span
 from experiments.swell.sweep import COUNTS, FUNCTIONS, SHARED
 
-LOOKS = {
-    name: {"color": colour, "marker": marker, "linestyle": line}
-    for name, colour, marker, line in zip(
+# The shared graph and the traced programs lie on one another.
+LOOKS: dict[str, dict[str, Any]] = dict(
+    zip(
         COUNTS,
-        (GREY, VERMILION, ORANGE, GREEN, BLUE, BLUE),
-        ".sD^ov",
-        ("-", "-", "-", "-", "-", "--"),
+        (
+            {"color": GREY, "marker": "."},
+            {"color": VERMILION, "marker": "s"},
+            {"color": ORANGE, "marker": "D"},
+            {"color": GREEN, "linewidth": 8, "alpha": 0.5},
+            {"color": BLUE, "marker": "o"},
+            {
+                "color": BLUE,
+                "marker": "o",
+                "linestyle": "--",
+                "fillstyle": "none",
+                "markersize": 10,
+            },
+        ),
         strict=True,
     )
-}
+)
 
 
 def tables(record: Record) -> Iterator[str]:

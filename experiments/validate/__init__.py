@@ -63,6 +63,7 @@ def add_options(parser) -> None:
 def points(settings: dict) -> Iterator[dict]:
     """Each function in each dtype."""
     for function in settings["functions"]:
+        find(function, settings)  # refuses the user's, if it can't be done
         for dtype in settings["dtypes"]:
             yield {"function": function, "dtype": dtype}
 

@@ -16,8 +16,8 @@ def undrawn(monkeypatch):
 def counted(monkeypatch):
     """Puts a `Measure` in the place of the real one."""
 
-    def replace(interrupt_at=None):
-        measure = Measure(interrupt_at)
+    def replace(*before):
+        measure = Measure(*before)
         monkeypatch.setattr(scaling, "measure", measure)
         return measure
 

@@ -23,14 +23,25 @@ def fake(point, settings):
 
 
 class Measure:
-    """Stands for `measure`: counts the points, and is interrupted at one of them."""
+    """Stands for `measure`: keeps the points, and does something before each."""
 
-    def __init__(self, interrupt_at=None):
+    def __init__(self, before=lambda point: None):
         self.seen = []
-        self.interrupt_at = interrupt_at
+        self.before = before
 
     def __call__(self, point, settings):
-        if len(self.seen) == self.interrupt_at:
-            raise KeyboardInterrupt
+        self.before(point)
         self.seen.append(point)
         return fake(point, settings)
+
+
+def interrupting(at: int):
+    """Interrupts before the point of that number."""
+    left = [None] * at
+
+    def before(point):
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+
+    return before

@@ -9,8 +9,8 @@ from experiments.__main__ import main
 from experiments.bench.costs import slope
 from experiments.bench.record import Record
 from experiments.functions import FUNCTIONS
-from experiments.hessian.show import captions, summary
-from experiments.hessian.sweep import NESTINGS, recipes
+from experiments.hessian.captions import captions, failures, summary
+from experiments.hessian.sweep import NESTINGS, difference, recipes
 from experiments.libraries import libraries
 
 
@@ -67,12 +67,26 @@ def test_a_run_is_said_in_words_and_drawn(tmp_path, capsys, monkeypatch):
     record = Record.read(tmp_path / "hessian.jsonl")
     (text,) = captions(record).values()
     assert "exponents 2.00, 1.00, 2.00, 1.00 and 0.00" in text
-    assert "At n = 16 forward/reverse is jaxkit's fastest Hessian, at 1 of" in text
-    assert "takes 16 times as long as one" in text and "Not all" not in text
-    record.points[0]["result"]["programs"]["jax reverse/forward"]["error"] = 0.2
+    assert "There forward/reverse is jaxkit's fastest Hessian" in text
+    assert "takes 16 times as long as one" in text and "1 of JAX's time" in text
+    assert text.endswith("(quartiles).")
+    programs = record.points[0]["result"]["programs"]
+    programs["jax reverse/forward"] |= {"error": 0.2, "error_eager": 1e-7}
+    programs["jaxkit hvp"] = {"skipped": "why"}
     (text,) = captions(record).values()
-    assert text.endswith("off are jax reverse/forward by up to 20%.")
-    label = "digits, forward/forward: time at n = 16, its exponent (theory 2)"
-    assert summary(record)[label] == "25.6 s, 2.00"
+    assert "JAX's reverse/forward is off by up to 0.2 as XLA compiles it" in text
+    assert text.endswith("jaxkit's hvp is skipped at n = 4.") and not failures(record)
+    programs["jaxkit reverse/forward"]["error"] = np.inf
+    assert failures(record) == 1
+    label = "digits, forward/forward: time at n = 16, of JAX's, its exponent (theory 2)"
+    assert summary(record)[label] == "25.6 s, 1, 2.00"
     assert (tmp_path / "hessian-digits.svg").exists()
     assert "Hessians of digits" in capsys.readouterr().out
+
+
+def test_differences_of_hessians():
+    nan = np.array([np.nan, 2.0])
+    assert difference(nan, nan) == 0 and difference(nan * np.nan, nan * np.nan) == 0
+    assert difference([1.0, 2.0], nan) == np.inf
+    assert difference([1.0, 2.0], [1.0, 4.0]) == 0.5
+    assert difference([0.0], [0.0]) == 0

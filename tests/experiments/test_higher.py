@@ -17,12 +17,12 @@ NONE = {"function": None, "inputs": None}
 def test_all_ways_are_the_derivative(k):
     exact = mpmath.diff(lambda x: FUNCTIONS["tower"][1](mpmath, x), 0.7, k)
     f, args, _ = subject("tower", NONE)
-    for library in libraries().values():
+    for name, library in libraries().items():
         bound, own = library.bind(f, args)
         for way in WAYS:
             program = library.build(nested(library.ad, way, bound, k), own)
             found = float(program.call())
-            assert found == pytest.approx(float(exact), rel=1e-4), (library.title, way)
+            assert found == pytest.approx(float(exact), rel=1e-4), (name, way)
 
 
 def test_ways_agree_on_the_network():
@@ -37,14 +37,17 @@ def test_ways_agree_on_the_network():
     np.testing.assert_allclose(others, forward, rtol=1e-3)
 
 
-def test_equations_grow_exponentially_and_flops_do_not(tmp_path, capsys):
+def test_each_order_multiplies_equations_and_xla_shares_some(tmp_path, capsys):
     command = ["higher", "--functions", "tower", "--orders", "2,3,4", "--samples", "2"]
     assert main([*command, "--min-time", "1e-6", "--out", str(tmp_path)]) == 0
     record = Record.read(tmp_path / "higher.jsonl")
     for way in WAYS:
-        assert growth(record, "tower", f"jaxkit {way}", "equations") > 2
-    forward = "jaxkit forward"
-    assert growth(record, "tower", forward, "flops") < 2.2
+        equations, flops = (
+            growth(record, "tower", f"jaxkit {way}", quantity)
+            for quantity in ("equations", "flops")
+        )
+        assert 2.5 < equations < 3.5
+        assert way == "reverse" or 1 < flops < equations - 0.5
     assert "multiplies the equations by" in captions(record)["higher"]
     assert "The k-th derivative" in capsys.readouterr().out
 

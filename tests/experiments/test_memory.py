@@ -140,9 +140,9 @@ def test_jaxkit_needs_no_more_than_jax(record):
 
 def test_the_caption_has_the_numbers_of_the_run(record):
     text = captions(record)["memory"]
-    assert "keeps 8 states, 128 KiB of 128 KiB" in text
+    assert "keeps 8 states, 131 kB of 131 kB" in text
     assert "nan" not in text + " ".join(summary(record).values())
-    assert "8.04 MiB" in " ".join(summary(record).values())
+    assert "8.43 MB" in " ".join(summary(record).values())
 
 
 def faked():

@@ -1,5 +1,6 @@
 """The command line: names, options, help, units."""
 
+import numpy as np
 import pytest
 
 from experiments.__main__ import EXPERIMENTS, main
@@ -67,10 +68,34 @@ def test_options_that_mean_nothing_are_refused(tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["scaling", "--replot", "--sizes", "1,2"], "leave out --sizes"),
+        (["scaling", "--replot", "--fresh"], "leave out --fresh"),
+        (["scaling", "--report"], "--report takes nothing else"),
+        (
+            ["scaling", "--functions", "digits", "--function", "sin"],
+            "--functions are ours, --function is yours",
+        ),
+        (["accuracy", "--exponents", "400"], "10^-400 is no normal float32"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options, message, capsys):
+    assert main(options) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_lists():
+    assert units.names(["a", "b"])("b, a,b,") == ["b", "a"]
+    assert units.list_of(int)("3, 1,3,") == [1, 3]
+
+
 def test_units():
-    assert units.memory("200M") == 200 * 2**20
-    assert units.memory("1.5GiB") == units.memory("1536m") == 1.5 * 2**30
-    assert units.size(1.5 * 2**20) == "1.5 MiB" and units.size(12) == "12 B"
-    assert units.size(1010) == "1010 B" and units.seconds(9.999e-4) == "1 ms"
-    assert units.amount(999.7) == "1 k"
+    assert units.memory("200M") == units.memory("200mb") == 200e6
+    assert units.memory("1.5GiB") == units.memory("1536Mi") == 1.5 * 2**30
+    assert units.memory("12") == 12
+    assert units.size(1.5e6) == "1.5 MB" and units.size(12) == "12 B"
+    assert units.size(999.9) == "1 kB" and units.seconds(9.999e-4) == "1 ms"
+    assert units.amount(999.7) == "1 k" and units.size(np.nan) == "-"
     assert units.seconds(1.25e-5) == "12.5 us" and units.amount(3.2e6) == "3.2 M"

@@ -70,6 +70,9 @@ def test_a_function_of_the_users_is_scaled_faithfully():
         (["--function", "lambda x: None", "--inputs", "1.0"], "gives nothing: only"),
         (["--inputs", "1.0"], "name one"),
         (["--function", "no.py:f", "--inputs", "1.0"], "there is no file no.py"),
+        (["--function", "lambda x: x[:0]", "--inputs", "f32[3]"], "gives nothing"),
+        (["--function", "lambda x: x if x > 0 else -x", "--inputs", "1.0"], "lax.cond"),
+        (["--function", "lambda x: x", "--inputs", "f32[3"], "is not a shape such as"),
     ],
 )
 def test_functions_that_cannot_be_run_are_refused(options, message, tmp_path, capsys):
@@ -128,21 +131,28 @@ def test_what_is_no_experiment_is_refused(name, message, capsys):
     assert message in capsys.readouterr().err
 
 
+def test_what_cannot_be_validated_leaves_no_file(tmp_path, capsys):
+    command = ["validate", "--function", "lambda x: x > 0", "--inputs", "f32[3]"]
+    assert main([*command, "--out", str(tmp_path)]) == 2
+    assert "results that are floats" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 MODULE = '''
 """How long sleeping takes."""
 
-import time
+import numpy as np
 
 from experiments.bench.style import figure
 
-FULL = {"naps": [1, 2]}
-QUICK = {"naps": [1]}
+FULL = {"naps": [1, 2], "rooms": []}
+QUICK = {"naps": [1], "rooms": []}
 
 def points(settings):
-    return [{"nap": nap} for nap in settings["naps"]]
+    return [{"nap": nap, "bed": (nap, nap)} for nap in settings["naps"]]
 
 def measure(point, settings):
-    return {"programs": {}, "nap": 2 * point["nap"]}
+    return {"programs": {}, "nap": np.int64(2) * point["nap"]}
 
 def tables(record):
     yield "naps: " + str([result["nap"] for _, result in record.results()])
@@ -169,5 +179,7 @@ def test_an_experiment_of_the_users(tmp_path, capsys, monkeypatch):
     report = (tmp_path / "out" / "REPORT.md").read_text()
     assert "## naps_experiment: How long sleeping takes." in report
     assert "![naps, on " in report and "\n2 naps.\n" in report
+    assert main(command) == 0
+    assert "2 of 2 points were measured before" in capsys.readouterr().out
     assert main([*command, "--naps", "2", "--fresh"]) == 0
     assert "naps: [4]" in capsys.readouterr().out

@@ -47,6 +47,14 @@ def test_results_are_whole_runs():
             assert keys == list(module.points(record.settings)), path
 
 
+def test_records_of_two_kinds_are_told_apart():
+    folder = FOLDERS[0]
+    records = {n: Record.read(folder / f"{n}.jsonl") for n in ("swell", "accuracy")}
+    records["swell"].header["settings"] |= {"depths": [1]}
+    text = report.devices({name: {folder: r} for name, r in records.items()})
+    assert "| their own (swell); those of a whole run (accuracy) |" in text
+
+
 def test_no_address_stands_in_results():
     for path in Path(report.RESULTS).rglob("*.jsonl"):
         assert "://" not in path.read_text()

@@ -1,6 +1,5 @@
 """Runs go on where they were, and nothing of two runs is mixed."""
 
-import contextlib
 import json
 import signal
 from pathlib import Path
@@ -11,7 +10,7 @@ from experiments import scaling
 from experiments.__main__ import main
 from experiments.bench import environment
 from experiments.bench.record import Record
-from tests.experiments.faked import SETTINGS, TINY, fake
+from tests.experiments.faked import SETTINGS, TINY, interrupting
 
 
 def settings(out: Path) -> dict:
@@ -22,7 +21,7 @@ def test_an_interrupted_run_goes_on_without_measuring_twice(
     tmp_path, capsys, counted, undrawn
 ):
     command = [*TINY, "--out", str(tmp_path)]
-    first = counted(interrupt_at=3)
+    first = counted(interrupting(3))
     assert main(command) == 130
     assert "the same command goes on" in capsys.readouterr().err
     # A run that is killed while it writes leaves half a line.
@@ -38,33 +37,27 @@ def test_an_interrupted_run_goes_on_without_measuring_twice(
     assert [p["key"] for p in Record.read(tmp_path / "scaling.jsonl").points] == both
 
 
-def test_ctrl_c_stops_after_the_point(tmp_path, monkeypatch, counted, undrawn):
-    command = [*TINY, "--out", str(tmp_path)]
-    seen = []
-
-    def pressed(point, settings):
-        seen.append(point)
-        signal.raise_signal(signal.SIGINT)
-        return fake(point, settings)
+@pytest.mark.parametrize("at", [1, 5])  # of five points
+def test_ctrl_c_stops_after_the_point(tmp_path, counted, undrawn, at):
+    def press(point):
+        if len(measure.seen) == at - 1:
+            signal.raise_signal(signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(scaling, "measure", pressed)
-    assert main(command) == 130
+    measure = counted(press)
+    assert main([*TINY, "--out", str(tmp_path)]) == 130
     assert signal.getsignal(signal.SIGINT) is before
-    assert [p["key"] for p in Record.read(tmp_path / "scaling.jsonl").points] == seen
-    assert len(seen) == 1
+    kept = Record.read(tmp_path / "scaling.jsonl").points
+    assert [point["key"] for point in kept] == measure.seen and len(kept) == at
 
 
-def test_a_point_that_fails_is_said_and_tried_again(
-    tmp_path, capsys, counted, monkeypatch, undrawn
-):
-    def fail(point, settings):
+def test_a_point_that_fails_is_said_and_tried_again(tmp_path, capsys, counted, undrawn):
+    def fail(point):
         if point["n"] == point["m"] == 1:
             raise NotImplementedError("no rule for bessel")
-        return fake(point, settings)
 
     command = [*TINY, "--out", str(tmp_path)]
-    monkeypatch.setattr(scaling, "measure", fail)
+    counted(fail)
     assert main(command) == 1
     printed = capsys.readouterr()
     assert "failed: burgers jacobian 1 1" in printed.out + printed.err
@@ -72,6 +65,15 @@ def test_a_point_that_fails_is_said_and_tried_again(
     again = counted()
     assert main(command) == 0
     assert [(point["n"], point["m"]) for point in again.seen] == [(1, 1)]
+
+
+def test_where_all_points_fail_the_exit_code_is_1(tmp_path, capsys, counted):
+    def fail(point):
+        raise NotImplementedError("no rule for bessel")
+
+    counted(fail)
+    assert main([*TINY, "--out", str(tmp_path)]) == 1
+    assert "5 failed" in capsys.readouterr().err
 
 
 def test_another_run_is_not_mixed_in(tmp_path, capsys, counted, undrawn):
@@ -88,29 +90,58 @@ def test_another_run_is_not_mixed_in(tmp_path, capsys, counted, undrawn):
     assert len(again.seen) == 5 and settings(tmp_path)["samples"] == 3
 
 
-def test_other_versions_are_not_mixed_in(tmp_path, capsys, counted, undrawn):
+@pytest.mark.parametrize(
+    ("part", "of"), [("versions", "jaxlib"), ("files", "jaxkit"), ("files", "measure")]
+)
+def test_other_versions_are_not_mixed_in(tmp_path, capsys, counted, undrawn, part, of):
     counted()
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     path = tmp_path / "scaling.jsonl"
     header, *points = path.read_text().splitlines()
     old = json.loads(header)
-    old["environment"]["versions"]["jaxlib"] = "0.0.1"
+    assert old["environment"][part][of]
+    old["environment"][part][of] = "0.0.1"
     path.write_text("\n".join([json.dumps(old), *points]) + "\n")
     assert main([*TINY, "--out", str(tmp_path)]) == 2
-    assert 'versions.jaxlib: "0.0.1" there' in capsys.readouterr().err
+    assert f'{part}.{of}: "0.0.1" there' in capsys.readouterr().err
 
 
-def test_two_runs_do_not_measure_for_one_file(tmp_path, capsys):
-    def meddle(point, settings):
-        assert main([*TINY, "--out", str(tmp_path)]) == 2
-        raise KeyboardInterrupt
+def test_two_runs_do_not_measure_for_one_file(tmp_path, capsys, counted, undrawn):
+    meddled = []
 
-    scaling_measure = pytest.MonkeyPatch()
-    scaling_measure.setattr(scaling, "measure", meddle)
-    with contextlib.closing(contextlib.ExitStack()) as stack:
-        stack.callback(scaling_measure.undo)
-        assert main([*TINY, "--out", str(tmp_path)]) == 130
+    def meddle(point):
+        if not meddled:
+            meddled.append(main([*TINY, "--samples", "3", "--out", str(tmp_path)]))
+            meddled.append(main([*TINY, "--fresh", "--out", str(tmp_path)]))
+
+    measure = counted(meddle)
+    assert main([*TINY, "--out", str(tmp_path)]) == 0
+    assert meddled == [2, 2] and settings(tmp_path)["samples"] == 2
+    assert len(Record.read(tmp_path / "scaling.jsonl").points) == len(measure.seen) == 5
     assert "another run is measuring for" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line", ["[1, 2]", '{"key": {"n": 1}}', '{"noted": {}, "key": {}, "result": {}}']
+)
+def test_a_damaged_record_is_refused(tmp_path, counted, undrawn, capsys, line):
+    counted()
+    assert main([*TINY, "--out", str(tmp_path)]) == 0
+    path = tmp_path / "scaling.jsonl"
+    path.write_text(path.read_text() + line + "\n")
+    for more in ([], ["--replot"]):
+        command = ["scaling", *more] if more else TINY
+        assert main([*command, "--out", str(tmp_path)]) == 2
+        assert "line 7 has no key and result" in capsys.readouterr().err
+
+
+def test_a_record_of_another_version_is_refused(tmp_path, counted, undrawn, capsys):
+    counted()
+    assert main([*TINY, "--out", str(tmp_path)]) == 0
+    path = tmp_path / "scaling.jsonl"
+    path.write_text(path.read_text().replace('"min_time"', '"least_time"'))
+    assert main(["scaling", "--replot", "--out", str(tmp_path)]) == 2
+    assert "it has no setting min_time" in capsys.readouterr().err
 
 
 def test_files_of_others_are_left_alone(tmp_path, counted, undrawn, capsys):
@@ -126,16 +157,6 @@ def test_files_of_others_are_left_alone(tmp_path, counted, undrawn, capsys):
     assert "isn't a report of ours" in capsys.readouterr().err
 
 
-def test_a_run_of_an_edited_jaxkit_is_another_run(
-    tmp_path, capsys, counted, undrawn, monkeypatch
-):
-    counted()
-    assert main([*TINY, "--out", str(tmp_path)]) == 0
-    monkeypatch.setattr(environment, "digest", lambda paths: f"of {len([*paths])}")
-    assert main([*TINY, "--out", str(tmp_path)]) == 2
-    assert "files.jaxkit" in capsys.readouterr().err
-
-
 def test_a_digest_is_of_what_stands_in_the_files(tmp_path):
     path = tmp_path / "rule.py"
     path.write_text("old")
@@ -147,7 +168,7 @@ def test_a_digest_is_of_what_stands_in_the_files(tmp_path):
 
 def test_a_run_without_points_makes_way(tmp_path, counted, undrawn):
     path = tmp_path / "scaling.jsonl"
-    counted(interrupt_at=0)
+    counted(interrupting(0))
     assert main([*TINY, "--out", str(tmp_path)]) == 130
     assert len(path.read_text().splitlines()) == 1
     counted()

@@ -11,7 +11,7 @@ from experiments.__main__ import main
 from experiments.bench import style
 from experiments.bench.record import Record
 from experiments.libraries import libraries
-from tests.experiments.faked import FAST, SETTINGS, TINY, fake
+from tests.experiments.faked import FAST, SETTINGS, TINY, fake, interrupting
 
 
 def figures(out: Path) -> set[str]:
@@ -73,12 +73,10 @@ def test_part_of_a_run_can_be_drawn(tmp_path, counted, monkeypatch, kind):
     assert {f"{name}.png" for name in drawn} < DRAWN and len(drawn) == 4
 
 
-def test_a_run_without_points_says_so(tmp_path, capsys, monkeypatch):
-    def fail(point, settings):
-        raise NotImplementedError
-
-    monkeypatch.setattr(scaling, "measure", fail)
-    assert main([*TINY, "--out", str(tmp_path)]) == 2
+def test_a_run_without_points_says_so(tmp_path, capsys, counted):
+    counted(interrupting(0))
+    assert main([*TINY, "--out", str(tmp_path)]) == 130
+    assert main(["scaling", "--replot", "--out", str(tmp_path)]) == 2
     assert "no measured points" in capsys.readouterr().err
 
 
@@ -130,7 +128,9 @@ def test_several_experiments_go_into_one_folder_and_report(tmp_path, capsys, und
     assert printed.index("=== swell") < printed.index("=== accuracy")
     # Again: everything is there, nothing is measured.
     assert main(command) == 0
-    assert "10 of 15" not in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "15 of 15 points were measured before" in printed
+    assert "8 of 8 points were measured before" in printed
 
 
 def test_a_device_that_is_not_there_is_refused(tmp_path, capsys):

@@ -32,10 +32,8 @@ def record_of(kind: str, folder: Path, fresh: bool = False) -> Record:
     An interrupted run goes on where it was.
     """
     path = folder / f"{kind}-jax-{jax.__version__}-{digest(SOURCES)}.jsonl"
-    if fresh:
-        path.unlink(missing_ok=True)
-    fixed = {"jax": jax.__version__}
-    return Record.resume(path, path.stem, {"kind": kind}, {"fixed": fixed, "noted": {}})
+    environment = {"fixed": {"jax": jax.__version__}, "noted": {}}
+    return Record.resume(path, path.stem, {"kind": kind}, environment, fresh)
 
 
 def complete(record: Record, names: list[str], workers: int) -> None:
