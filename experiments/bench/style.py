@@ -157,7 +157,7 @@ def halo(colour: str) -> list:
     return [withStroke(linewidth=1.5, foreground=colour, alpha=0.7)]
 
 
-def widen(ax, factor: float = 5) -> None:
+def widen(ax, factor: float = 10) -> None:
     """Let a logarithmic y axis reach over a factor, so that it has ticks."""
     low, high = ax.get_ylim()
     more = max(1, np.sqrt(factor * low / high))

@@ -5,6 +5,7 @@ import numpy as np
 from experiments.bench import units
 from experiments.bench.costs import cost, curve, paired, rate, ratios, slope
 from experiments.bench.record import Record
+from experiments.bench.style import TITLES
 from experiments.bench.words import listed, number, power, span
 from experiments.hessian.sweep import NESTINGS, TOLERATED
 
@@ -61,20 +62,22 @@ def remarks(record: Record, function: str) -> str:
     wrong, skipped = {}, {}
     for key, result in record.results(function=function):
         for name, program in result["programs"].items():
-            title = name.replace("jax ", "JAX's ").replace("jaxkit ", "jaxkit's ")
+            library, _, what = name.partition(" ")
+            title = f"{TITLES[library]}'s {what}"
             if program.get("error", 0) > TOLERATED:
                 wrong.setdefault(title, []).append(program)
             if "skipped" in program:
                 skipped.setdefault(title, []).append(str(key["n"]))
     parts = [
-        f"{title} is off by up to {worst(found, 'error')} as XLA compiles it, by "
-        f"{worst(found, 'error_eager')} uncompiled"
+        f"{title} is off by up to {worst(found, 'error')} of its largest entry as XLA "
+        f"compiles it, by {worst(found, 'error_eager')} uncompiled"
         for title, found in wrong.items()
     ]
-    parts += [
-        f"{title} is skipped at n = {listed(sizes)}" for title, sizes in skipped.items()
-    ]
-    return f" {'; '.join(parts)}." if parts else ""
+    if skipped:
+        each = (f"{title} (n = {listed(sizes)})" for title, sizes in skipped.items())
+        parts.append(f"left out, as too slow or too large, are {listed(each)}")
+    text = "; ".join(parts)
+    return f" {text[0].upper()}{text[1:]}." if text else ""
 
 
 def worst(programs: list[dict], which: str) -> str:
