@@ -7,7 +7,8 @@
     points(settings)    the keys of what is to be measured, as dictionaries
     measure(key, settings)
                         the result for one of them, as a dictionary; what
-                        `bench.measure.run` gave stands in it under "programs"
+                        `bench.measure.run` gave stands in it under "programs" (it
+                        reads the settings samples, min_time and memory_limit)
     tables(record)      what the terminal shows, as texts
     draw(record)        pairs of a name and a figure
     captions(record)    by the figures' names, what they show, with its numbers

@@ -1,14 +1,13 @@
 """The runner: `python -m experiments NAME... [options]`."""
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
 from types import ModuleType
 
 from experiments.bench import ExperimentError, units
-from experiments.bench.record import Record, locked
+from experiments.bench.record import Record, locked, plain
 from experiments.modules import EXPERIMENTS, find, headline
 
 INTERRUPTED = 130
@@ -21,8 +20,10 @@ def main(argv: list[str] | None = None) -> int:
     It is 1 if points failed or results are wrong, 2 if a run was refused, and 130 if
     it was interrupted.
     """
+    argv = sys.argv[1:] if argv is None else argv
+    but = ", without --fresh," if "--fresh" in argv else ""
     try:
-        args, modules = read(sys.argv[1:] if argv is None else argv)
+        args, modules = read(argv)
         refuse_what_means_nothing(args, modules)
         if args.report:
             from experiments import report
@@ -40,13 +41,13 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(
             "\nInterrupted. Every finished point is kept; "
-            "the same command goes on from there.",
+            f"the same command{but} goes on from there.",
             file=sys.stderr,
         )
         return INTERRUPTED
     if failed:
         print(
-            f"{failed} failed, see above; the same command tries failed points again.",
+            f"{failed} failed, see above; the same command{but} tries them again.",
             file=sys.stderr,
         )
     return 1 if failed else 0
@@ -114,11 +115,8 @@ def planned(modules: dict[str, ModuleType], args: argparse.Namespace) -> dict:
     """
     plans = {}
     for name, module in modules.items():
-        settings = settings_of(module, name, args)
-        try:  # as the file will have them
-            points = json.loads(json.dumps(list(module.points(settings))))
-        except TypeError as error:
-            raise ExperimentError(f"a point of {name} isn't JSON: {error}") from error
+        settings = plain(settings_of(module, name, args))
+        points = plain(list(module.points(settings)))
         if not points:
             raise ExperimentError(
                 f"{name} has nothing to measure: the function takes none of the sizes"
@@ -129,7 +127,7 @@ def planned(modules: dict[str, ModuleType], args: argparse.Namespace) -> dict:
 
 def refuse_what_means_nothing(args: argparse.Namespace, modules: dict) -> None:
     """Raises ExperimentError if options are given that would be without effect."""
-    if args.report and (modules or args.out):
+    if args.report and args.command != ["--report"]:
         raise ExperimentError("--report takes nothing else: all results are reported")
     if args.inputs and not args.function:
         raise ExperimentError("--inputs are those of a --function: name one")
@@ -212,10 +210,14 @@ def add_lists(parser, module: ModuleType) -> None:
         if kinds == {str}:
             read, text = units.names(values), f"which of {listed} (default: all)"
         elif kinds and kinds <= {int, float}:
-            read, text = units.list_of(*kinds), f"numbers (default: {listed})"
+            kind = float if float in kinds else int
+            read, text = units.list_of(kind), f"numbers (default: {listed})"
         else:
             continue
-        parser.add_argument(dashed(name), type=read, metavar="X,...", help=text)
+        try:
+            parser.add_argument(dashed(name), type=read, metavar="X,...", help=text)
+        except argparse.ArgumentError as error:
+            raise ExperimentError(f"the setting {name}: {error}") from None
 
 
 def shared(**options) -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from experiments.bench import ExperimentError
-from experiments.bench.record import Record
+from experiments.bench.record import Record, plain
 from experiments.modules import EXPERIMENTS, find
 
 HERE = Path(__file__).parent
@@ -131,7 +131,8 @@ def settings(record: Record) -> str:
     """Which run it was: a whole one, a quick one, or one with settings of its own."""
     module = find(record.header["experiment"])
     known = {"those of a whole run": module.FULL, "those of --quick": module.QUICK}
-    return next((k for k, v in known.items() if v == record.settings), "their own")
+    found = (k for k, v in known.items() if plain(v) == record.settings)
+    return next(found, "their own")
 
 
 def section(name: str, records: dict[Path, Record], base: Path) -> str:
@@ -154,7 +155,7 @@ def section(name: str, records: dict[Path, Record], base: Path) -> str:
 
 def command(record: Record) -> str:
     """What was typed for this run; it may name other experiments as well."""
-    typed = record.header["noted"]["command"]
+    typed = [x for x in record.header["noted"]["command"] if x != "--fresh"]
     return shlex.join(["python", "-m", "experiments", *typed])
 
 

@@ -88,12 +88,14 @@ def captions(record: Record) -> dict[str, str]:
     )
     imaginary = each(below_eps(record, dtype) for dtype in dtypes)
     modes = each(max(of_modes(record, dtype)) for dtype in dtypes)
+    smallest = 10.0 ** -max(record.settings["exponents"])
     text = (
         f"In {listed(dtypes)}, at the steps that turned out best, Newton's quotient is "
         f"off by up to {newton} (theory: about eps^(1/2), {each(e**0.5 for e in eps)}) "
         f"and the central difference by up to {central} (theory: about eps^(2/3), "
         f"{each(e ** (2 / 3) for e in eps)}). The complex step subtracts nothing: with "
-        f"any step below eps it is off by at most {imaginary}. Forward and reverse "
+        f"any step between eps and {number(smallest)} it is off by at most "
+        f"{imaginary}. Forward and reverse "
         f"mode, without a step, are within {modes}."
     )
     return {"accuracy": text}

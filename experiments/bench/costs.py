@@ -31,7 +31,7 @@ def fixed_and_rate(flops, times) -> tuple[float, float, float]:
     """a and r of time = a + flops / r, by least squares on relative errors.
 
     Also how far off that is at most, as a fraction; nan if there are fewer than three
-    times.
+    times, or a or r isn't positive.
     """
     flops, times = np.asarray(flops, float), np.asarray(times, float)
     used = np.isfinite(times) & (flops > 0)
@@ -39,6 +39,8 @@ def fixed_and_rate(flops, times) -> tuple[float, float, float]:
         return np.nan, np.nan, np.nan
     terms = np.stack([1 / times[used], flops[used] / times[used]], axis=1)
     a, slowness = np.linalg.lstsq(terms, np.ones(used.sum()))[0]
+    if a <= 0 or slowness <= 0:
+        return np.nan, np.nan, np.nan
     return a, 1 / slowness, abs(terms @ (a, slowness) - 1).max()
 
 

@@ -43,8 +43,9 @@ def use(device: str | None) -> str:
 def environment(command: list[str], measure: Callable) -> dict[str, dict]:
     """What must be the same for samples to be comparable, and what is only noted.
 
-    `fixed` holds device, threads, flags, versions, and digests of jaxkit's files and of
-    the one that `measure` stands in: once these are edited, a run is another run.
+    `fixed` holds device, threads, flags, versions, and digests of the files of jaxkit,
+    of `experiments`, and of the one that `measure` stands in: once one of these is
+    edited, a run is another run.
     `noted` holds the time in UTC, the load averages over 1, 5 and 15 minutes, the free
     memory in bytes, the command.
     """
@@ -69,6 +70,7 @@ def environment(command: list[str], measure: Callable) -> dict[str, dict]:
         },
         "files": {
             "jaxkit": digest(Path(jaxkit.__file__).parent.rglob("*.py")),
+            "experiments": digest(Path(__file__).parents[1].rglob("*.py")),
             "measure": digest_of(measure),
         },
         "flags": {

@@ -37,7 +37,7 @@ def complete(
             bar.set_description(label)
             try:
                 result = measure(point, record.settings)
-                record.add(point, result | {"load": load()})
+                record.add(point, {"load": load()} | result)
             except ExperimentError:  # no point can be measured
                 raise
             except Exception:

@@ -15,6 +15,8 @@ from typing import Any
 
 from experiments.bench import ExperimentError
 
+HEADER = {"experiment", "settings", "environment", "noted"}
+
 
 class Record:
     """The points of one run. `settings` and `environment` say how they were made."""
@@ -135,7 +137,7 @@ def lines(path: Path) -> list[dict]:
     except ValueError as error:
         raise ExperimentError(f"{path} isn't a record of a run: {error}") from None
     header = found[0] if found else None
-    if not isinstance(header, dict) or not {"experiment", "settings"} <= header.keys():
+    if not isinstance(header, dict) or not HEADER <= header.keys():
         raise ExperimentError(f"{path} isn't a record of a run: it has no header")
     for number, line in enumerate(found[1:], start=2):
         keys = set(line) if isinstance(line, dict) else set()
@@ -144,6 +146,18 @@ def lines(path: Path) -> list[dict]:
                 f"{path} isn't a record of a run: line {number} has no key and result"
             )
     return found
+
+
+def plain(entry: Any) -> Any:
+    """Settings or points as a file has them: lists for tuples, and the like.
+
+    Raises:
+        ExperimentError: something in them is nothing that JSON has.
+    """
+    try:
+        return json.loads(json.dumps(entry))
+    except TypeError as error:
+        raise ExperimentError(f"settings and points go into JSON: {error}") from error
 
 
 def append(path: Path, entry: dict) -> None:

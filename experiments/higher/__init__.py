@@ -12,7 +12,8 @@ The ways are
   reverse    grad of grad of ... f
   mixed      jvp of ... of jvp of grad of f: one reverse pass, innermost
 
-Equations are those of the traced program, before XLA finds parts that are the same.
+Equations are those of the traced program, before XLA finds parts that are the same;
+its FLOPs leave functions such as exp and sin out.
 A function given by `--function` must map one number to one.
 """
 

@@ -12,6 +12,7 @@ from experiments.bench.words import listed, power, span
 from experiments.scaling.theory import (
     BOUND,
     MODES,
+    SLOPE_FROM,
     along,
     crossing,
     departure,
@@ -20,6 +21,8 @@ from experiments.scaling.theory import (
     one_pass,
     relative,
 )
+
+TOLERATED = 0.5  # of a fit to times, for it to be told
 
 
 def captions(record: Record) -> dict[str, str]:
@@ -48,32 +51,40 @@ def at(record: Record, function: str, name: str, n: int, m: int) -> dict | None:
 
 
 def costs(record: Record, function: str) -> str:
-    """The growth of cost beside theory, and why time departs from it."""
+    """The growth of cost beside theory, and what times are made up of."""
     flops, time = (exponents(record, function, q) for q in ("flops", "time"))
-    if not np.isfinite(flops["jacfwd", "n"] + time["jacfwd", "n"]):
+    if not np.isfinite([*flops.values(), *time.values()]).any():
         return "Too few sizes, or no FLOPs: there are no exponents to compare."
-    of_f = cost(one_pass(record, function, "jaxkit").get("f"), "time")
-    (fixed, speed, off), (fixed_m, speed_m, off_m) = (
-        fixed_and_rate(
-            *(
-                along(grid(record, function, f"jaxkit {mode}", quantity), sweep)
-                for quantity in ("flops", "time")
-            )
-        )
+    over_n, over_m = (
+        [power(found[mode, sweep]) for found in (flops, time) for mode in MODES]
+        for sweep in "nm"
+    )
+    text = (
+        f"From size {SLOPE_FROM} on, FLOPs of jacfwd and jacrev grow over n with "
+        f"exponents {over_n[0]} and {over_n[1]}, over m with {over_m[0]} and "
+        f"{over_m[1]} (theory: 1 and 0, 0 and 1), and run times with {over_n[2]} and "
+        f"{over_n[3]}, {over_m[2]} and {over_m[3]}."
+    )
+    return text + "".join(
+        made_up(record, function, mode, sweep)
         for mode, sweep in zip(MODES, "nm", strict=True)
     )
+
+
+def made_up(record: Record, function: str, mode: str, sweep: str) -> str:
+    """The time of a mode along a sweep as a fixed part and a rate, if that fits it."""
+    sizes = np.array(record.settings["sizes"])
+    flops, times = (
+        along(grid(record, function, f"jaxkit {mode}", q), sweep)[sizes >= SLOPE_FROM]
+        for q in ("flops", "time")
+    )
+    fixed, speed, off = fixed_and_rate(flops, times)
+    if not off < TOLERATED:
+        return ""
     return (
-        f"Over n, FLOPs of jacfwd grow with exponent {power(flops['jacfwd', 'n'])} and "
-        f"those of jacrev with {power(flops['jacrev', 'n'])}; over m with "
-        f"{power(flops['jacfwd', 'm'])} and {power(flops['jacrev', 'm'])} (theory: 1 "
-        f"and 0, 0 and 1). Run times have {power(time['jacfwd', 'n'])} and "
-        f"{power(time['jacrev', 'n'])}, {power(time['jacfwd', 'm'])} and "
-        f"{power(time['jacrev', 'm'])}, for they are a fixed part and FLOPs at a rate: "
-        f"{units.seconds(fixed)} and {units.amount(speed)}FLOP a second in jacfwd over "
-        f"n, {units.seconds(fixed_m)} and {units.amount(speed_m)}FLOP in jacrev over m "
-        f"fit all times within {max(off, off_m):.0%} (f itself takes "
-        f"{units.seconds(of_f)}). Where the fixed part counts, time grows by less than "
-        "FLOPs."
+        f" {mode}'s time over {sweep} grows by less than FLOPs, for within {off:.0%} "
+        f"it is a fixed {units.seconds(fixed)} ({fixed / times[0]:.0%} of it at "
+        f"{sweep} = {SLOPE_FROM}) and FLOPs at {units.amount(speed)}FLOP a second."
     )
 
 
@@ -100,11 +111,12 @@ def memory(record: Record, function: str) -> str:
 def winner(record: Record, function: str) -> str:
     """Where the two modes cost the same."""
     flops = crossing(record, function, "jaxkit", "flops")
-    times = {
-        TITLES[library]: span(crossing(record, function, library, "time"))
-        for library in COMPILED
-    }
-    measured = listed(f"{v} ({k})" for k, v in times.items() if v != "-")
+    tried = len(record.settings["sizes"])
+    times = {name: crossing(record, function, name, "time") for name in COMPILED}
+    measured = listed(
+        f"{span(found)} ({TITLES[name]}, for {len(found)} of {tried} m)"
+        for name, found in times.items()
+    )
     forward, reverse = (diagonal(record, function, mode) for mode in MODES)
     return (
         "Above the line forward mode is cheaper, below it reverse mode; theory puts it "

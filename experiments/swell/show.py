@@ -71,12 +71,13 @@ def draw(record: Record) -> Iterator[tuple[str, Figure]]:
     drawing, axes = figure(1, len(functions), 4.6, 3.8)
     drawing.suptitle("Expression swell: sizes of derivatives against depth")
     for ax, function in zip(axes[0], functions, strict=True):
+        ax.set(title=FUNCTIONS[function][0], xlabel="depth")
+        if not record.results(function=function):
+            continue
         for name, look in LOOKS.items():
             ax.plot(*counts(record, function, name), label=name, **look)
         log_axes(ax, record.settings["depths"], "")
         ax.yaxis.set_major_locator(LogLocator())  # of many decades, not each
-        ax.set_title(FUNCTIONS[function][0])
-        ax.set_xlabel("depth")
     axes[0][0].set_ylabel("nodes, or operations")
     handles, labels = axes[0][0].get_legend_handles_labels()
     drawing.legend(handles, labels, loc="outside lower center", ncols=3)

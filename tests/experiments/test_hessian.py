@@ -76,8 +76,12 @@ def test_a_run_is_said_in_words_and_drawn(tmp_path, capsys, monkeypatch):
     (text,) = captions(record).values()
     assert "JAX's reverse/forward is off by up to 0.2 of its largest entry" in text
     assert text.endswith("are jaxkit's hvp (n = 4).") and not failures(record)
-    programs["jaxkit reverse/forward"]["error"] = np.inf
+    programs["jaxkit forward/reverse"] |= {"error": np.inf, "error_eager": np.inf}
+    assert failures(record) == 1  # JAX's of the same nesting is right
+    programs["jaxkit reverse/forward"] |= {"error": np.inf, "error_eager": np.inf}
     assert failures(record) == 1
+    (text,) = captions(record).values()
+    assert "aren't finite where others have numbers" in text and "inf" not in text
     label = "digits, forward/forward: time at n = 16, of JAX's, its exponent (theory 2)"
     assert summary(record)[label] == "25.6 s, 1, 2.00"
     assert (tmp_path / "hessian-digits.svg").exists()

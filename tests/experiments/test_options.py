@@ -74,6 +74,7 @@ def test_options_that_mean_nothing_are_refused(tmp_path, capsys):
         (["scaling", "--replot", "--sizes", "1,2"], "leave out --sizes"),
         (["scaling", "--replot", "--fresh"], "leave out --fresh"),
         (["scaling", "--report"], "--report takes nothing else"),
+        (["--report", "--quick"], "--report takes nothing else"),
         (
             ["scaling", "--functions", "digits", "--function", "sin"],
             "--functions are ours, --function is yours",

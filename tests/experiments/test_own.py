@@ -92,12 +92,20 @@ def test_a_function_that_was_edited_is_another_one(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "function", ["lambda x: 3.0 * x", "lambda x: 0.0 * x + 1", "lambda x: x / 0"]
-)
-def test_functions_without_a_cost_are_drawn(function, tmp_path, capsys):
+    "function",
+    [
+        "lambda x: 3.0 * x", "lambda x: 0.0 * x + 1", "lambda x: x / 0",
+        "lambda x: sum(sin(x))", "lambda x: log(-x)",
+    ],
+)  # fmt: skip
+def test_functions_without_a_cost_or_with_one_output_are_drawn(
+    function, tmp_path, capsys
+):
     command = ["scaling", "hessian", *FAST, "--function", function, "--inputs"]
-    assert main([*command, "ones(3)", "--quick", "--out", str(tmp_path)]) == 0
+    assert main([*command, "ones(5)", "--quick", "--out", str(tmp_path)]) == 0
     assert "Report:" in capsys.readouterr().out
+    report = (tmp_path / "REPORT.md").read_text()
+    assert "nan" not in report and "inf " not in report and "-FLOP" not in report
 
 
 def test_all_with_a_function_is_those_that_take_one(monkeypatch, capsys):
@@ -145,14 +153,14 @@ import numpy as np
 
 from experiments.bench.style import figure
 
-FULL = {"naps": [1, 2], "rooms": []}
-QUICK = {"naps": [1], "rooms": []}
+FULL = {"naps": (1, 2), "rooms": [], "hours": [1, 0.5]}
+QUICK = {"naps": (1,), "rooms": [], "hours": [1, 0.5]}
 
 def points(settings):
     return [{"nap": nap, "bed": (nap, nap)} for nap in settings["naps"]]
 
 def measure(point, settings):
-    return {"programs": {}, "nap": np.int64(2) * point["nap"]}
+    return {"programs": {}, "nap": np.int64(2) * point["nap"], "load": 0}
 
 def tables(record):
     yield "naps: " + str([result["nap"] for _, result in record.results()])
@@ -181,5 +189,9 @@ def test_an_experiment_of_the_users(tmp_path, capsys, monkeypatch):
     assert "![naps, on " in report and "\n2 naps.\n" in report
     assert main(command) == 0
     assert "2 of 2 points were measured before" in capsys.readouterr().out
-    assert main([*command, "--naps", "2", "--fresh"]) == 0
-    assert "naps: [4]" in capsys.readouterr().out
+    assert "| settings | those of a whole run |" in report
+    record = Record.read(tmp_path / "out" / "naps_experiment.jsonl")
+    assert record.points[0]["result"]["load"] == 0
+    assert main([*command, "--hours", "2", "--fresh"]) == 0
+    assert main([*command, "--hours", "2,1.5"]) == 2
+    assert "settings.hours: [2.0] there, [1.5, 2.0] now" in capsys.readouterr().err

@@ -88,10 +88,16 @@ def test_another_run_is_not_mixed_in(tmp_path, capsys, counted, undrawn):
     assert again.seen == [] and settings(tmp_path)["samples"] == 2
     assert main([*TINY, "--samples", "3", "--fresh", *out]) == 0
     assert len(again.seen) == 5 and settings(tmp_path)["samples"] == 3
+    report = (tmp_path / "REPORT.md").read_text()
+    assert "--samples 3" in report and "--fresh" not in report
 
 
 @pytest.mark.parametrize(
-    ("part", "of"), [("versions", "jaxlib"), ("files", "jaxkit"), ("files", "measure")]
+    ("part", "of"),
+    [
+        ("versions", "jaxlib"),
+        *(("files", x) for x in ("jaxkit", "experiments", "measure")),
+    ],
 )
 def test_other_versions_are_not_mixed_in(tmp_path, capsys, counted, undrawn, part, of):
     counted()
@@ -133,6 +139,12 @@ def test_a_damaged_record_is_refused(tmp_path, counted, undrawn, capsys, line):
         command = ["scaling", *more] if more else TINY
         assert main([*command, "--out", str(tmp_path)]) == 2
         assert "line 7 has no key and result" in capsys.readouterr().err
+
+
+def test_after_fresh_the_command_without_it_goes_on(tmp_path, counted, capsys):
+    counted(interrupting(2))
+    assert main([*TINY, "--fresh", "--out", str(tmp_path)]) == 130
+    assert "the same command, without --fresh, goes on" in capsys.readouterr().err
 
 
 def test_a_record_of_another_version_is_refused(tmp_path, counted, undrawn, capsys):

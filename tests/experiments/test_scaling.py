@@ -64,6 +64,7 @@ def test_times_of_a_fixed_part_and_a_rate():
     assert (fixed, rate) == pytest.approx((2e-6, 1e9)) and off < 1e-9
     assert fixed_and_rate(flops, [2e-6, 2e-6, 1e-3])[2] > 0.1
     assert np.isnan(fixed_and_rate(flops[:2], flops[:2])).all()
+    assert np.isnan(fixed_and_rate(flops, flops**1.2)).all()  # the fixed part < 0
 
 
 def test_fourier_derivatives_are_exact_for_waves():

@@ -25,3 +25,11 @@ def test_swell_counts_what_sharing_saves(tmp_path, capsys):
     name = "derivative, pruned and shared"
     assert 1.9 < deeper[name] / deep[name] < 2.1
     assert "operations of traced programs" in capsys.readouterr().out
+
+
+def test_part_of_a_run_can_be_drawn(tmp_path):
+    command = ["swell", "--depths", "1,2", "--out", str(tmp_path)]
+    assert main(command) == 0
+    path = tmp_path / "swell.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    assert main(["swell", "--replot", "--out", str(tmp_path)]) == 0
