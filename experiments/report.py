@@ -5,6 +5,7 @@ It is written from results files alone. Its numbers are those of the experiments
 by side.
 """
 
+import contextlib
 import os
 import shlex
 from collections.abc import Callable
@@ -54,36 +55,20 @@ def read(path: Path) -> Record:
     return record
 
 
-def readable(path: Path) -> bool:
-    """Whether there is such a record."""
-    try:
-        read(path)
-    except ExperimentError:
-        return False
-    return True
-
-
 def text(folders: list[Path], base: Path) -> str:
     """The report; its links to figures are relative to the folder `base`."""
-    paths = [path for folder in folders for path in folder.glob("*.jsonl")]
-    names = [path.stem for path in paths if readable(path)]
-    order = [name for name in EXPERIMENTS if name in names]
-    order += sorted(set(names) - set(order))  # the user's own
-    found = {name: by_folder(name, folders) for name in order}
-    found = {name: each for name, each in found.items() if each}
+    found: dict[str, dict[Path, Record]] = {}
+    for folder in folders:
+        for path in folder.glob("*.jsonl"):
+            with contextlib.suppress(ExperimentError):  # no record of ours
+                if (record := read(path)).points:
+                    found.setdefault(path.stem, {})[folder] = record
+    own = sorted(found.keys() - set(EXPERIMENTS))
+    found = {name: found[name] for name in (*EXPERIMENTS, *own) if name in found}
     options = "--report" if base == HERE else "NAME..."
     parts = [OPENING.format(options=options), devices(found)]
-    parts += [
-        section(name, records, base) for name, records in found.items() if records
-    ]
+    parts += [section(name, records, base) for name, records in found.items()]
     return "\n".join(parts)
-
-
-def by_folder(name: str, folders: list[Path]) -> dict[Path, Record]:
-    """By folder, an experiment's records that have points."""
-    paths = {folder: folder / f"{name}.jsonl" for folder in folders}
-    found = {f: read(path) for f, path in paths.items() if readable(path)}
-    return {folder: record for folder, record in found.items() if record.points}
 
 
 def devices(found: dict) -> str:

@@ -95,8 +95,7 @@ def captions(record: Record) -> dict[str, str]:
         f"and the central difference by up to {central} (theory: about eps^(2/3), "
         f"{each(e ** (2 / 3) for e in eps)}). The complex step subtracts nothing: with "
         f"any step between eps and {number(smallest)} it is off by at most "
-        f"{imaginary}. Forward and reverse "
-        f"mode, without a step, are within {modes}."
+        f"{imaginary}. Forward and reverse mode, without a step, are within {modes}."
     )
     return {"accuracy": text}
 

@@ -189,9 +189,9 @@ def drop_broken_line(path: Path) -> None:
 def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
     """Where two headers differ, one line for each: `sizes: [1, 2] there, [1] now`."""
     found = []
-    for key in sorted(old.keys() | new.keys() - {"noted"}):
+    for key in sorted((old.keys() | new.keys()) - {"noted"}):
         a, b = old.get(key), new.get(key)
-        if key == "noted" or a == b:
+        if a == b:
             continue
         if isinstance(a, dict) and isinstance(b, dict):
             found += differences(a, b, f"{prefix}{key}.")

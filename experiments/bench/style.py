@@ -130,7 +130,8 @@ def plot(ax, record: Record, x: str, program: str, quantity: str, look: dict, **
 
 def line(ax, sizes, costs: Callable, quantity: str, look: dict) -> None:
     """`costs(quantity)` over sizes; times with a band between their quartiles."""
-    seen = np.where(costs(quantity) > 0, costs(quantity), np.nan)
+    found = costs(quantity)
+    seen = np.where(found > 0, found, np.nan)
     if not np.isfinite(seen).any():  # nothing that logarithmic axes can show
         return
     ax.plot(sizes, seen, **look)

@@ -7,7 +7,7 @@ from experiments.bench.costs import cost, curve, paired, rate, ratios, slope
 from experiments.bench.record import Record
 from experiments.bench.style import TITLES
 from experiments.bench.words import listed, number, power, span
-from experiments.hessian.sweep import NESTINGS, TOLERATED
+from experiments.hessian.sweep import HESSIANS, NESTINGS, TOLERATED
 
 START = 4  # below, f itself shows beside its derivatives
 
@@ -54,11 +54,7 @@ def caption(record: Record, function: str, n: int) -> str:
 
 def fastest(programs: dict) -> str | None:
     """The nesting that gives jaxkit's Hessian first; None if none was sampled."""
-    times = {
-        what: cost(programs[f"jaxkit {what}"], "time")
-        for what in NESTINGS
-        if what != "hvp"
-    }
+    times = {what: cost(programs[f"jaxkit {what}"], "time") for what in HESSIANS}
     sampled = [what for what, t in times.items() if np.isfinite(t)]
     return min(sampled, key=lambda what: times[what], default=None)
 
@@ -74,7 +70,7 @@ def remarks(record: Record, function: str) -> str:
                 wrong.setdefault(title, []).append(program)
             if "skipped" in program:
                 skipped.setdefault(title, []).append(str(key["n"]))
-    parts = [f"{title} {apart(found)}" for title, found in wrong.items()]
+    parts = [f"{title} {how_far(found)}" for title, found in wrong.items()]
     if skipped:
         each = (f"{title} (n = {listed(sizes)})" for title, sizes in skipped.items())
         parts.append(f"left out, as too slow or too large, are {listed(each)}")
@@ -82,7 +78,7 @@ def remarks(record: Record, function: str) -> str:
     return f" {text[0].upper()}{text[1:]}." if text else ""
 
 
-def apart(programs: list[dict]) -> str:
+def how_far(programs: list[dict]) -> str:
     """How far some wrong programs are off."""
     worst, eager = (
         max(program[which] for program in programs)
@@ -106,7 +102,7 @@ def failures(record: Record) -> int:
         off(result["programs"], f"jaxkit {what}")
         and not off(result["programs"], f"jax {what}")
         for _, result in record.results()
-        for what in NESTINGS
+        for what in HESSIANS
     )
 
 

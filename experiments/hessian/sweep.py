@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from experiments.bench.costs import COMPILED
+from experiments.bench.difference import difference
 from experiments.bench.measure import run
 from experiments.functions import find
 from experiments.libraries import Library, libraries
@@ -18,6 +19,7 @@ NESTINGS = {
     "reverse/reverse": 1,
     "hvp": 0,
 }
+HESSIANS = tuple(what for what in NESTINGS if "/" in what)
 TOLERATED = 1e-3  # relative difference of Hessians, in float32
 
 
@@ -49,23 +51,20 @@ def measure(point: dict, settings: dict) -> dict:
         reference = programs["jax forward/reverse"].call()
         for name, result in results.items():
             if name.startswith(COMPILED) and "/" in name and "skipped" not in result:
-                error = difference(programs[name].call(), reference)
+                error = apart(programs[name].call(), reference)
                 result["error"] = error
                 if error > TOLERATED:
-                    result["error_eager"] = difference(eager[name](), reference)
+                    result["error_eager"] = apart(eager[name](), reference)
     return {"programs": results}
 
 
-def difference(found, reference) -> float:
-    """The largest difference, over the largest entry; inf if not both are finite."""
+def apart(found, reference) -> float:
+    """The difference where both are finite; inf if that isn't at the same places."""
     found, reference = np.asarray(found), np.asarray(reference)
     finite = np.isfinite(reference)
     if (np.isfinite(found) != finite).any():
         return np.inf
-    if not finite.any():
-        return 0.0
-    apart, size = abs(found - reference)[finite], abs(reference)[finite]
-    return float(apart.max() / (size.max() or 1))
+    return difference(found[finite], reference[finite])
 
 
 def recipes(library: Library, f) -> dict:
@@ -82,7 +81,7 @@ def recipes(library: Library, f) -> dict:
         return ad.jvp(gradient, (x,), (x,))[1]
 
     found = {"f": scalar, "hvp": hvp}
-    for nesting in list(NESTINGS)[:-1]:
+    for nesting in HESSIANS:
         outer, inner = (modes[mode] for mode in nesting.split("/"))
         found[nesting] = outer(inner(scalar))
     return found

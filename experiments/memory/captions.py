@@ -3,7 +3,7 @@
 import numpy as np
 
 from experiments.bench import units
-from experiments.bench.costs import cost
+from experiments.bench.costs import COMPILED, cost
 from experiments.bench.record import Record
 from experiments.bench.words import listed, number, power
 from experiments.memory.ratios import (
@@ -88,7 +88,7 @@ def summary(record: Record) -> dict[str, str]:
     for scheme in SCHEMES:
         rows[f"{scheme}: temporaries, jaxkit and JAX"] = " and ".join(
             units.size(last["programs"][f"{name} {scheme}"]["temporaries"])
-            for name in ("jaxkit", "jax")
+            for name in COMPILED
         )
     plain = units.seconds(cost(last["programs"]["jaxkit plain"], "time"))
     rows["plain: time, jaxkit"] = plain

@@ -24,7 +24,8 @@ def points(settings: dict) -> Iterator[dict]:
     Raises:
         ExperimentError: there is no such loop, or no room for two of its states.
     """
-    size, budget = state(settings), settings["budget"]
+    _, (x, *_) = loop(settings)
+    size, budget = bytes_of(x), settings["budget"]
     if budget < 2 * size:
         raise ExperimentError(
             f"--budget {units.size(budget)}: two states take {units.size(2 * size)}"
@@ -40,7 +41,8 @@ def measure(point: dict, settings: dict) -> dict:
     """
     (step, args), length = loop(settings), point["length"]
     args = jax.tree.map(jnp.asarray, args)  # on the device, not taken there each time
-    found = schemes(step, loss, length, settings["budget"] // state(settings))
+    size = bytes_of(args[0])
+    found = schemes(step, loss, length, settings["budget"] // size)
     programs = {
         f"{name} {scheme}": library.build(how.derivative(library.ad), args)
         for name, library in libraries(peers=False).items()
@@ -52,7 +54,7 @@ def measure(point: dict, settings: dict) -> dict:
     programs["jax f"] = build(repeat(step, length), args)
     programs["jax while"] = build(counting(step), (jnp.int32(length), *args))
     return {
-        "state": state(settings),
+        "state": size,
         "states": {scheme: how.states for scheme, how in found.items()},
         "steps": {scheme: how.steps for scheme, how in found.items()},
         "programs": with_system(run(programs, settings), programs),
@@ -85,9 +87,8 @@ def loop(settings: dict) -> tuple[Callable, tuple]:
     return step, args
 
 
-def state(settings: dict) -> int:
-    """The bytes of one state."""
-    x = loop(settings)[1][0]
+def bytes_of(x) -> int:
+    """The bytes of a state."""
     return sum(leaf.nbytes for leaf in jax.tree.leaves(x))
 
 

@@ -134,21 +134,21 @@ def transforms(record: Record) -> str:
     if not deepest(record):
         return ""
     nouns = {"trace_s": "Tracing", "time": "A compiled run", "eager": "An eager run"}
-    parts = []
+    found, parts = deepest(record).values(), []
+    f, call = (
+        span((cost(p.get(name), "time") for p in found), units.seconds)
+        for name in ("jax f", "jax call")
+    )
+    more = {"time": f", where f takes {f}, and a mere call {call}"}
     for stage, noun in nouns.items():
         costs = listed(
             f"{of_f(record, 'jaxkit', what, stage)} f for {what}"
             for what in DERIVATIVES
         )
         shares = listed(share(record, what, stage) for what in DERIVATIVES)
-        parts.append(f"{noun} takes {costs} with jaxkit ({shares} of JAX's time)")
-    found = deepest(record).values()
-    times = {
-        name: span((cost(p.get(name), "time") for p in found), units.seconds)
-        for name in ("jax f", "jax call")
-    }
-    parts[1] += f", where f takes {times['jax f']}, and a mere call {times['jax call']}"
-    return f"{'. '.join(parts)}."
+        text = f"{noun} takes {costs} with jaxkit ({shares} of JAX's time)"
+        parts.append(f"{text}{more.get(stage, '')}.")
+    return " ".join(parts)
 
 
 def first(record: Record) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from experiments.bench import units
-from experiments.bench.costs import COMPILED, cost, fixed_and_rate
+from experiments.bench.costs import COMPILED, fixed_and_rate
 from experiments.bench.record import Record
 from experiments.bench.style import TITLES, present
 from experiments.bench.words import listed, power, span
@@ -41,13 +41,6 @@ def corner(record: Record, function: str) -> tuple[int, int]:
     place = record.settings["sizes"].index
     n, m = (max((place(key[x]) for key in keys), default=0) for x in "nm")
     return n, m
-
-
-def at(record: Record, function: str, name: str, n: int, m: int) -> dict | None:
-    """A program; n and m are places in the grid."""
-    sizes = record.settings["sizes"]
-    key = {"kind": "jacobian", "n": sizes[n], "m": sizes[m]}
-    return record.programs(function=function, **key).get(name)
 
 
 def costs(record: Record, function: str) -> str:
@@ -94,7 +87,7 @@ def memory(record: Record, function: str) -> str:
     sizes = record.settings["sizes"]
 
     def need(name: str, n: int, m: int) -> str:
-        return units.size(cost(at(record, function, name, n, m), "temporaries"))
+        return units.size(grid(record, function, name, "temporaries")[n, m])
 
     ours, theirs = (
         listed(f"{need(f'{library} {mode}', n, m)} in {mode}" for mode in MODES)

@@ -3,6 +3,8 @@
 import jax
 import numpy as np
 
+from experiments.bench.difference import difference
+
 TOLERANCE = {"float32": 128 * float(np.finfo(np.float32).eps), "float64": 1e-10}
 TIMES_JAXS_OWN = 4
 
@@ -34,15 +36,3 @@ def verdict(ours, theirs, truth, tolerance: float) -> dict:
 def kind(tree) -> str:
     """Structure, dtypes and shapes."""
     return str(jax.tree.map(lambda x: f"{x.dtype}{list(x.shape)}", tree))
-
-
-def difference(ours, theirs) -> float:
-    """The largest relative difference; nan where a number isn't finite."""
-    pairs = list(zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True))
-    sizes = [float(np.max(np.abs(r), initial=0)) for _, r in pairs]
-    with np.errstate(invalid="ignore"):
-        errors = [
-            np.max(np.abs(y - r), initial=0) / (max(size, max(sizes) / 100) or 1)
-            for (y, r), size in zip(pairs, sizes, strict=True)
-        ]
-    return float(np.max(errors))

@@ -10,7 +10,7 @@ from experiments.bench.costs import slope
 from experiments.bench.record import Record
 from experiments.functions import FUNCTIONS
 from experiments.hessian.captions import captions, failures, summary
-from experiments.hessian.sweep import NESTINGS, difference, recipes
+from experiments.hessian.sweep import NESTINGS, apart, recipes
 from experiments.libraries import libraries
 
 
@@ -90,7 +90,7 @@ def test_a_run_is_said_in_words_and_drawn(tmp_path, capsys, monkeypatch):
 
 def test_differences_of_hessians():
     nan = np.array([np.nan, 2.0])
-    assert difference(nan, nan) == 0 and difference(nan * np.nan, nan * np.nan) == 0
-    assert difference([1.0, 2.0], nan) == np.inf
-    assert difference([1.0, 2.0], [1.0, 4.0]) == 0.5
-    assert difference([0.0], [0.0]) == 0
+    assert apart(nan, nan) == 0 and apart(nan * np.nan, nan * np.nan) == 0
+    assert apart([1.0, 2.0], nan) == np.inf
+    assert apart([1.0, 2.0], [1.0, 4.0]) == 0.5
+    assert apart([0.0], [0.0]) == 0
