@@ -21,8 +21,8 @@ from jaxkit.gradients import (
     jacrev,
     value_and_grad,
 )
-from jaxkit.linear import LinearProgram
 from jaxkit.maps import LinearMap
+from jaxkit.program import LinearProgram
 from jaxkit.transforms import jvp, linear_transpose, linearize, vjp
 from jaxkit.version import __version__
 

@@ -10,20 +10,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxkit.arguments import check_callable, select
-from jaxkit.checks import (
+from jaxkit.arithmetic import jvp_flat, linearize_flat
+from jaxkit.border.arguments import check_callable, select
+from jaxkit.border.checks import (
     check_complex_outputs,
     check_forward_input,
     check_reverse_input,
     check_reverse_output,
     check_scalar,
 )
-from jaxkit.dual import jvp_flat, linearize_flat
-from jaxkit.maps import identity
-from jaxkit.spaces import VJP_ERRORS, Space, as_leaves, leaf_name
-from jaxkit.tangents import moves, ones, spread, tangent_dtype
+from jaxkit.border.flat import Flat, as_leaves
+from jaxkit.border.messages import leaf_name
+from jaxkit.tangents import ones, spread, tangent_dtype
 from jaxkit.tracing import typeof
-from jaxkit.transforms import Flat, avals_of, output_space, push_forward
+from jaxkit.transforms import push_forward
 
 
 def value_and_grad(
@@ -106,16 +106,15 @@ def _value_and_grad(transform, fun, argnums, argnames, has_aux, holomorphic, all
     @wraps(fun)
     def value_and_grad_f(*args, **kwargs):
         tree, call, named = selection(args, kwargs)
-        leaves, in_tree = as_leaves(transform, tree, named)
+        leaves, domain = as_leaves(transform, tree, named)
         for i, x in enumerate(leaves):
             check_reverse_input(transform, x, named, i, holomorphic, allow_int)
-        flat = Flat(transform, call, in_tree, has_aux)
+        flat = Flat(transform, call, domain.tree, has_aux)
         outs, program, aux = linearize_flat(flat, leaves)
         check_scalar(transform, flat, outs, holomorphic)
         cts = program.transpose([ones(program.code.outputs[0].aval)])
-        space = Space(in_tree, avals_of(leaves))
         value = (outs[0], flat.aux(aux)) if has_aux else outs[0]
-        return value, space.unflatten(cts)
+        return value, domain.unflatten(cts)
 
     return value_and_grad_f
 
@@ -157,19 +156,17 @@ def jacfwd(
     @wraps(fun)
     def jacfwd_f(*args, **kwargs):
         tree, call, named = selection(args, kwargs)
-        leaves, in_tree = as_leaves("jacfwd", tree, named)
+        leaves, domain = as_leaves("jacfwd", tree, named)
         for i, x in enumerate(leaves):
             check_forward_input(x, named, i, holomorphic)
-        domain = Space(in_tree, avals_of(leaves))
-        flat = Flat("jacfwd", call, in_tree, has_aux)
+        flat = Flat("jacfwd", call, domain.tree, has_aux)
 
         def push(tangents):
-            given = spread(tangents, [moves(a.dtype) for a in domain.avals])
-            return jvp_flat(flat, leaves, given)
+            return jvp_flat(flat, leaves, spread(tangents, domain.moving))
 
         n = sum(domain.sizes)
         push = jax.vmap(push, out_axes=(None, -1, None), axis_size=n)
-        outs, columns, aux = push(identity(domain))
+        outs, columns, aux = push(domain.basis())
         if holomorphic:
             check_complex_outputs("jacfwd", outs)
 
@@ -182,7 +179,7 @@ def jacfwd(
             shaped = [c.reshape(*jnp.shape(y), *aval.shape) for c, aval in pairs]
             return domain.unflatten(shaped, jnp.shape(y))
 
-        jacobian = flat.result(map(block, outs, columns))
+        jacobian = flat.result(list(map(block, outs, columns)))
         return (jacobian, flat.aux(aux)) if has_aux else jacobian
 
     return jacfwd_f
@@ -217,18 +214,17 @@ def jacrev(
     @wraps(fun)
     def jacrev_f(*args, **kwargs):
         tree, call, named = selection(args, kwargs)
-        leaves, in_tree = as_leaves("jacrev", tree, named)
+        leaves, domain = as_leaves("jacrev", tree, named)
         for i, x in enumerate(leaves):
             check_reverse_input("jacrev", x, named, i, holomorphic, allow_int)
-        flat = Flat("jacrev", call, in_tree, has_aux)
+        flat = Flat("jacrev", call, domain.tree, has_aux)
         outs, program, aux = linearize_flat(flat, leaves)
         for i, y in enumerate(outs):
             name = leaf_name([("the output", flat.result(outs))], i)
             check_reverse_output("jacrev", y, name, holomorphic)
-        domain = Space(in_tree, avals_of(leaves))
-        codomain = output_space(flat, outs, VJP_ERRORS)
+        codomain = flat.out_space(outs)
         pull = jax.vmap(program.transpose, axis_size=sum(codomain.sizes))
-        rows = pull(identity(codomain))
+        rows = pull(codomain.basis())
 
         def blocks(row, aval):
             """The rows of one input leaf, cut at the output leaves."""
@@ -240,7 +236,7 @@ def jacrev(
         by_input = map(blocks, rows, domain.moving_avals)
         by_output = zip(*by_input, strict=True) if rows else [()] * len(outs)
         shapes = [y.shape for y in codomain.avals]
-        jacobian = flat.result(map(domain.unflatten, by_output, shapes))
+        jacobian = flat.result(list(map(domain.unflatten, by_output, shapes)))
         return (jacobian, flat.aux(aux)) if has_aux else jacobian
 
     return jacrev_f

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxkit.linear import LinearProgram
-from jaxkit.spaces import Space
+from jaxkit.arithmetic import transposed
+from jaxkit.border.space import COTANGENT, TANGENT, Space, flatten
+from jaxkit.program import LinearProgram
 from jaxkit.tangents import zeros
 
 
@@ -43,16 +43,25 @@ class LinearMap:
         self,
         recorded: LinearProgram,
         transposed: bool,
-        domain: Space,
-        codomain: Space,
+        inputs: Space,
+        outputs: Space,
         name: str,
     ):
-        # The program as it was recorded, to be run forward, or backward (transposed).
+        # The program as it was recorded, from tangents of the inputs to those of the
+        # outputs, is run forward, or backward (transposed).
         self._recorded, self._transposed = recorded, transposed
-        self.domain, self.codomain, self.name = domain, codomain, name
+        self._inputs, self._outputs, self.name = inputs, outputs, name
+
+    @property
+    def domain(self) -> Space:
+        return self._outputs if self._transposed else self._inputs
+
+    @property
+    def codomain(self) -> Space:
+        return self._inputs if self._transposed else self._outputs
 
     def tree_flatten(self):
-        aux = (self._transposed, self.domain, self.codomain, self.name)
+        aux = self._transposed, self._inputs, self._outputs, self.name
         return (self._recorded,), aux
 
     @classmethod
@@ -65,28 +74,23 @@ class LinearMap:
         return run(values)
 
     def __call__(self, *element):
-        """Apply the map to an element of its domain (checked, see `Space`)."""
-        if not self.domain.arguments:
+        """Apply the map to an element of its domain (checked, see `border.space`)."""
+        role = COTANGENT if self._transposed else TANGENT
+        if self._transposed:
             if len(element) != 1:
                 raise TypeError(
-                    f"{self.name}: takes one {self.domain.what}, a pytree like the "
-                    f"{self.domain.of}, but got {len(element)} arguments."
+                    f"{self.name}: takes one {role[0]}, a pytree like the {role[1]}, "
+                    f"but got {len(element)} arguments."
                 )
             (element,) = element
-        return self.codomain.unflatten(
-            self._run(self.domain.flatten(self.name, element))
-        )
+        moved = flatten(self.name, role, self.domain, element)
+        return self.codomain.unflatten(self._run(moved))
 
     @property
     def T(self) -> LinearMap:
         """The transpose: the same program, run the other way."""
-        return LinearMap(
-            self._recorded,
-            not self._transposed,
-            self.codomain,
-            self.domain,
-            self.name,
-        )
+        spaces = self._inputs, self._outputs
+        return LinearMap(self._recorded, not self._transposed, *spaces, self.name)
 
     @property
     def program(self) -> LinearProgram:
@@ -95,7 +99,9 @@ class LinearMap:
         The program of a transposed map is its backward pass, recorded.
         """
         self._recorded.check_residuals()
-        return self._recorded.T if self._transposed else self._recorded.prune()
+        if self._transposed:
+            return transposed(self._recorded)
+        return self._recorded.prune()
 
     def __repr__(self):
         return repr(self.program)
@@ -123,17 +129,8 @@ class LinearMap:
             return [jnp.ravel(zeros(aval) if y is None else y) for y, aval in outs]
 
         n = sum(self.domain.sizes)
-        outs = jax.vmap(column, out_axes=-1, axis_size=n)(identity(self.domain))
+        outs = jax.vmap(column, out_axes=-1, axis_size=n)(self.domain.basis())
         if not outs:
             return jnp.zeros((0, n))
         dtype = jnp.result_type(*outs)
         return jnp.concatenate([y.astype(dtype) for y in outs])
-
-
-def identity(space: Space) -> list[jax.Array]:
-    """The standard basis of a space of n dimensions: leaves of shape (n, *shape)."""
-    n, starts = sum(space.sizes), accumulate(space.sizes, initial=0)
-    return [
-        jnp.eye(n, aval.size, -start, dtype=aval.dtype).reshape(n, *aval.shape)
-        for aval, start in zip(space.moving_avals, starts, strict=False)
-    ]

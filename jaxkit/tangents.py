@@ -2,8 +2,12 @@
 
 The tangent of a float or complex array has its shape and dtype.  Integers, booleans
 and random keys don't move; their tangents have JAX's dtype `float0` and carry nothing.
-Inside jaxkit a tangent that is known to be zero is `None`: no array is made for it.
-Where a zero must keep its place in a linear program it is a `Zero`, still no array.
+Inside jaxkit a tangent, or a cotangent, that is known to be zero is `None`: no array is
+made for it.  Lists with such gaps are
+
+    given(xs)           without the gaps
+    spread(xs, where)   with gaps, at the places where `where` doesn't hold
+    filled(xs, avals)   with arrays of zeros in the gaps
 """
 
 from __future__ import annotations
@@ -17,25 +21,9 @@ import numpy as np
 from jax import lax
 from jax.dtypes import float0
 
-from jaxkit.tracing import ShapedArray, varying_like
+from jaxkit.tracing import varying_like
 
-
-class Zero:
-    """The zero of a tangent space, as an operand or output of a linear program."""
-
-    __slots__ = ("aval",)
-
-    def __init__(self, aval: ShapedArray):
-        self.aval = aval
-
-    def __eq__(self, other):
-        return isinstance(other, Zero) and self.aval == other.aval
-
-    def __hash__(self):
-        return hash((Zero, self.aval))
-
-    def __repr__(self):
-        return f"0:{self.aval.str_short(short_dtypes=True)}"
+SCALARS = int, float, complex, np.generic
 
 
 @cache
@@ -70,12 +58,19 @@ def full(aval: Any, value: float) -> Any:
     return varying_like(lax.full(aval.shape, value, aval.dtype), aval)
 
 
+def given(values: Sequence[Any]) -> list[Any]:
+    """The values that aren't None."""
+    return [x for x in values if x is not None]
+
+
 def spread(values: Sequence[Any], where: Sequence[bool]) -> list[Any]:
     """Values at the places where `where` holds, None at the others."""
     rest = iter(values)
     return [next(rest) if there else None for there in where]
 
 
-def given(values: Sequence[Any]) -> list[Any]:
-    """The values that aren't None."""
-    return [x for x in values if x is not None]
+def filled(values: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
+    """Tangents, or cotangents, with zeros of these abstract types in place of None."""
+    return [
+        zeros(aval) if x is None else x for x, aval in zip(values, avals, strict=True)
+    ]

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any
 
 import jax
 import jax.core
@@ -49,13 +49,10 @@ source_info_util.register_exclusion(_HERE)
 ShapedArray = jax.core.ShapedArray
 typeof = jax.typeof
 
-_JAX_PRIMITIVES = {x for x in vars(primitives).values() if isinstance(x, Primitive)}
+JAX_PRIMITIVES = {x for x in vars(primitives).values() if isinstance(x, Primitive)}
 
 
-class Tracer(jax.core.Tracer):
-    """A value that a `Trace` follows; it stands wherever a `jax.Array` may stand."""
-
-    __slots__ = ()
+Tracer = jax.core.Tracer
 
 
 class Trace(jax.core.Trace):
@@ -63,8 +60,8 @@ class Trace(jax.core.Trace):
 
     A subclass names the class of its tracers and defines `interpret`, called with the
     parent as current trace for each primitive that has one of this trace's tracers
-    among its operands, and `custom_jvp` and `custom_vjp` for functions with a user's
-    own rule.
+    among its operands.  A function with a user's own rule is such a primitive too, with
+    the functions as the parameter `subfuns`.
     """
 
     tracer: type[Tracer]
@@ -79,14 +76,11 @@ class Trace(jax.core.Trace):
     def owns(self, x: Any) -> bool:
         return type(x) is self.tracer and x._trace is self
 
-    def owns_any(self, operands: Sequence[Any]) -> bool:
-        for x in operands:  # a plain loop: this is the hottest place of all
-            if type(x) is self.tracer and x._trace is self:
-                return True
-        return False
-
     def process_primitive(self, primitive: Primitive, operands, params, /):
-        if not self.owns_any(operands):
+        for x in operands:  # as `owns`, in place: this is the hottest place of all
+            if type(x) is self.tracer and x._trace is self:
+                break
+        else:
             avals = [typeof(x) for x in operands]
             return primitive.bind_with_trace(self.parent, operands, avals, params)
         if primitive is primitives.jit_p and is_inlined(params["inline"]):
@@ -97,27 +91,16 @@ class Trace(jax.core.Trace):
     def process_custom_jvp_call(
         self, primitive, fun, jvp, operands, /, *, symbolic_zeros
     ):
-        if not self.owns_any(operands):
-            params = dict(subfuns=(fun, jvp), symbolic_zeros=symbolic_zeros)
-            avals = [typeof(x) for x in operands]
-            return primitive.bind_with_trace(self.parent, operands, avals, params)
-        with set_current_trace(self.parent):
-            return self.custom_jvp(fun, jvp, operands, symbolic_zeros)
+        params = dict(subfuns=(fun, jvp), symbolic_zeros=symbolic_zeros)
+        return self.process_primitive(primitive, operands, params)
 
     def process_custom_vjp_call(
         self, primitive, fun, fwd, bwd, operands, /, *, out_trees, symbolic_zeros
     ):
-        if not self.owns_any(operands):
-            params = dict(
-                subfuns=(fun, fwd, bwd),
-                out_trees=out_trees,
-                symbolic_zeros=symbolic_zeros,
-            )
-            avals = [typeof(x) for x in operands]
-            return primitive.bind_with_trace(self.parent, operands, avals, params)
-        rule = CustomVJP(fun, fwd, bwd, out_trees, symbolic_zeros)
-        with set_current_trace(self.parent):
-            return self.custom_vjp(rule, operands)
+        params = dict(
+            subfuns=(fun, fwd, bwd), out_trees=out_trees, symbolic_zeros=symbolic_zeros
+        )
+        return self.process_primitive(primitive, operands, params)
 
     def process_shard_map(self, primitive, fun, operands, /, **params):
         # This one comes with a function; traced, it has a jaxpr, as `jax.jit` has.
@@ -133,10 +116,10 @@ class Trace(jax.core.Trace):
         (eqn,) = open_jaxpr(jaxpr).eqns
         # What the function closes over are operands too.
         env = environment(jaxpr, operands)
-        operands = [read(env, v) for v in eqn.invars]
-        if not self.owns_any(operands):
+        operands = read(env, eqn.invars)
+        if not any(map(self.owns, operands)):
             _run_equation(self.parent, eqn, env)
-            return outs.update([read(env, v) for v in eqn.outvars])
+            return outs.update(read(env, eqn.outvars))
         with set_current_trace(self.parent):
             return outs.update(self.interpret(primitive, operands, eqn.params))
 
@@ -145,12 +128,6 @@ class Trace(jax.core.Trace):
         return val if self.owns(val) else self.parent.stage_value(val)
 
     def interpret(self, primitive: Primitive, operands, params) -> Any:
-        raise NotImplementedError
-
-    def custom_jvp(self, fun, jvp, operands, symbolic_zeros: bool) -> list[Any]:
-        raise NotImplementedError
-
-    def custom_vjp(self, rule: CustomVJP, operands) -> list[Any]:
         raise NotImplementedError
 
 
@@ -170,19 +147,22 @@ def running(make_trace, *args) -> Iterator[Any]:
             trace.invalidate()
 
 
-@contextmanager
-def current() -> Iterator[Any]:
-    """The current trace, for a block that runs under its parent, as its rules do."""
-    with take_current_trace() as trace, set_current_trace(trace.parent):
-        yield trace
+def bind(primitive: Primitive, operands: Sequence[Any], params) -> Any:
+    """Carry a primitive out under the current trace, with params as `interpret` has."""
+    avals = [typeof(x) for x in operands]
+    if "subfuns" not in params:
+        params = primitive.get_bind_params(params)
+    with take_current_trace() as trace:
+        out = primitive.bind_with_trace(trace, operands, avals, params)
+    return list(out) if primitive.multiple_results else out
 
 
 def run_jaxpr(trace: jax.core.Trace, jaxpr, operands: Sequence[Any]) -> list[Any]:
     """Run a closed jaxpr's equations one by one under `trace`."""
-    env = environment(jaxpr, operands)
-    for eqn in open_jaxpr(jaxpr).eqns:
+    env, inside = environment(jaxpr, operands), open_jaxpr(jaxpr)
+    for eqn in inside.eqns:
         _run_equation(trace, eqn, env)
-    return [read(env, v) for v in open_jaxpr(jaxpr).outvars]
+    return read(env, inside.outvars)
 
 
 def run_jaxpr_here(jaxpr, operands: Sequence[Any], inline=False) -> list[Any]:
@@ -190,17 +170,17 @@ def run_jaxpr_here(jaxpr, operands: Sequence[Any], inline=False) -> list[Any]:
 
     With `inline`, what it calls by `jax.jit` is run equation by equation too.
     """
-    env = environment(jaxpr, operands)
-    run_equations(open_jaxpr(jaxpr).eqns, env, inline)
-    return [read(env, v) for v in open_jaxpr(jaxpr).outvars]
+    env, inside = environment(jaxpr, operands), open_jaxpr(jaxpr)
+    run_equations(inside.eqns, env, inline)
+    return read(env, inside.outvars)
 
 
 def run_equations(equations, env: dict[Any, Any], inline=False) -> None:
     """Run equations of a jaxpr here: inputs are read in `env`, outputs added to it."""
     for eqn in equations:
         if inline and eqn.primitive is primitives.jit_p:
-            inputs = [read(env, v) for v in eqn.invars]
-            outs = run_jaxpr_here(eqn.params["jaxpr"], inputs, inline)
+            inner = eqn.params["jaxpr"]
+            outs = run_jaxpr_here(inner, read(env, eqn.invars), inline)
             env.update(zip(eqn.outvars, outs, strict=True))
             continue
         with source_info_util.user_context(eqn.source_info.traceback):
@@ -208,13 +188,51 @@ def run_equations(equations, env: dict[Any, Any], inline=False) -> None:
                 _run_equation(trace, eqn, env)
 
 
+def run_again(jaxpr, equations, operands: Sequence[Any]) -> list[Any]:
+    """Run some of a closed jaxpr's equations here, as if from the line that runs."""
+    env = environment(jaxpr, operands)
+    with take_current_trace() as trace:
+        for eqn in equations:
+            _run_equation(trace, eqn, env)
+    return read(env, open_jaxpr(jaxpr).outvars)
+
+
 def _run_equation(trace, eqn, env) -> None:
-    inputs = [read(env, v) for v in eqn.invars]
-    avals = [v.aval for v in eqn.invars]
+    inputs = [v.val if type(v) is Literal else env[v] for v in eqn.invars]
+    avals = list(map(_aval, eqn.invars))
     params = eqn.primitive.get_bind_params(eqn.params)
     out = eqn.primitive.bind_with_trace(trace, inputs, avals, params)
-    outs = out if eqn.primitive.multiple_results else [out]
-    env.update(zip(eqn.outvars, outs, strict=True))
+    if eqn.primitive.multiple_results:
+        env.update(zip(eqn.outvars, out, strict=True))
+    else:
+        env[eqn.outvars[0]] = out
+
+
+_aval = attrgetter("aval")
+
+
+def needed(equations, wanted, have: Set[Any], effects=False) -> list[Any]:
+    """The equations that must run to compute `wanted` when the set `have` is known.
+
+    With `effects`, also those that do something else, such as printing.
+    """
+    missing = {*variables(wanted)} - have
+    found = []
+    for eqn in reversed(equations):
+        if (effects and eqn.effects) or not missing.isdisjoint(eqn.outvars):
+            found.append(eqn)
+            missing.update(variables(eqn.invars))
+            missing -= have
+    return found[::-1]
+
+
+def used(jaxpr) -> set[Any]:
+    """The variables of a closed jaxpr that some equation reads, or that it returns."""
+    jaxpr = open_jaxpr(jaxpr)
+    found = set(variables(jaxpr.outvars))
+    for eqn in jaxpr.eqns:
+        found.update(variables(eqn.invars))
+    return found
 
 
 def open_jaxpr(jaxpr) -> Any:
@@ -225,8 +243,9 @@ def open_jaxpr(jaxpr) -> Any:
 def environment(jaxpr, operands: Sequence[Any]) -> dict[Any, Any]:
     """The values of a closed jaxpr's variables before its equations are run."""
     consts = getattr(jaxpr, "consts", ())  # an open jaxpr has none
-    env = dict(zip(open_jaxpr(jaxpr).constvars, consts, strict=True))
-    env.update(zip(open_jaxpr(jaxpr).invars, operands, strict=True))
+    jaxpr = open_jaxpr(jaxpr)
+    env = dict(zip(jaxpr.constvars, consts, strict=True))
+    env.update(zip(jaxpr.invars, operands, strict=True))
     return env
 
 
@@ -237,61 +256,27 @@ def is_literal(atom) -> bool:
 
 def variables(atoms: Sequence[Any]) -> list[Any]:
     """Those of a jaxpr's operands that are variables, not numbers."""
-    return [v for v in atoms if not is_literal(v)]
+    return [v for v in atoms if type(v) is not Literal]
 
 
-def read(env: dict[Any, Any], atom) -> Any:
-    """The value of an operand in a jaxpr: a variable's, or a number."""
-    return atom.val if is_literal(atom) else env[atom]
+def read(env: dict[Any, Any], atoms: Sequence[Any]) -> list[Any]:
+    """The values of operands in a jaxpr: those of variables, and numbers."""
+    return [v.val if type(v) is Literal else env[v] for v in atoms]
 
 
-class Scan(NamedTuple):
-    """The parameters of a scan; `body` maps (consts, carry, xs) to (carry, ys)."""
+def scan_layout(params: dict[str, Any]) -> tuple[Any, int, int, tuple]:
+    """What the parameters of the scan primitive say, in all versions of JAX.
 
-    body: Any
-    n_consts: int
-    n_carry: int
-    options: tuple[tuple[str, Any], ...]  # how to run it: length, reverse, unroll
-
-
-def scan_layout(params: dict[str, Any]) -> Scan:
-    """What the parameters of the scan primitive say, in all versions of JAX."""
+    Returns (body, number of constants, number of carried values, options): the body
+    maps (consts, carry, xs) to (carry, ys), and the options, pairs of a name and a
+    value, tell how to run it: length, reverse, unroll.
+    """
     if "ft_in" in params:  # JAX 0.11 on
         consts, carry, _ = map(len, params["ft_in"].unpack())
     else:
         consts, carry = params["num_consts"], params["num_carry"]
     options = tuple((name, params[name]) for name in ("length", "reverse", "unroll"))
-    return Scan(params["jaxpr"], consts, carry, options)
-
-
-class CustomVJP:
-    """A `jax.custom_vjp` function at one call: its rule, over flat operands."""
-
-    def __init__(self, fun, fwd, bwd, out_trees, symbolic_zeros: bool):
-        self.fun, self.fwd, self.bwd = fun, fwd, bwd
-        self.out_trees, self.symbolic_zeros = out_trees, symbolic_zeros
-
-    @property
-    def name(self) -> str:
-        return getattr(getattr(self.fun, "debug_info", None), "func_name", "?")
-
-    def forward(self, primals, differentiated: Sequence[bool]):
-        """Run the user's `fwd`; returns (outputs, residuals)."""
-        flat = [x for pair in zip(primals, differentiated, strict=True) for x in pair]
-        outs = self.fwd.call_wrapped(*flat)
-        _, res_tree, forwarded = self.out_trees()
-        # A residual that is an operand of the function isn't returned a second time.
-        n_new = res_tree.num_leaves - sum(i is not None for i in forwarded)
-        new, outs = iter(outs[:n_new]), outs[n_new:]
-        return outs, [next(new) if i is None else primals[i] for i in forwarded]
-
-    def backward(self, residuals, cotangents) -> list[Any]:
-        """Run the user's `bwd`; None stands for a zero cotangent, in and out."""
-        out = self.bwd.call_wrapped(*residuals, *cotangents)
-        # JAX 0.10 returns the cotangents, later versions a pair with a log.
-        if isinstance(out, tuple) and len(out) == 2 and isinstance(out[0], list):
-            out = out[0]
-        return [none_if_zero(ct) for ct in out]
+    return params["jaxpr"], consts, carry, options
 
 
 def none_if_zero(x: Any) -> Any:
@@ -324,29 +309,6 @@ def is_traced(x: Any) -> bool:
     return isinstance(x, jax.core.Tracer)
 
 
-def compilable(primitive: Any, operands: Sequence[Any]) -> bool:
-    """Whether an operation can be run as compiled code: all values are concrete.
-
-    A user's own primitive may have no compiled form, so only JAX's are trusted.
-    """
-    if _apart.get() or primitive not in _JAX_PRIMITIVES:
-        return False
-    return not any(map(is_traced, operands))
-
-
-_apart = ContextVar("apart", default=False)
-
-
-@contextmanager
-def operations_apart() -> Iterator[None]:
-    """A block in which nothing is `compilable`: values keep their identity."""
-    token = _apart.set(True)
-    try:
-        yield
-    finally:
-        _apart.reset(token)
-
-
 def is_inlined(inline: Any) -> bool:
     """Whether a jit is a mere bundle of operations, as most `jax.numpy` functions are.
 
@@ -360,10 +322,15 @@ def concrete(x: Any) -> Any:
     return x.to_concrete_value() if isinstance(x, jax.core.Tracer) else x
 
 
-def output_aval(primitive: Primitive, operands, params) -> Any:
-    """The abstract output (a list for several) of a primitive, without running it."""
-    avals = [typeof(x) for x in operands]
+def output_aval(primitive: Primitive, avals: Sequence[Any], params) -> Any:
+    """The abstract type (a list for several) of what a simple primitive returns."""
     return primitive.abstract_eval(*avals, **params)[0]
+
+
+def output_avals(primitive: Primitive, avals: Sequence[Any], params) -> list[Any]:
+    """The abstract types of what a primitive that runs code returns."""
+    jaxpr = jax.make_jaxpr(lambda *xs: bind(primitive, xs, params))(*avals)
+    return [v.aval for v in open_jaxpr(jaxpr).outvars]
 
 
 def default_params(fun: Callable, *avals: Any) -> dict[str, Any]:
@@ -371,9 +338,17 @@ def default_params(fun: Callable, *avals: Any) -> dict[str, Any]:
     return jax.make_jaxpr(fun)(*avals).eqns[0].params
 
 
+here = source_info_util.current  # where the running operation was called, see below
+
+
+def line_of(source: Any) -> str:
+    """`file:line (function)` of the user's code, given what `here()` returned."""
+    return source_info_util.summarize(source) or "an unknown line"
+
+
 def user_line() -> str:
     """`file:line (function)` of the user's code that is running now."""
-    line = source_info_util.summarize(source_info_util.current())
+    line = source_info_util.summarize(here())
     if line:
         return line
     # An operation of one of JAX's own functions: the line that called it.

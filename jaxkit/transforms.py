@@ -11,79 +11,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.tree_util import tree_flatten, tree_unflatten
 
-from jaxkit.arguments import check_callable
-from jaxkit.dual import jvp_flat, linearize_flat
+from jaxkit.arithmetic import jvp_flat, linearize_flat, record
+from jaxkit.border.arguments import check_callable
+from jaxkit.border.flat import Flat, arguments
+from jaxkit.border.messages import leaf_name, short
+from jaxkit.border.space import TANGENT, Space, flatten
 from jaxkit.maps import LinearMap
-from jaxkit.recording import record
-from jaxkit.spaces import (
-    JVP_ERRORS,
-    LINEARIZE_ERRORS,
-    TRANSPOSE_ERRORS,
-    VJP_ERRORS,
-    Space,
-    as_leaves,
-    check_outputs,
-    leaf_name,
-    short,
-)
 from jaxkit.tangents import moves, spread
-from jaxkit.tracing import typeof
-
-
-class Flat:
-    """A user's function between pytrees as a flat function, for one call.
-
-    After it has run, `out_tree` and `aux_tree` are the structures of its results.
-    """
-
-    def __init__(self, transform: str, call: Callable, in_tree: Any, has_aux: bool):
-        self.transform, self.call, self.in_tree = transform, call, in_tree
-        self.has_aux = has_aux
-
-    def __call__(self, values):
-        out, aux = self.call(tree_unflatten(self.in_tree, values)), None
-        if self.has_aux:
-            if not isinstance(out, tuple | list) or len(out) != 2:
-                raise TypeError(
-                    f"{self.transform}: with has_aux=True the function must return a "
-                    f"pair (output, aux), but it returned {out!r} of {type(out)}."
-                )
-            out, aux = out
-        outs, self.out_tree = tree_flatten(out)
-        check_outputs(self.transform, outs, self.out_tree)
-        aux, self.aux_tree = tree_flatten(aux)
-        return outs, aux
-
-    def result(self, outs):
-        return tree_unflatten(self.out_tree, outs)
-
-    def aux(self, aux):
-        return tree_unflatten(self.aux_tree, aux)
-
-
-def avals_of(values: Sequence[Any]) -> list[Any]:
-    return [typeof(x) for x in values]
-
-
-class Point:
-    """Positional arguments of a transform: their leaves and the space of tangents."""
-
-    def __init__(self, transform: str, primals: Any, errors: Any):
-        if not isinstance(primals, tuple | list):
-            raise TypeError(
-                f"{transform}: primals must be a tuple, one entry for each argument of "
-                f"the function, got {type(primals)}; for one argument pass (x,)."
-            )
-        self.leaves, self.tree = as_leaves(transform, primals, enumerate(primals))
-        self.space = Space(
-            self.tree, avals_of(self.leaves), "tangent", "primal", True, errors
-        )
-
-
-def output_space(flat: Flat, outs: Sequence[Any], errors: Any) -> Space:
-    return Space(flat.out_tree, avals_of(outs), "cotangent", "output", False, errors)
 
 
 def jvp(
@@ -118,22 +53,19 @@ def jvp(
 
 def push_forward(transform, fun, primals, tangents, has_aux=False) -> tuple[Any, ...]:
     """`jvp` in the name of a transform."""
-    point = Point(transform, primals, JVP_ERRORS)
+    leaves, domain = arguments(transform, primals)
     if not isinstance(tangents, tuple | list):
         raise TypeError(
             f"{transform}: tangents must be a tuple, one entry for each argument of "
             f"the function, got {type(tangents)}; for one argument pass (dx,)."
         )
-    moved = point.space.flatten(transform, tangents)
-    given = spread(moved, [moves(a.dtype) for a in point.space.avals])
-    flat = Flat(transform, lambda args: fun(*args), point.tree, has_aux)
-    outs, tangents_out, aux = jvp_flat(flat, point.leaves, given)
-    space = output_space(flat, outs, JVP_ERRORS)
-    pairs = zip(tangents_out, space.avals, strict=True)
-    result = (
-        flat.result(outs),
-        space.unflatten([t for t, a in pairs if moves(a.dtype)]),
-    )
+    moved = spread(flatten(transform, TANGENT, domain, tangents), domain.moving)
+    flat = Flat(transform, lambda args: fun(*args), domain.tree, has_aux)
+    outs, tangents_out, aux = jvp_flat(flat, leaves, moved)
+    codomain = flat.out_space(outs)
+    pairs = zip(tangents_out, codomain.moving, strict=True)
+    d_out = codomain.unflatten([dy for dy, there in pairs if there])
+    result = flat.result(outs), d_out
     return (*result, flat.aux(aux)) if has_aux else result
 
 
@@ -198,12 +130,10 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
 
 def _linear_map(transform, fun, primals, has_aux):
     check_callable(transform, fun, f"{transform}(f, x)")
-    errors = LINEARIZE_ERRORS if transform == "linearize" else VJP_ERRORS
-    point = Point(transform, primals, errors)
-    flat = Flat(transform, lambda args: fun(*args), point.tree, has_aux)
-    outs, program, aux = linearize_flat(flat, point.leaves)
-    codomain = output_space(flat, outs, errors)
-    pushforward = LinearMap(program, False, point.space, codomain, transform)
+    leaves, domain = arguments(transform, primals)
+    flat = Flat(transform, lambda args: fun(*args), domain.tree, has_aux)
+    outs, program, aux = linearize_flat(flat, leaves)
+    pushforward = LinearMap(program, False, domain, flat.out_space(outs), transform)
     result = flat.result(outs), pushforward
     return (*result, flat.aux(aux)) if has_aux else result
 
@@ -234,26 +164,22 @@ def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
         lambda x: jnp.empty(x.shape, x.dtype) if type(x) is jax.ShapeDtypeStruct else x,
         primals,
     )
-    leaves, tree = as_leaves("linear_transpose", arrays, enumerate(arrays))
-    avals = avals_of(leaves)
-    for i, aval in enumerate(avals):
+    _, domain = arguments("linear_transpose", arrays)
+    for i, aval in enumerate(domain.avals):
         if not moves(aval.dtype):
             raise TypeError(
                 f"linear_transpose: {leaf_name(enumerate(primals), i)} is "
                 f"{short(aval)}; a linear function takes float or complex arrays, so "
                 "close over the others."
             )
-    flat = Flat("linear_transpose", lambda args: fun(*args), tree, has_aux=False)
+    flat = Flat("linear_transpose", lambda args: fun(*args), domain.tree, False)
     out_avals = []
 
     def linear(values):
         outs, _ = flat(values)
-        out_avals.extend(avals_of(outs))
+        out_avals.extend(flat.out_space(outs).avals)
         return outs
 
-    program = record(linear, avals, out_avals)
-    domain = Space(tree, avals, "tangent", "primal", True, TRANSPOSE_ERRORS)
-    codomain = Space(
-        flat.out_tree, out_avals, "cotangent", "output", False, TRANSPOSE_ERRORS
-    )
+    program = record(linear, domain.avals, out_avals)
+    codomain = Space(flat.out_tree, tuple(out_avals))
     return LinearMap(program, False, domain, codomain, "linear_transpose").T

@@ -18,7 +18,7 @@ import jaxkit as jk
 from exercises.__main__ import main
 from exercises.check import call, check, close, load, show
 from exercises.table import EXERCISES, find
-from jaxkit.rules import table as rules
+from jaxkit import rules
 from jaxkit.study import chain, symbolic, tape
 from jaxkit.study.dual import Dual
 

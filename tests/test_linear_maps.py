@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jaxkit as jk
+from jaxkit.arithmetic import transposed
 
 X = np.array([0.5, -1.5, 2.0])
 
@@ -74,7 +75,7 @@ def test_transposed_program_computes_the_pullback():
     recorded = pushforward.T.program
     expected = jax.vjp(f, X)[1](dict(zip(sorted(y), cts, strict=True)))[0]
     np.testing.assert_allclose(recorded.apply(cts)[0], expected, rtol=1e-14)
-    twice = recorded.T
+    twice = transposed(recorded)
     np.testing.assert_allclose(
         twice.apply([X])[0], jax.jvp(f, (X,), (X,))[1]["a"], rtol=1e-14
     )

@@ -19,7 +19,8 @@ from jax.sharding import PartitionSpec as P
 from rules.cases_parallel import COLLECTIVES, MESH, SHARDS, on_mesh, unchecked
 
 import jaxkit as jk
-from jaxkit.equations import OPERATORS, Var
+from jaxkit.program import Var
+from jaxkit.rules import RULES
 
 LINE = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
 ROWS, WHOLE = NamedSharding(LINE, P("data")), NamedSharding(LINE, P())
@@ -301,7 +302,7 @@ def test_collectives_under_vmap(name):
 @pytest.mark.parametrize("name", ["pbroadcast", "pbroadcast_dynamic"])
 def test_transpose_of_pbroadcast(name):
     """JAX runs it on GPUs only, so it is its transpose alone that is looked at."""
-    transpose = OPERATORS[name].transpose
+    transpose = RULES[name].transpose
 
     def ours(ct):
         x = Var(0, jax.typeof(ct))

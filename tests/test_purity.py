@@ -68,29 +68,78 @@ def test_only_tracing_touches_jax_core():
                 assert "jax.core" not in ast.unparse(node), path
 
 
+LAYERS = [
+    ["tracing", "version", "drawing"],
+    ["study", "fused", "tangents"],
+    ["program"],
+    ["rules"],
+    ["dual"],
+    ["arithmetic"],
+    ["control", "border"],
+    ["maps"],
+    ["transforms"],
+    ["gradients"],
+    ["explaining", "lessons"],
+    ["__init__"],
+    ["__main__"],
+]
+
+
 def test_imports_point_downwards():
-    layers = [
-        ["tracing", "version", "drawing"],
-        ["study"],
-        ["tangents", "equations"],
-        ["linear", "spaces"],
-        ["recording", "maps", "printing"],
-        ["rules"],
-        ["dual"],
-        ["control", "arguments", "checks"],
-        ["transforms"],
-        ["gradients", "explaining", "lessons"],
-        ["__init__"],
-        ["__main__"],
-    ]
-    level = {name: i for i, names in enumerate(layers) for name in names}
-    root = Path(jaxkit.__file__).parent
+    """From part to part of jaxkit/, wherever in a file an import stands."""
+    level = {name: i for i, names in enumerate(LAYERS) for name in names}
+    for module, imported in IMPORTS.items():
+        here = module.split(".")[1] if "." in module else "__init__"
+        for there in {name.split(".")[1] for name in imported}:
+            if here != there:
+                assert level[there] < level[here], f"{module} imports {there}"
+
+
+def test_modules_do_not_import_in_circles():
+    def visit(module, path):
+        assert module not in path, " -> ".join([*path, module])
+        if module not in done:
+            for name in IMPORTS.get(module, ()):
+                visit(name, [*path, module])
+            done.add(module)
+
+    done = set()
+    for module in IMPORTS:
+        visit(module, [])
+
+
+def test_nothing_is_imported_inside_a_function():
+    """Such an import is a circle in hiding, or a reader's surprise."""
     for path in SOURCES:
-        here = path.relative_to(root).with_suffix("").parts[0]
-        for node in ast.parse(path.read_text()).body:  # at the top of the module
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
-                "jaxkit."
-            ):
-                there = node.module.split(".")[1]
-                if here != there:
-                    assert level[there] < level[here], f"{path} imports {there}"
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef):
+                found = [ast.unparse(x) for x in ast.walk(function) if is_import(x)]
+                ours = [text for text in found if "jaxkit" in text]
+                assert not ours, f"{path}, in {function.name}: {ours}"
+
+
+def is_import(node) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def module_of(path: Path) -> str:
+    """`jaxkit.rules.table`; of a package `jaxkit.rules`."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules of jaxkit that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (inside & MODULES) or {node.module}
+    return found & MODULES - {module_of(path), "jaxkit"}
+
+
+ROOT = Path(jaxkit.__file__).parent
+MODULES = set(map(module_of, SOURCES))
+IMPORTS = {module_of(path): imports_of(path) for path in SOURCES}

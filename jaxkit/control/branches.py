@@ -7,30 +7,31 @@ as it needs and leaves zeros in the others.  An operand that is a residual needs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import primitives
 
-from jaxkit import tracing
-from jaxkit.control.jit import Options, call_rule
-from jaxkit.control.linearized import (
-    compiled,
-    derivative,
-    filled,
-    linearized,
+from jaxkit.control.jit import Options, call
+from jaxkit.control.plans import share_places
+from jaxkit.control.structure import (
+    Operator,
+    derivative_of,
     per_jaxpr,
+    states,
+    structure,
 )
-from jaxkit.linear import Code, LinearProgram
-from jaxkit.rules.table import structured, transposable
-from jaxkit.tangents import full
+from jaxkit.fused import fused
+from jaxkit.program import LinearProgram
+from jaxkit.rules.table import NotLinear
+from jaxkit.rules.verbs import structured
+from jaxkit.tangents import filled, full, spread
+from jaxkit.tracing import user_line
 
 
 @structured(primitives.cond_p)
-def _(primitive, arithmetic, primals, tangents, params):
+def _(primals, tangents, params):
     branches = params["branches"]
     platforms = params.get("branches_platforms")
     if platforms is not None:
@@ -38,111 +39,73 @@ def _(primitive, arithmetic, primals, tangents, params):
         # platforms (jax.numpy.diagonal has one).  Any of them will do.
         which = platforms.index(None) if None in platforms else -1
         options = Options("platform_dependent")
-        return call_rule(
-            arithmetic, primals[1:], tangents[1:], branches[which], options
+        chosen = call(branches[which], primals[1:], tangents[1:], options)
+        taken, moving = (False, *chosen.taken), (False, *chosen.moving)
+        return chosen._replace(taken=taken, moving=moving)
+    known, moving = states(primals, tangents)
+    if not known[0]:
+        raise NotLinear(
+            "which branch of a conditional is taken depends on the linear inputs. "
+            f"At {user_line()}."
         )
-    moving = tuple(dx is not None for dx in tangents[1:])
-    choice = _choices(branches[0], branches[1:], moving, arithmetic.linear)
-    params = {"codes": choice.codes, "places": choice.places}
-    return derivative(choice, arithmetic, primals, tangents, linear_switch, **params)
+    return _switch(branches[0], branches[1:], known, moving)
 
 
-class Choice:
-    """The branches of a conditional, taken apart."""
+@per_jaxpr
+def _switch(first, others, known, moving):
+    branches = [derivative_of(b, known[1:], moving[1:]) for b in (first(), *others)]
+    has_primal = tuple(map(all, zip(*(b.known for b in branches), strict=True)))
+    live = tuple(map(any, zip(*(b.live for b in branches), strict=True)))
+    codes = tuple(b.code_of(live) for b in branches)
 
-    def __init__(self, first, others, moving, linear):
-        self.branches = [linearized(b, moving, linear) for b in (first(), *others)]
-        lives = zip(*(branch.live for branch in self.branches), strict=True)
-        self.live = tuple(map(any, lives))
-        self.codes = tuple(branch.code_of(self.live) for branch in self.branches)
-        # Residuals are numbered: first all operands, then the places.
-        self.n_operands = len(moving)
-        self.avals: list[Any] = []
-        self.places = tuple(map(self._assign, self.branches))
-        self.linearize = compiled(self._linearize)
-        self.jvp = compiled(self._jvp)
-
-    def _assign(self, branch) -> tuple[int, ...]:
-        """The number of each residual of a branch."""
-        numbers = {v: i for i, v in enumerate(branch.inputs)}
-        taken, assigned = set(), []
-        for v in branch.residuals:
-            number = None if tracing.is_literal(v) else numbers.get(v)
-            if number is None:
-                number = self._place(v.aval, taken)
-                taken.add(number)
-            assigned.append(number)
-        return tuple(assigned)
-
-    def _place(self, aval, taken) -> int:
-        """A place for an array of this type that isn't taken."""
-        for i, other in enumerate(self.avals):
-            same = other.shape == aval.shape and other.dtype == aval.dtype
-            if same and self.n_operands + i not in taken:
-                return self.n_operands + i
-        self.avals.append(aval)
-        return self.n_operands + len(self.avals) - 1
-
-    def _linearize(self, primals):
-        """(outputs, which branch it was and the residuals)"""
-        index, *primals = primals
-
-        def take(branch, places, primals):
-            outs, residuals = branch.run(primals)
-            left = dict(zip(places, residuals, strict=True))
-            n = self.n_operands
-            return outs, [
-                jnp.asarray(left[n + i], aval.dtype) if n + i in left else full(aval, 0)
-                for i, aval in enumerate(self.avals)
-            ]
-
-        pairs = zip(self.branches, self.places, strict=True)
-        outs, left = lax.switch(
-            index, [partial(take, *pair) for pair in pairs], primals
+    # Residuals are numbered: first operands that are some, then the shared places.
+    operands = sorted({i for b in branches for i in b.places if i is not None})
+    new = [b.new([v.aval for v in b.residuals]) for b in branches]
+    numbers, avals = share_places(new)
+    n = len(operands)
+    places = tuple(
+        tuple(
+            b.all([n + i for i in numbers_], {i: operands.index(i) for i in operands})
         )
-        return outs, [index, *primals, *left]
+        for b, numbers_ in zip(branches, numbers, strict=True)
+    )
 
-    def _jvp(self, primals, tangents):
-        """(outputs, tangents of those that are live)"""
+    def outputs(branch, outs):
+        """A branch's outputs, of those that are known whichever branch is taken."""
+        pairs = zip(spread(outs, branch.known), has_primal, strict=True)
+        return [y for y, there in pairs if there]
+
+    def leave(branch, numbers, primals):
+        outs, residuals = branch.run(primals)
+        left = dict(zip(numbers, branch.new(residuals), strict=True))
+        return outputs(branch, outs), [
+            jnp.asarray(left[i], aval.dtype) if i in left else full(aval, 0)
+            for i, aval in enumerate(avals)
+        ]
+
+    def both(branch, code, primals, tangents):
+        outs, moved = branch.jvp(code, primals, tangents)
+        return outputs(branch, outs), moved
+
+    @fused
+    def forward(primals):
         index, *primals = primals
+        takes = [partial(leave, *pair) for pair in zip(branches, numbers, strict=True)]
+        outs, left = lax.switch(index, takes, primals)
+        return outs, [index, *(primals[i] for i in operands), *left]
 
-        def take(branch, code, primals, tangents):
-            outs, residuals = branch.run(primals)
-            return outs, LinearProgram(code, residuals).apply(tangents)
-
-        pairs = zip(self.branches, self.codes, strict=True)
-        takes = [partial(take, *pair) for pair in pairs]
+    @fused
+    def jvp(primals, tangents):
+        index, *primals = primals
+        takes = [partial(both, *pair) for pair in zip(branches, codes, strict=True)]
         return lax.switch(index, takes, primals, tangents)
 
-
-_choices = per_jaxpr(Choice)
-
-
-class LinearSwitch:
-    """Linear operator: one of several linear programs.
-
-    Operands: which of them, the residuals of all, then their inputs.  `places` has for
-    each program the numbers of its residuals among them.
-    """
-
-    name = "cond"
-    multiple_results = True
-
-    def __repr__(self):
-        return self.name
-
-    def bind(self, *operands, codes, places):
-        return _apply(*_split(operands, codes), codes=codes, places=places)
+    parts = known, moving, has_primal, live, forward, jvp
+    return structure(*parts, operator, codes=codes, places=places)
 
 
-linear_switch = LinearSwitch()
-
-
-def _split(operands, codes: Sequence[Code]):
-    """(index, residuals, tangents)"""
-    index, *rest = operands
-    n = len(rest) - len(codes[0].inputs)
-    return index, rest[:n], rest[n:]
+# The linear operator: one of several linear programs.  Its residuals are which of them,
+# and those of all; `places` has for each program the numbers of its own among them.
 
 
 def _programs(codes, places):
@@ -154,17 +117,20 @@ def _programs(codes, places):
     return [partial(program, *pair) for pair in zip(codes, places, strict=True)]
 
 
-@partial(compiled, static=("codes", "places"))
-def _apply(index, residuals, tangents, codes, places):
+@fused
+def _apply(residuals, tangents, codes, places):
+    index, *residuals = residuals
+
     def branch(program, residuals, tangents):
         return program(residuals).apply(tangents)
 
     branches = [partial(branch, program) for program in _programs(codes, places)]
-    return lax.switch(index, branches, residuals, tangents)
+    return lax.switch(index, branches, residuals, list(tangents))
 
 
-@partial(compiled, static=("codes", "places"))
-def _pull_back(index, residuals, cts, codes, places):
+@fused
+def _transpose(residuals, cts, codes, places):
+    index, *residuals = residuals
     avals = [v.aval for v in codes[0].inputs]
 
     def branch(program, residuals, cts):
@@ -174,10 +140,4 @@ def _pull_back(index, residuals, cts, codes, places):
     return lax.switch(index, branches, residuals, cts)
 
 
-def _transpose(cts, *operands, codes, places):
-    index, residuals, _ = _split(operands, codes)
-    moved = _pull_back(index, residuals, cts, codes=codes, places=places)
-    return [None] * (1 + len(residuals)) + moved
-
-
-transposable(linear_switch, _transpose, operands=None)
+operator = Operator("cond", _apply, _transpose)

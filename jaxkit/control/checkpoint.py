@@ -16,95 +16,75 @@ from jax.ad_checkpoint import Offloadable, Saveable
 from jax.extend.core import primitives
 
 from jaxkit import tracing
-from jaxkit.control.linearized import (
-    derivative,
-    linearized,
-    needed,
+from jaxkit.control.structure import (
+    Derivative,
+    Operator,
     per_jaxpr,
+    states,
+    structure,
 )
-from jaxkit.linear import LinearProgram
-from jaxkit.rules.table import structured, transposable
+from jaxkit.program import LinearProgram
+from jaxkit.rules.verbs import structured
 
 
 @structured(primitives.remat_p)
-def _(primitive, arithmetic, primals, tangents, params):
-    moving = tuple(dx is not None for dx in tangents)
+def _(primals, tangents, params):
     options = params["policy"], params["prevent_cse"]
-    region = _regions(params["jaxpr"], moving, arithmetic.linear, *options)
-    return derivative(
-        region, arithmetic, primals, tangents, linear_checkpoint, region=region
-    )
+    return _region(params["jaxpr"], *states(primals, tangents), *options)
 
 
-class Region:
-    """A checkpointed jaxpr, cut into what is saved and what is computed again.
+@per_jaxpr
+def _region(jaxpr, known, moving, policy, prevent_cse):
+    # A policy is asked about single operations, so calls are run inline.
+    body = Derivative(jaxpr, known, moving, inline=True)
+    code = body.code_of(body.live)
+    allowed = _allowed(policy, body.equations)
+    have = {*body.constants, *body.inputs, *allowed}
+    again = tracing.needed(body.equations, body.residuals, have)
+    read = [v for eqn in again for v in eqn.invars] + list(body.residuals)
+    # What is saved, and where in memory (None: where it is).
+    saved = {v: allowed.get(v) for v in dict.fromkeys(tracing.variables(read))}
+    saved = {v: to for v, to in saved.items() if v in have and v not in body.constants}
+    wanted = [*body.outputs, *saved]
+    inputs = {*body.constants, *body.inputs}
+    first = tracing.needed(body.equations, wanted, inputs, effects=True)
 
-    Attributes:
-        first: the equations of the forward pass.
-        saved: the variables it keeps, and where in memory (None: where they are).
-        again: the equations that compute the residuals from those.
-    """
+    def forward(primals):
+        env = tracing.environment(body.forward, primals)
+        tracing.run_equations(first, env)
+        outs = tracing.read(env, body.outputs)
+        return outs, [_moved(env[v], to and to.dst) for v, to in saved.items()]
 
-    def __init__(self, jaxpr, moving, linear, policy, prevent_cse):
-        # A policy is asked about single operations, so calls are run inline.
-        self.lin = lin = linearized(jaxpr(), moving, linear, True)
-        self.live = lin.live
-        self.code = lin.code_of(self.live)
-        self.prevent_cse = prevent_cse
-
-        allowed = _allowed(policy, lin.equations)
-        have = {*lin.constants, *lin.inputs, *allowed}
-        self.again = needed(lin.equations, lin.residuals, have)
-        read = [v for eqn in self.again for v in eqn.invars] + list(lin.residuals)
-        read = dict.fromkeys(tracing.variables(read))
-        self.saved = {v: allowed.get(v) for v in read if v in have}
-        for v in lin.constants:
-            self.saved.pop(v, None)
-        known = {*lin.constants, *lin.inputs}
-        wanted = [*lin.outputs, *self.saved]
-        self.first = needed(lin.equations, wanted, known, effects=True)
-
-        options = {"policy": policy, "prevent_cse": prevent_cse}
-        self.jvp = jax.checkpoint(self._jvp, **options)
-        self.apply = jax.checkpoint(self._apply, **options)
-        self.pull_back = jax.checkpoint(self._pull_back, **options)
-
-    def linearize(self, primals):
-        """(outputs, what is saved)"""
-        env = tracing.environment(self.lin.forward, primals)
-        tracing.run_equations(self.first, env)
-        outs = [tracing.read(env, v) for v in self.lin.outputs]
-        return outs, [_moved(env[v], to and to.dst) for v, to in self.saved.items()]
-
-    def _jvp(self, primals, tangents):
-        """(outputs, tangents of those that are live)"""
-        outs, residuals = self.lin.run(primals)
-        return outs, LinearProgram(self.code, residuals).apply(tangents)
-
-    def _program(self, saved, tangents):
-        """The linear program, computed again, and the tangents to run it with.
+    def program(residuals, values):
+        """The linear program, computed again, and the values to run it with.
 
         What goes in passes a barrier, lest XLA find that it has seen all this before.
         """
-        if self.prevent_cse:
-            saved, tangents = _barrier(saved, tangents)
-        env = dict(zip(self.lin.constants, self.lin.forward.consts, strict=True))
-        for (v, to), x in zip(self.saved.items(), saved, strict=True):
+        if prevent_cse:
+            residuals, values = _barrier(residuals, values)
+        env = dict(zip(body.constants, body.forward.consts, strict=True))
+        for (v, to), x in zip(saved.items(), residuals, strict=True):
             env[v] = _moved(x, to and to.src)
-        tracing.run_equations(self.again, env)
-        residuals = [tracing.read(env, v) for v in self.lin.residuals]
-        return LinearProgram(self.code, residuals), tangents
+        tracing.run_equations(again, env)
+        return LinearProgram(code, tracing.read(env, body.residuals)), values
 
-    def _apply(self, saved, tangents):
-        program, tangents = self._program(saved, tangents)
-        return program.apply(tangents)
+    def jvp(primals, tangents):
+        return body.jvp(code, primals, tangents)
 
-    def _pull_back(self, saved, cts):
-        program, cts = self._program(saved, cts)
-        return program.transpose(cts)
+    def apply(residuals, tangents):
+        linear, tangents = program(residuals, tangents)
+        return linear.apply(tangents)
 
+    def transpose(residuals, cts):
+        linear, cts = program(residuals, cts)
+        return linear.transpose(cts)
 
-_regions = per_jaxpr(Region)
+    def remat(function):
+        return jax.checkpoint(function, policy=policy, prevent_cse=prevent_cse)
+
+    parts = known, moving, body.known, body.live, forward, remat(jvp)
+    region = remat(apply), remat(transpose)
+    return structure(*parts, operator, region=region)
 
 
 def _barrier(*lists):
@@ -145,29 +125,15 @@ def _moved(x, memory: str | None) -> Any:
     return jax.device_put(x, space.Device if memory == "device" else space.Host)
 
 
-class LinearCheckpoint:
-    """Linear operator: a program whose residuals are recomputed.
-
-    Operands: what was saved, then the tangents.
-    """
-
-    name = "checkpoint"
-    multiple_results = True
-
-    def __repr__(self):
-        return self.name
-
-    def bind(self, *operands, region: Region):
-        n = len(region.saved)
-        return region.apply(list(operands[:n]), list(operands[n:]))
+# The linear operator: a program whose residuals are computed again from those saved.
 
 
-linear_checkpoint = LinearCheckpoint()
+def _apply(residuals, tangents, region):
+    return region[0](list(residuals), list(tangents))
 
 
-def _transpose(cts, *operands, region: Region):
-    n = len(region.saved)
-    return [None] * n + region.pull_back(list(operands[:n]), cts)
+def _transpose(residuals, cts, region):
+    return region[1](list(residuals), cts)
 
 
-transposable(linear_checkpoint, _transpose, operands=None)
+operator = Operator("checkpoint", _apply, _transpose)

@@ -13,28 +13,34 @@ from __future__ import annotations
 import jax
 from jax import lax
 
-from jaxkit.control.linearized import filled, runner
-from jaxkit.dual import run_flat
-from jaxkit.rules.table import general, structured
+from jaxkit.control.structure import runner
+from jaxkit.rules.table import RULES
+from jaxkit.rules.verbs import general
+from jaxkit.tangents import filled
 from jaxkit.tracing import typeof
 
 
-@structured("call_hi_primitive")
+@general("call_hi_primitive", alone=True)
 def _(primitive, arithmetic, primals, tangents, params):
     composed = params["_prim"]
+    rule = RULES.get(type(composed).__name__)
+    if rule is not None:
+        alone = any(x is None for x in primals)
+        differentiate = rule.on_tangents if alone else rule.derivative
+        return differentiate(primitive, arithmetic, primals, tangents, params)
 
     def flat(values):
         return jax.tree.leaves(composed.expand(*composed.in_tree.unflatten(values))), []
 
-    outs, moved, _ = run_flat(flat, arithmetic, primals, tangents)
+    outs, moved, _ = arithmetic.run(flat, primals, tangents)
     return outs, moved
 
 
-@structured("eval_jaxpr")
+@general("eval_jaxpr", alone=True)
 def _(primitive, arithmetic, primals, tangents, params):
     # Code that such a primitive holds: from JAX 0.12 under another name.
     jaxpr = params["call_jaxpr"] if "call_jaxpr" in params else params["jaxpr"]
-    outs, moved, _ = run_flat(runner(lambda: jaxpr), arithmetic, primals, tangents)
+    outs, moved, _ = arithmetic.run(runner(lambda: jaxpr), primals, tangents)
     return outs, moved
 
 
@@ -51,7 +57,7 @@ def _(primitive, arithmetic, primals, tangents, params):
     def residue(values):
         return jax.tree.leaves(composed.f(tree.unflatten(values), root)), []
 
-    _, right, _ = run_flat(residue, arithmetic, leaves, tree.flatten_up_to(moving))
+    _, right, _ = arithmetic.run(residue, leaves, tree.flatten_up_to(moving))
     if all(d is None for d in right):
         return outs, [None] * len(outs)
     roots, root_tree = jax.tree.flatten(root)

@@ -1,19 +1,47 @@
-"""Code for which a user gave JAX a rule: `custom_vmap` and `linear_call`."""
+"""Functions for which a user gave JAX a rule of their own.
+
+A `jax.custom_jvp` rule is plain JAX code, linear in the tangents, and is run, or
+recorded, as such.  `custom_vmap` and `linear_call` say other things of their code.
+"""
 
 from __future__ import annotations
 
-from jaxkit.control.jit import Options, call_rule
-from jaxkit.control.linearized import filled
-from jaxkit.rules.table import linear, structured
-from jaxkit.tracing import open_jaxpr, run_jaxpr_here
+from jax.custom_derivatives import SymbolicZero
+
+from jaxkit.control.jit import Options, call
+from jaxkit.rules.verbs import general, linear, structured
+from jaxkit.tangents import filled, zeros
+from jaxkit.tracing import none_if_zero, open_jaxpr, run_jaxpr_here, typeof
+
+
+@general("custom_jvp_call", alone=True)
+def _(primitive, arithmetic, primals, tangents, params):
+    fun, jvp = params["subfuns"]
+    if any(x is None for x in primals):  # linear code is its own derivative
+        outs, moved, _ = arithmetic.run(
+            lambda values: (fun.call_wrapped(*values), []), primals, tangents
+        )
+        return outs, moved
+
+    def zero(x):
+        aval = typeof(x)
+        return SymbolicZero(aval) if params["symbolic_zeros"] else zeros(aval)
+
+    def rule(tangents):
+        pairs = zip(primals, tangents, strict=True)
+        given = [zero(x) if dx is None else dx for x, dx in pairs]
+        outs = jvp.call_wrapped(*primals, *given)
+        half = len(outs) // 2
+        return outs[:half], [none_if_zero(dy) for dy in outs[half:]]
+
+    return arithmetic.trace(rule, tangents)
 
 
 @structured("custom_vmap_call")
-def _(primitive, arithmetic, primals, tangents, params):
+def _(primals, tangents, params):
     # The rule says how to batch the code, and nothing of its derivative, which is
     # therefore batched as other code is.
-    options = Options("custom_vmap")
-    return call_rule(arithmetic, primals, tangents, params["call"], options)
+    return call(params["call"], primals, tangents, Options("custom_vmap"))
 
 
 def _linear_operands(n, *, num_callee_consts, num_res, **params):

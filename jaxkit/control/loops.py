@@ -7,111 +7,112 @@ operands alone and runs once more, primal and tangent together.
 
 from __future__ import annotations
 
+from itertools import compress
+
 from jax import lax
 from jax.extend.core import primitives
 
 from jaxkit import tracing
-from jaxkit.control.linearized import (
-    compiled,
-    derivative,
-    linearized,
+from jaxkit.control.structure import (
+    Operator,
+    derivative_of,
     per_jaxpr,
     settled,
-    with_zeros,
+    states,
+    structure,
 )
-from jaxkit.equations import NotTransposable
-from jaxkit.linear import LinearProgram
-from jaxkit.rules.table import structured, transposable
+from jaxkit.fused import fused
+from jaxkit.program import LinearProgram, NotTransposable
+from jaxkit.rules.table import NotLinear
+from jaxkit.rules.verbs import structured
+from jaxkit.tangents import spread
 
 
 @structured(primitives.while_p)
-def _(primitive, arithmetic, primals, tangents, params):
+def _(primals, tangents, params):
     n_test, n_consts = params["cond_nconsts"], params["body_nconsts"]
-    body, moving = params["body_jaxpr"], [dx is not None for dx in tangents[n_test:]]
-    linear = arithmetic.linear
-    moving = settled(body, moving, linear, slice(n_consts, None))
-    if not any(moving[n_consts:]):
-        outs = primitive.bind(*primals, **params)
-        return outs, [None] * len(outs)
-    loop = _loops(body, params["cond_jaxpr"], n_test, n_consts, moving, linear)
-    tangents = with_zeros(primals[n_test:], tangents[n_test:], moving)
-    params = {"loop": loop, "line": tracing.user_line()}
-    return derivative(loop, arithmetic, primals, tangents, linear_while, **params)
-
-
-class While:
-    """A loop whose body is taken apart, run in forward mode.
-
-    Its operands are what the condition closes over, what the body closes over, and what
-    is carried; `moving` is about the latter two.
-    """
-
-    def __init__(self, body, condition, n_test, n_consts, moving, linear):
-        self.reference, self.condition = body, condition
-        self.n_test, self.n_consts = n_test, n_consts
-        self.n_operands = n_test + len(moving)
-        self.live = moving[n_consts:]
-        self.n_moving_consts = sum(moving[:n_consts])
-        self.body = linearized(body(), moving, linear)
-        self.code = self.body.code_of(self.live)
-        self.jvp = compiled(self._jvp)
-
-    def linearize(self, operands):
-        """(outputs, residuals), which are the operands."""
-        outs = primitives.while_p.bind(
-            *operands,
-            cond_nconsts=self.n_test,
-            cond_jaxpr=self.condition,
-            body_nconsts=self.n_consts,
-            body_jaxpr=self.reference(),
+    body, condition = params["body_jaxpr"], params["cond_jaxpr"]
+    known, moving = states(primals, tangents)
+    carry = range(n_consts, len(primals) - n_test)
+    rest = settled(body, known[n_test:], moving[n_test:], carry)
+    known, moving = (*known[:n_test], *rest[0]), (*moving[:n_test], *rest[1])
+    there = (*known[:n_test], *rest[0][n_consts:])
+    unknown = zip(tracing.open_jaxpr(condition).invars, there, strict=True)
+    if not tracing.used(condition).isdisjoint(v for v, there in unknown if not there):
+        raise NotLinear(
+            "how often a while loop runs depends on the linear inputs. "
+            f"At {tracing.user_line()}."
         )
-        return outs, operands
-
-    def _jvp(self, operands, tangents):
-        """(outputs, tangents of those that move)"""
-        test, operands = operands[: self.n_test], operands[self.n_test :]
-        consts, carry = operands[: self.n_consts], operands[self.n_consts :]
-        d_consts = tangents[: self.n_moving_consts]
-
-        def goes_on(duals):
-            return tracing.run_jaxpr_here(self.condition, [*test, *duals[0]])[0]
-
-        def step(duals):
-            outs, residuals = self.body.run([*consts, *duals[0]])
-            moved = LinearProgram(self.code, residuals).apply([*d_consts, *duals[1]])
-            return outs, moved
-
-        start = list(carry), list(tangents[self.n_moving_consts :])
-        return lax.while_loop(goes_on, step, start)
+    return _while(body, condition, n_test, n_consts, known, moving)
 
 
-_loops = per_jaxpr(While)
+@per_jaxpr
+def _while(body, condition, n_test, n_consts, known, moving):
+    # Operands are what the condition closes over, what the body closes over, and what
+    # is carried.
+    test, consts = slice(n_test), slice(n_test, n_test + n_consts)
+    carry = slice(n_test + n_consts, None)
+    step = derivative_of(body(), known[n_test:], moving[n_test:])
+    code = step.code_of(moving[carry])
+    outputs = list(compress(spread(step.outputs, step.known), known[carry]))
+    inputs = {*step.constants, *step.inputs}
+    equations = tracing.needed(step.equations, outputs, inputs, effects=True)
+
+    def cut(primals):
+        """(a test of the carry, the body's constants, the first carry)"""
+        n, m = sum(known[test]), sum(known[test]) + sum(known[consts])
+        tested = spread(primals[:n], known[test])
+
+        def goes_on(values):
+            operands = [*tested, *spread(values, known[carry])]
+            return tracing.run_jaxpr_here(condition, operands)[0]
+
+        return goes_on, primals[n:m], primals[m:]
+
+    @fused
+    def forward(primals):
+        goes_on, constants, start = cut(primals)
+
+        def one(values):
+            env = tracing.environment(step.forward, [*constants, *values])
+            tracing.run_equations(equations, env)
+            return tracing.read(env, outputs)
+
+        return lax.while_loop(goes_on, one, start), primals
+
+    @fused
+    def jvp(primals, tangents):
+        goes_on, constants, start = cut(primals)
+        n = sum(moving[consts])
+
+        def one(duals):
+            values, moved = duals
+            env = tracing.environment(step.forward, [*constants, *values])
+            tracing.run_equations(step.equations, env)
+            residuals = tracing.read(env, step.residuals)
+            program = LinearProgram(code, residuals)
+            return tracing.read(env, outputs), program.apply([*tangents[:n], *moved])
+
+        start = start, list(tangents[n:])
+        return lax.while_loop(lambda duals: goes_on(duals[0]), one, start)
+
+    moving = (*[False] * n_test, *moving[n_test:])  # the test is no number
+    parts = known, moving, known[carry], moving[carry], forward, jvp
+    return structure(*parts, operator, loop=jvp)
 
 
-class LinearWhile:
-    """Linear operator: a while loop's tangents.  Operands: its own, then tangents."""
-
-    name = "while"
-    multiple_results = True
-
-    def __repr__(self):
-        return self.name
-
-    def bind(self, *operands, loop: While, line):
-        n = loop.n_operands
-        return loop.jvp(list(operands[:n]), list(operands[n:]))[1]
+def _apply(residuals, tangents, loop):
+    return loop(list(residuals), list(tangents))[1]
 
 
-linear_while = LinearWhile()
-
-
-def _transpose(cts, *operands, loop, line):
+def _transpose(residuals, cts, loop):
     raise NotTransposable(
-        f"reverse mode can't pass through the while loop at {line}: how often it runs, "
-        "and so how much it would have to remember, is known only at run time.",
+        "reverse mode can't pass through the while loop",
+        "how often it runs, and so how much it would have to remember, is known only "
+        "at run time.",
         "Use forward mode (jvp, jacfwd), lax.scan, or lax.fori_loop with bounds that "
         "are Python integers.",
     )
 
 
-transposable(linear_while, _transpose, operands=None)
+operator = Operator("while", _apply, _transpose)

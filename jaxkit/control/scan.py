@@ -10,39 +10,112 @@ constant of the loop, or depends on constants alone, is computed and kept once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from itertools import compress
 from typing import Any, NamedTuple
 
 from jax import lax
 from jax.extend.core import primitives
 
 from jaxkit import tracing
-from jaxkit.control.linearized import (
-    compiled,
-    derivative,
-    filled,
-    linearized,
-    needed,
+from jaxkit.control.plans import hoist
+from jaxkit.control.structure import (
+    Operator,
+    derivative_of,
     per_jaxpr,
     settled,
-    with_zeros,
+    states,
+    structure,
 )
-from jaxkit.linear import Code, LinearProgram
-from jaxkit.rules.table import structured, transposable
-from jaxkit.tangents import zeros
+from jaxkit.fused import fused
+from jaxkit.program import Code, LinearProgram
+from jaxkit.rules.verbs import structured
+from jaxkit.tangents import filled, spread, zeros
 
 
 @structured(primitives.scan_p)
-def _(primitive, arithmetic, primals, tangents, params):
-    scan = tracing.scan_layout(params)
-    carry = slice(scan.n_consts, scan.n_consts + scan.n_carry)
-    moving = [dx is not None for dx in tangents]
-    moving = settled(scan.body, moving, arithmetic.linear, carry)
-    tangents = with_zeros(primals, tangents, moving)
-    lengths = scan.n_consts, scan.n_carry
-    steps = _steps(scan.body, *lengths, scan.options, moving, arithmetic.linear)
-    params = steps.loop._asdict()
-    return derivative(steps, arithmetic, primals, tangents, linear_scan, **params)
+def _(primals, tangents, params):
+    body, n_consts, n_carry, options = tracing.scan_layout(params)
+    carry = range(n_consts, n_consts + n_carry)
+    known, moving = settled(body, *states(primals, tangents), carry)
+    return _scan(body, known, moving, carry, options)
+
+
+@per_jaxpr
+def _scan(body, known, moving, carry, options):
+    step = derivative_of(body(), known, moving)
+    where = slice(carry.start, carry.stop)
+    has_primal = (*known[where], *step.known[len(carry) :])
+    live = (*moving[where], *step.live[len(carry) :])
+    # The forward jaxpr has inputs and outputs that are known, and no others.
+    n_consts, n_carry = sum(known[: carry.start]), sum(known[where])
+    slices = step.inputs[n_consts + n_carry :]
+    outputs = spread(step.outputs, step.known)
+    outputs = list(compress(outputs, has_primal))
+
+    constants = {*step.constants, *step.inputs[:n_consts]}
+    before, inside, stacked = hoist(step.equations, constants, step.residuals)
+    # What the loop need not leave, since it is there, stacked, already.
+    there = {*slices, *tracing.variables(outputs[n_carry:])}
+    differ = compress(step.residuals, stacked)
+    left = list(dict.fromkeys(v for v in differ if v not in there))
+
+    def start(primals):
+        """(variables known before the loop, the first carry, xs)"""
+        env = tracing.environment(step.forward, primals)
+        for v in step.inputs[n_consts:]:
+            del env[v]  # known step by step
+        tracing.run_equations(before, env)
+        return (
+            env,
+            primals[n_consts : n_consts + n_carry],
+            primals[n_consts + n_carry :],
+        )
+
+    def run(env, carry, xs):
+        """(the next carry, ys, all variables) of one step"""
+        env = env | dict(zip(step.inputs[n_consts:], [*carry, *xs], strict=True))
+        tracing.run_equations(inside, env)
+        outs = tracing.read(env, outputs)
+        return outs[:n_carry], outs[n_carry:], env
+
+    @fused
+    def forward(primals):
+        env, carry, xs = start(primals)
+
+        def one(carry, xs):
+            carry, ys, values = run(env, carry, xs)
+            return carry, (ys, [values[v] for v in left])
+
+        found = env | dict(zip(slices, xs, strict=True))
+        if not outputs and not left:  # all of the loop is about tangents
+            return [], tracing.read(found, step.residuals)
+        carry, (ys, leaves) = lax.scan(one, carry, xs, **dict(options))
+        found |= dict(zip(left, leaves, strict=True))
+        pairs = zip(outputs[n_carry:], ys, strict=True)
+        found = {v: y for v, y in pairs if not tracing.is_literal(v)} | found
+        return [*carry, *ys], tracing.read(found, step.residuals)
+
+    @fused
+    def jvp(primals, tangents):
+        env, carry, xs = start(primals)
+        d_consts, d_carry, d_xs = loop.split(tangents)
+
+        def one(duals, slices):
+            carry, ys, values = run(env, duals[0], slices[0])
+            residuals = tracing.read(values, step.residuals)
+            program = LinearProgram(loop.code, residuals)
+            moved = program.apply([*d_consts, *duals[1], *slices[1]])
+            return (carry, moved[: loop.n_carry]), (ys, moved[loop.n_carry :])
+
+        (carry, d_carry), (ys, d_ys) = lax.scan(
+            one, (carry, d_carry), (xs, d_xs), **dict(options)
+        )
+        return [*carry, *ys], [*d_carry, *d_ys]
+
+    n_moving = sum(moving[: carry.start]), sum(moving[where])
+    loop = Loop(step.code_of(live), stacked, *n_moving, options)
+    parts = known, moving, has_primal, live, forward, jvp
+    return structure(*parts, operator, **loop._asdict())
 
 
 class Loop(NamedTuple):
@@ -58,14 +131,12 @@ class Loop(NamedTuple):
     n_carry: int
     options: tuple[tuple[str, Any], ...]
 
-    def split(self, operands: Sequence[Any]):
-        """(residuals, tangents of consts, of the carry, of xs) among the operands."""
-        n = len(self.stacked)
-        m = n + self.n_consts
-        k = m + self.n_carry
-        return operands[:n], operands[n:m], operands[m:k], operands[k:]
+    def split(self, tangents: Sequence[Any]) -> tuple[list, list, list]:
+        """The tangents of constants, of the carry, and of xs."""
+        n, m = self.n_consts, self.n_consts + self.n_carry
+        return list(tangents[:n]), list(tangents[n:m]), list(tangents[m:])
 
-    def sort(self, residuals) -> tuple[list[Any], list[Any]]:
+    def sort(self, residuals: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """(residuals that are the same in all steps, those that are stacked)"""
         kinds = list(zip(residuals, self.stacked, strict=True))
         return [x for x, s in kinds if not s], [x for x, s in kinds if s]
@@ -77,163 +148,46 @@ class Loop(NamedTuple):
         return LinearProgram(self.code, residuals)
 
 
-class Steps:
-    """The steps of a scan, taken apart: what runs before the loop, and what in it."""
-
-    def __init__(self, body, n_consts, n_carry, options, moving, linear):
-        self.step = step = linearized(body(), moving, linear)
-        self.n_consts, self.n_carry, self.options = n_consts, n_carry, options
-        carry = slice(n_consts, n_consts + n_carry)
-        self.live = (*moving[carry], *step.live[n_carry:])
-
-        known, constant = {*step.constants, *step.inputs[:n_consts]}, []
-        start, computed = frozenset(known), []
-        for eqn in step.equations:
-            inputs = tracing.variables(eqn.invars)
-            if known.issuperset(inputs) and not eqn.effects:
-                constant.append(eqn)
-                known.update(eqn.outvars)
-                computed += eqn.outvars if inputs else []
-        stacked = [not tracing.is_literal(v) and v not in known for v in step.residuals]
-        kinds = list(zip(step.residuals, stacked, strict=True))
-        # What has no inputs, such as a number that was filled into an array, is no
-        # work; it runs in the loop, where XLA folds it, unless it is a residual.
-        fixed = [v for v, s in kinds if not s]
-        self.before = needed(constant, [*fixed, *computed], start)
-        early = set(map(id, self.before))
-        self.inside = [eqn for eqn in step.equations if id(eqn) not in early]
-        # What the loop need not leave, since it is there, stacked, already.
-        there = {*step.inputs[carry.stop :]}
-        there.update(tracing.variables(step.outputs[n_carry:]))
-        self.left = list(dict.fromkeys(v for v, s in kinds if s and v not in there))
-
-        code = step.code_of(self.live)
-        n_moving = sum(moving[:n_consts]), sum(moving[carry])
-        self.loop = Loop(code, tuple(stacked), *n_moving, options)
-        self.linearize = compiled(self._linearize)
-        self.jvp = compiled(self._jvp)
-
-    def _start(self, primals):
-        """(variables known before the loop, the first carry, xs)"""
-        n = self.n_consts + self.n_carry
-        env = tracing.environment(self.step.forward, primals)
-        for v in self.step.inputs[self.n_consts :]:
-            del env[v]  # known step by step
-        tracing.run_equations(self.before, env)
-        return env, primals[self.n_consts : n], primals[n:]
-
-    def _run_step(self, env, carry, xs):
-        """(the next carry, ys, all variables) of one step."""
-        env = env | dict(
-            zip(self.step.inputs[self.n_consts :], [*carry, *xs], strict=True)
-        )
-        tracing.run_equations(self.inside, env)
-        outs = [tracing.read(env, v) for v in self.step.outputs]
-        return outs[: self.n_carry], outs[self.n_carry :], env
-
-    def _linearize(self, primals):
-        """(outputs, residuals)"""
-        env, carry, xs = self._start(primals)
-
-        def step(carry, xs):
-            carry, ys, inside = self._run_step(env, carry, xs)
-            return carry, (ys, [inside[v] for v in self.left])
-
-        carry, (ys, left) = lax.scan(step, carry, xs, **dict(self.options))
-        slices = self.step.inputs[self.n_consts + self.n_carry :]
-        found = dict(zip(slices, xs, strict=True))
-        outputs = zip(self.step.outputs[self.n_carry :], ys, strict=True)
-        found |= {v: y for v, y in outputs if not tracing.is_literal(v)}
-        found |= dict(zip(self.left, left, strict=True)) | env
-        return [*carry, *ys], [tracing.read(found, v) for v in self.step.residuals]
-
-    def _jvp(self, primals, tangents):
-        """(outputs, tangents of those that are live)"""
-        env, carry, xs = self._start(primals)
-        tangents_alone = self.loop._replace(stacked=())  # no residuals among them
-        _, d_consts, d_carry, d_xs = tangents_alone.split(tangents)
-
-        def step(duals, slices):
-            carry, ys, inside = self._run_step(env, duals[0], slices[0])
-            residuals = [tracing.read(inside, v) for v in self.step.residuals]
-            program = LinearProgram(self.loop.code, residuals)
-            moved = program.apply([*d_consts, *duals[1], *slices[1]])
-            n = len(d_carry)
-            return (carry, moved[:n]), (ys, moved[n:])
-
-        (carry, d_carry), (ys, d_ys) = lax.scan(
-            step, (carry, d_carry), (xs, d_xs), **dict(self.options)
-        )
-        return [*carry, *ys], [*d_carry, *d_ys]
-
-
-_steps = per_jaxpr(Steps)
-
-
-class LinearScan:
-    """Linear operator: a scan of linear programs.
-
-    Operands: their residuals, then the tangents of constants, first carry, and xs.
-    """
-
-    name = "scan"
-    multiple_results = True
-
-    def __repr__(self):
-        return self.name
-
-    def bind(self, *operands, **params):
-        return _apply(operands, loop=Loop(**params))
-
-
-linear_scan = LinearScan()
-
-
-@partial(compiled, static=("loop",))
-def _apply(operands, loop: Loop):
-    residuals, consts, carry, xs = loop.split(operands)
+@fused
+def _apply(residuals, tangents, **params):
+    loop = Loop(**params)
+    consts, carry, xs = loop.split(tangents)
     fixed, stacked = loop.sort(residuals)
 
-    def step(carry, slices):
+    def one(carry, slices):
         program = loop.program(fixed, slices[0])
         outs = program.apply([*consts, *carry, *slices[1]])
         return outs[: loop.n_carry], outs[loop.n_carry :]
 
-    carry, ys = lax.scan(step, list(carry), (stacked, list(xs)), **dict(loop.options))
+    carry, ys = lax.scan(one, carry, (stacked, xs), **dict(loop.options))
     return [*carry, *ys]
 
 
-def _transpose(cts, *operands, **params):
+@fused
+def _transpose(residuals, cts, **params):
     loop = Loop(**params)
-    residuals, *_ = loop.split(operands)
-    return [None] * len(residuals) + _pull_back(residuals, cts, loop=loop)
-
-
-@partial(compiled, static=("loop",))
-def _pull_back(residuals, cts, loop: Loop):
     fixed, stacked = loop.sort(residuals)
-    n_consts, n_carry = loop.n_consts, loop.n_carry
-    inputs = [v.aval for v in loop.code.inputs[: n_consts + n_carry]]
-    start = [zeros(aval) for aval in inputs[:n_consts]]
-    last = filled(cts[:n_carry], inputs[n_consts:])
+    n_carry = loop.n_carry
+    consts, carry, _ = loop.split([v.aval for v in loop.code.inputs])
+    start, last = list(map(zeros, consts)), filled(cts[:n_carry], carry)
 
-    def step(duals, slices):
+    def one(duals, slices):
         sums, ct_carry = duals
         program = loop.program(fixed, slices[0])
         cts = program.transpose([*ct_carry, *slices[1]])
+        ct_consts, ct_carry, ct_xs = loop.split(cts)
         sums = [
             total if ct is None else lax.add(total, ct)
-            for total, ct in zip(sums, cts[:n_consts], strict=True)
+            for total, ct in zip(sums, ct_consts, strict=True)
         ]
-        ct_carry = filled(cts[n_consts : n_consts + n_carry], inputs[n_consts:])
-        return (sums, ct_carry), cts[n_consts + n_carry :]
+        return (sums, filled(ct_carry, carry)), ct_xs
 
     options = dict(loop.options)
     options["reverse"] = not options["reverse"]
     (sums, ct_carry), ct_xs = lax.scan(
-        step, (start, last), (stacked, cts[n_carry:]), **options
+        one, (start, last), (stacked, cts[n_carry:]), **options
     )
     return [*sums, *ct_carry, *ct_xs]
 
 
-transposable(linear_scan, _transpose, operands=None)
+operator = Operator("scan", _apply, _transpose)

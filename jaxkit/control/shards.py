@@ -19,7 +19,7 @@ where values are copied and summed, and there is nothing to add.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -27,12 +27,17 @@ import jax
 from jax import lax
 from jax.sharding import PartitionSpec
 
-from jaxkit import tracing
-from jaxkit.control.linearized import derivative, filled, linearized, per_jaxpr
-from jaxkit.linear import Code, LinearProgram
+from jaxkit.control.structure import (
+    Operator,
+    derivative_of,
+    per_jaxpr,
+    states,
+    structure,
+)
+from jaxkit.program import Code, LinearProgram
 from jaxkit.rules.arith import div
-from jaxkit.rules.table import structured, transposable
-from jaxkit.tangents import given, spread
+from jaxkit.rules.verbs import structured
+from jaxkit.tangents import filled, given, spread
 
 
 class Manual(NamedTuple):
@@ -95,19 +100,53 @@ def _tuple(names: Any) -> tuple[Any, ...]:
 
 
 @structured("shard_map")
-def _(primitive, arithmetic, primals, tangents, params):
-    moving = tuple(dx is not None for dx in tangents)
+def _(primals, tangents, params):
     manual = Manual(params["mesh"], params["newly_manual_axes"], params["check_vma"])
     specs = params["in_specs"], params["out_specs"]
-    shards = _shards(params["jaxpr"], moving, arithmetic.linear, manual, *specs)
-    params = shards.linear._asdict()
-    return derivative(shards, arithmetic, primals, tangents, linear_shard_map, **params)
+    return _shard_map(params["jaxpr"], *states(primals, tangents), manual, *specs)
 
 
-class Linear(NamedTuple):
-    """A shard_map of a linear program: the static part.
+@per_jaxpr
+def _shard_map(jaxpr, known, moving, manual, in_specs, out_specs):
+    body = manual.inside(lambda: derivative_of(jaxpr(), known, moving))
+    code = body.code_of(body.live)
+    ins, outs = list(compress(in_specs, known)), list(compress(out_specs, body.known))
+    moving_ins, live_outs = compress(in_specs, moving), compress(out_specs, body.live)
+    left = [manual.stacked(v.aval) for v in body.new(body.residuals)]
+    part = Part(
+        code,
+        manual,
+        tuple([place is None for place in body.places]),
+        tuple(body.all(left, ins)),
+        tuple(moving_ins),
+        tuple(live_outs),
+    )
 
-    `stacked` says which of its residuals come as one from each device.
+    def forward(primals):
+        def local(*primals):
+            outs, residuals = body.run(primals)
+            return outs, [lax.expand_dims(r, (0,)) for r in body.new(residuals)]
+
+        run = manual.shard_map(local, tuple(ins), (outs, left))
+        values, new = run(*primals)
+        return values, body.all(new, primals)
+
+    def jvp(primals, tangents):
+        def local(primals, tangents):
+            return body.jvp(code, primals, tangents)
+
+        specs = (ins, list(part.in_specs)), (outs, list(part.out_specs))
+        return manual.shard_map(local, *specs)(list(primals), list(tangents))
+
+    parts = known, moving, body.known, body.live, forward, jvp
+    return structure(*parts, operator, **part._asdict())
+
+
+class Part(NamedTuple):
+    """A linear program on each device of a mesh: the static part.
+
+    `stacked` says which of its residuals come as one from each device; then come the
+    specs of residuals, tangents and results.
     """
 
     code: Code
@@ -117,112 +156,30 @@ class Linear(NamedTuple):
     in_specs: tuple[PartitionSpec, ...]
     out_specs: tuple[PartitionSpec, ...]
 
-    def split(self, operands: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        """(residuals, tangents)"""
-        n = len(self.stacked)
-        return list(operands[:n]), list(operands[n:])
-
-    def program(self, residuals) -> LinearProgram:
-        """The linear program of one device, inside the mesh."""
-        own = [
-            lax.squeeze(r, (0,)) if stacked else r
-            for r, stacked in zip(residuals, self.stacked, strict=True)
-        ]
-        return LinearProgram(self.code, own)
-
     def run(self, body: Callable, residuals, values, in_specs, out_specs):
-        """body(program, values) on each device."""
+        """body(program, values) on each device, with the linear program of that one."""
 
         def local(residuals, values):
-            return body(self.program(residuals), values)
+            own = [
+                lax.squeeze(r, (0,)) if stacked else r
+                for r, stacked in zip(residuals, self.stacked, strict=True)
+            ]
+            return body(LinearProgram(self.code, own), values)
 
         specs = (list(self.residual_specs), list(in_specs)), list(out_specs)
-        return self.manual.shard_map(local, *specs)(residuals, values)
+        return self.manual.shard_map(local, *specs)(list(residuals), list(values))
 
 
-class Shards:
-    """The body of a shard_map, taken apart."""
-
-    def __init__(self, jaxpr, moving, linear, manual, in_specs, out_specs):
-        self.lin = lin = manual.inside(lambda: linearized(jaxpr(), moving, linear))
-        self.live = lin.live
-        self.manual, self.in_specs, self.out_specs = manual, in_specs, out_specs
-        # The operand that a residual is; None if it must be left.
-        numbers = {v: i for i, v in enumerate(lin.inputs)}
-        self.operands = [
-            None if tracing.is_literal(v) else numbers.get(v) for v in lin.residuals
-        ]
-        specs = [
-            manual.stacked(v.aval) if i is None else in_specs[i]
-            for v, i in zip(lin.residuals, self.operands, strict=True)
-        ]
-        self.left = [i is None for i in self.operands]
-        self.linear = Linear(
-            lin.code_of(self.live),
-            manual,
-            tuple(self.left),
-            tuple(specs),
-            tuple(s for s, moves in zip(in_specs, moving, strict=True) if moves),
-            tuple(s for s, live in zip(out_specs, self.live, strict=True) if live),
-        )
-
-    def linearize(self, primals):
-        """(outputs, residuals)"""
-
-        def body(*primals):
-            outs, residuals = self.lin.run(primals)
-            left = compress(residuals, self.left)
-            return outs, [lax.expand_dims(r, (0,)) for r in left]
-
-        specs = list(compress(self.linear.residual_specs, self.left))
-        run = self.manual.shard_map(body, self.in_specs, (list(self.out_specs), specs))
-        outs, left = run(*primals)
-        left = iter(left)
-        return outs, [next(left) if i is None else primals[i] for i in self.operands]
-
-    def jvp(self, primals, tangents):
-        """(outputs, tangents of those that are live)"""
-
-        def body(primals, tangents):
-            outs, residuals = self.lin.run(primals)
-            program = LinearProgram(self.linear.code, residuals)
-            return outs, program.apply(tangents)
-
-        ins = list(self.in_specs), list(self.linear.in_specs)
-        outs = list(self.out_specs), list(self.linear.out_specs)
-        return self.manual.shard_map(body, ins, outs)(list(primals), tangents)
+def _apply(residuals, tangents, **params):
+    part = Part(**params)
+    specs = part.in_specs, part.out_specs
+    return part.run(LinearProgram.apply, residuals, tangents, *specs)
 
 
-_shards = per_jaxpr(Shards)
-
-
-class LinearShardMap:
-    """Linear operator: a linear program on each device of a mesh.
-
-    Operands: its residuals, then its inputs.
-    """
-
-    name = "shard_map"
-    multiple_results = True
-
-    def __repr__(self):
-        return self.name
-
-    def bind(self, *operands, **params):
-        linear = Linear(**params)
-        residuals, tangents = linear.split(operands)
-        specs = linear.in_specs, linear.out_specs
-        return linear.run(LinearProgram.apply, residuals, tangents, *specs)
-
-
-linear_shard_map = LinearShardMap()
-
-
-def _transpose(cts, *operands, **params):
-    linear = Linear(**params)
-    manual, avals = linear.manual, [v.aval for v in linear.code.inputs]
+def _transpose(residuals, cts, **params):
+    part = Part(**params)
+    manual, avals = part.manual, [v.aval for v in part.code.inputs]
     there = [ct is not None for ct in cts]
-    residuals, _ = linear.split(operands)
 
     def pull_back(program, cts):
         cts = [
@@ -232,12 +189,11 @@ def _transpose(cts, *operands, **params):
         moved = filled(program.transpose(spread(cts, there)), avals)
         return [
             lax.psum(ct, copied) if (copied := manual.copied(spec)) else ct
-            for ct, spec in zip(moved, linear.in_specs, strict=True)
+            for ct, spec in zip(moved, part.in_specs, strict=True)
         ]
 
-    out_specs = list(compress(linear.out_specs, there))
-    moved = linear.run(pull_back, residuals, given(cts), out_specs, linear.in_specs)
-    return [None] * len(residuals) + moved
+    out_specs = list(compress(part.out_specs, there))
+    return part.run(pull_back, residuals, given(cts), out_specs, part.in_specs)
 
 
-transposable(linear_shard_map, _transpose, operands=None)
+operator = Operator("shard_map", _apply, _transpose)

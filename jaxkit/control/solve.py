@@ -13,11 +13,11 @@ from itertools import accumulate
 from jax.extend.core import primitives
 
 from jaxkit import tracing
-from jaxkit.control.jit import Options, call_rule
-from jaxkit.control.linearized import filled
-from jaxkit.rules.table import general, transposable
+from jaxkit.control.structure import runner
+from jaxkit.program import Zero
 from jaxkit.rules.terms import add_tangents, scale
-from jaxkit.tangents import Zero
+from jaxkit.rules.verbs import general, transposable
+from jaxkit.tangents import filled
 
 
 def _parts(operands, lengths):
@@ -40,7 +40,7 @@ def _(primitive, arithmetic, primals, tangents, params):
     dA_x = still
     if any(d is not None for d in d_consts):
         operands, moved = [*consts, *solution], [*d_consts, *still]
-        _, dA_x = call_rule(arithmetic, operands, moved, matvec, Options("matvec"))
+        _, dA_x, _ = arithmetic.run(runner(lambda: matvec), operands, moved)
     right = []
     for d, change, y in zip(db, dA_x, solution, strict=True):
         aval = tracing.typeof(y)

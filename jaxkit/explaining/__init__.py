@@ -9,14 +9,14 @@ from typing import Any
 import jax.numpy as jnp
 from jax.tree_util import tree_flatten, tree_leaves, tree_unflatten
 
-from jaxkit.arguments import check_callable
-from jaxkit.control.linearized import filled
-from jaxkit.dual import linearize_flat
+from jaxkit.arithmetic import linearize_flat
+from jaxkit.border.arguments import check_callable
+from jaxkit.border.flat import as_leaves
+from jaxkit.border.messages import leaf_name
 from jaxkit.explaining.explanation import Explanation, fitted
 from jaxkit.explaining.running import run
 from jaxkit.explaining.stages import Stages, make
-from jaxkit.spaces import as_leaves, leaf_name
-from jaxkit.tangents import moves
+from jaxkit.tangents import filled, moves
 from jaxkit.tracing import is_traced
 from jaxkit.transforms import jvp, linearize
 
@@ -134,10 +134,10 @@ def point(
 ) -> tuple[list[Any], list[str], Any]:
     """(leaves, their names, their tree) of a function's arguments, checked."""
     named = list(zip(argument_names(fun, args), args, strict=True))
-    leaves, tree = as_leaves(transform, args, named)
+    leaves, space = as_leaves(transform, args, named)
     names = [leaf_name(named, i) for i in range(len(leaves))]
     check_leaves(transform, leaves, names)
-    return leaves, names, tree
+    return leaves, names, space.tree
 
 
 def direction(leaves: list[Any], tree: Any, tangents: Any) -> list[Any]:

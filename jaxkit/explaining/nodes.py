@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxkit import tracing
-from jaxkit.equations import Residual, Var
-from jaxkit.linear import LinearProgram
+from jaxkit.program import LinearProgram, Residual, Var
 from jaxkit.tangents import moves, ones, zeros
 
 

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 from jax.extend.core import primitives
 
 from jaxkit import tracing
-from jaxkit.dual import linearize_flat
+from jaxkit.arithmetic import linearize_flat
 from jaxkit.explaining.nodes import Node, Step
+from jaxkit.fused import apart
 from jaxkit.tracing import Trace, Tracer
 
 
@@ -70,32 +71,16 @@ class ExplainTrace(Trace):
         def run(values):
             if primitive is primitives.while_p:  # here it is known how often it runs
                 return _repeated(params, values), []
-            out = primitive.bind(*values, **params)
-            return (out if primitive.multiple_results else [out]), []
+            out = tracing.bind(primitive, values, params)
+            return (list(out) if primitive.multiple_results else [out]), []
 
-        name = params["name"] if primitive is primitives.jit_p else primitive.name
-        outs = self.step(Step(name, params, *self._operands(operands)), run)
-        self.steps[-1].inside = inside(primitive, params)
+        user = params.get("subfuns")  # of a function with a rule of its own
+        nodes = self._operands(operands, constants_too=not user)
+        outs = self.step(Step(name(primitive, params), params, *nodes), run)
+        self.steps[-1].inside = (
+            _retraced(user[0]) if user else inside(primitive, params)
+        )
         return outs if primitive.multiple_results else outs[0]
-
-    def custom_jvp(self, fun, jvp, operands, symbolic_zeros):
-        def run(values):
-            with tracing.current() as trace:
-                return trace.custom_jvp(fun, jvp, values, symbolic_zeros), []
-
-        name = getattr(fun, "__name__", "custom_jvp")
-        outs = self.step(Step(name, {}, *self._operands(operands, False)), run)
-        self.steps[-1].inside = _retraced(fun)
-        return outs
-
-    def custom_vjp(self, rule, operands):
-        def run(values):
-            with tracing.current() as trace:
-                return trace.custom_vjp(rule, values), []
-
-        outs = self.step(Step(rule.name, {}, *self._operands(operands, False)), run)
-        self.steps[-1].inside = _retraced(rule.fun)
-        return outs
 
     def _operands(
         self, operands, constants_too=True
@@ -115,7 +100,7 @@ class ExplainTrace(Trace):
     def step(self, step: Step, run: Callable) -> list[Value]:
         """Carry out a step: `run`, a flat function (see `dual.py`)."""
         values = [node.value for node in step.operands]
-        with tracing.operations_apart():
+        with apart():
             outs = self._linearize(step, run, values)
         step.outputs = [Node("operation", y, step) for y in outs]
         self.steps.append(step)
@@ -135,6 +120,17 @@ class ExplainTrace(Trace):
             outs, local, _ = linearize_flat(run, values, step.moving)
         step.local = local.prune()
         return outs
+
+
+def name(primitive, params: dict[str, Any]) -> str:
+    """What a step is called: by the name of the function that it runs, if any."""
+    if primitive is primitives.jit_p:
+        return params["name"]
+    if "subfuns" not in params:
+        return primitive.name
+    fun = params["subfuns"][0]
+    named = getattr(getattr(fun, "debug_info", None), "func_name", None)
+    return getattr(fun, "__name__", None) or named or primitive.name
 
 
 def _retraced(fun) -> Callable:
@@ -160,7 +156,7 @@ def inside(primitive, params) -> Callable | None:
             params["branches"][int(which)], values
         )
     if primitive is primitives.scan_p:
-        return lambda *values: _unrolled(tracing.scan_layout(params), values)
+        return lambda *values: _unrolled(params, values)
     if primitive is primitives.while_p:
         return lambda *values: _repeated(params, values)
     return None
@@ -176,22 +172,23 @@ def _call(name: str, jaxpr, values) -> list[Any]:
     return jax.jit(step)(*values)
 
 
-def _unrolled(scan: tracing.Scan, values) -> list[Any]:
+def _unrolled(params, values) -> list[Any]:
     """A scan as a sequence of calls, one for each step."""
-    n, m = scan.n_consts, scan.n_consts + scan.n_carry
+    body, n_consts, n_carry, options = tracing.scan_layout(params)
+    n, m = n_consts, n_consts + n_carry
     consts, carry, xs = values[:n], list(values[n:m]), values[m:]
-    options = dict(scan.options)
+    options = dict(options)
     order = range(options["length"])
     ys: dict[int, list[Any]] = {}
     for i in reversed(order) if options["reverse"] else order:
         slices = [x[i] for x in xs]
-        outs = _call(f"step_{i}", scan.body, [*consts, *carry, *slices])
-        carry, ys[i] = outs[: scan.n_carry], outs[scan.n_carry :]
-    n_ys = len(tracing.open_jaxpr(scan.body).outvars) - scan.n_carry
+        outs = _call(f"step_{i}", body, [*consts, *carry, *slices])
+        carry, ys[i] = outs[:n_carry], outs[n_carry:]
+    avals = [v.aval for v in tracing.open_jaxpr(body).outvars[n_carry:]]
     if not ys:
-        avals = [v.aval for v in tracing.open_jaxpr(scan.body).outvars[scan.n_carry :]]
         return [*carry, *(jnp.zeros((0, *a.shape), a.dtype) for a in avals)]
-    return [*carry, *(jnp.stack([ys[i][k] for i in order]) for k in range(n_ys))]
+    stacked = [jnp.stack([ys[i][k] for i in order]) for k in range(len(avals))]
+    return [*carry, *stacked]
 
 
 def _repeated(params, values) -> list[Any]:

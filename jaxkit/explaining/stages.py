@@ -14,11 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jaxkit.equations import Residual, Var
+from jaxkit.arithmetic import transposed
 from jaxkit.explaining import text
 from jaxkit.explaining.nodes import Node, Step
-from jaxkit.linear import LinearProgram
-from jaxkit.printing import format_operator
+from jaxkit.program import LinearProgram, Residual, Var, format_operator
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def pullback(step: Step) -> list[str]:
         return []
     ins = [f"c{y}" for y in step.outputs if y.moves]
     outs = [f"c{x}" for x, m in zip(step.operands, step.moving, strict=True) if m]
-    return equations(step.local.T, ins, outs, step, " += ")
+    return equations(transposed(step.local), ins, outs, step, " += ")
 
 
 def equations(
@@ -152,10 +151,11 @@ def equations(
         return str(x)
 
     lines = []
-    for operator, operands, params, outs in code.equations:
-        left = ", ".join(map(show, outs))
-        right = " ".join([format_operator(operator, params), *map(show, operands)])
-        sign = equals if any(v.index in results for v in outs) else " = "
+    for eqn in code.equations:
+        left = ", ".join(map(show, eqn.outputs))
+        operator = format_operator(eqn.operator, eqn.params)
+        right = " ".join([operator, *map(show, eqn.operands)])
+        sign = equals if any(v.index in results for v in eqn.outputs) else " = "
         lines.append(f"{left}{sign}{right}")
     for x, name in zip(code.outputs, outputs, strict=True):
         value = show(x) if type(x) is Var else None

@@ -5,8 +5,13 @@ A library author adds a rule for a primitive, for both modes at once, by one cal
     jaxkit.rules.elementwise(my_sin_p, lambda y, x: jnp.cos(x))
     jaxkit.rules.linear(my_shift_p, lambda ct, x, *, by: my_shift(ct, -by))
 
-See `jaxkit.rules.table` for all the verbs.
+See `jaxkit.rules.verbs` for all the verbs.  `jaxkit.rules[primitive]` is the rule of a
+primitive (or of the name of one); printed, it says what was declared, and where.
 """
+
+import sys
+from types import ModuleType
+from typing import Any
 
 from jaxkit.rules import (  # noqa: F401
     convolution,
@@ -17,17 +22,21 @@ from jaxkit.rules import (  # noqa: F401
     parallel,
     ragged,
     random,
+    reducers,
     reductions,
+    scatter,
     spectral,
     structural,
     windows,
 )
 from jaxkit.rules import elementwise as _elementwise  # noqa: F401
-from jaxkit.rules.table import (
-    RULES,
+from jaxkit.rules.table import NONE, RULES, Rule
+from jaxkit.rules.terms import minus, over, times
+from jaxkit.rules.verbs import (
     bilinear,
     custom,
     elementwise,
+    equivalent,
     general,
     linear,
     refused,
@@ -35,13 +44,14 @@ from jaxkit.rules.table import (
     transposable,
     zero,
 )
-from jaxkit.rules.terms import minus, over, times
 
 __all__ = [
     "RULES",
+    "Rule",
     "bilinear",
     "custom",
     "elementwise",
+    "equivalent",
     "general",
     "linear",
     "minus",
@@ -52,3 +62,23 @@ __all__ = [
     "transposable",
     "zero",
 ]
+
+
+class _Rules(ModuleType):
+    def __getitem__(self, primitive: Any) -> Rule:
+        """The rule of a primitive, or of one of this name; KeyError if it has none."""
+        rule = named(primitive)
+        if rule is NONE:
+            raise KeyError(f"the primitive '{primitive}' has no rule")
+        return rule
+
+
+def named(primitive: Any) -> Rule:
+    """The rule of a primitive, or of one of this name; `NONE` if it has none."""
+    found = RULES[primitive]
+    if found is not NONE or not isinstance(primitive, str):
+        return found
+    return next((rule for rule in RULES.values() if rule.name == primitive), NONE)
+
+
+sys.modules[__name__].__class__ = _Rules

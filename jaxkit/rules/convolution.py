@@ -21,7 +21,7 @@ from jax import lax
 from jax.extend.core import primitives as p
 
 from jaxkit.rules.arith import cast
-from jaxkit.rules.table import bilinear
+from jaxkit.rules.verbs import bilinear
 
 
 def dilated(n, by):

@@ -15,18 +15,11 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from jaxkit import tracing
-from jaxkit.equations import Var
-from jaxkit.rules.arith import add, div, eq, ge, lt, mul, sub
-from jaxkit.rules.table import (
-    custom,
-    elementwise,
-    general,
-    linear,
-    transposable,
-    zero,
-)
-from jaxkit.rules.terms import add_tangents, minus, over, scale, times
+from jaxkit.program import Var
+from jaxkit.rules.arith import add, div, eq, ge, mul, sub
+from jaxkit.rules.extremes import SHARES
+from jaxkit.rules.terms import minus, over, times
+from jaxkit.rules.verbs import custom, elementwise, linear, transposable, zero
 from jaxkit.tangents import moves
 
 
@@ -55,11 +48,21 @@ def _fill(x, like):
 
 zero(
     p.eq_p, p.ne_p, p.lt_p, p.le_p, p.gt_p, p.ge_p, p.eq_to_p, p.le_to_p, p.lt_to_p,
-    p.floor_p, p.ceil_p, p.round_p, p.is_finite_p,
-    p.not_p, p.and_p, p.or_p, p.xor_p, p.population_count_p, p.clz_p,
-    p.shift_left_p, p.shift_right_arithmetic_p, p.shift_right_logical_p,
-    p.bitcast_convert_type_p, p.stop_gradient_p, "mulhi",
+    p.is_finite_p,
+    why="a truth value doesn't move",
+)  # fmt: skip
+zero(p.floor_p, p.ceil_p, p.round_p, why="it is constant between its steps")
+zero(
+    p.not_p, p.and_p, p.or_p, p.xor_p, p.population_count_p, p.clz_p, p.shift_left_p,
+    p.shift_right_arithmetic_p, p.shift_right_logical_p, "mulhi",
+    "SearchSorted", "Nonzero",
+    why="an integer doesn't move",
+)  # fmt: skip
+zero(p.bitcast_convert_type_p, why="bits are no numbers that one could move")
+zero(p.stop_gradient_p, why="it says so")
+zero(
     "debug_print", "debug_callback", "check", "inspect_sharding", "dce_sink",
+    why="it has no output that moves",
 )  # fmt: skip
 
 # --- Arithmetic ----------------------------------------------------------------------
@@ -99,88 +102,56 @@ def _mul_transpose(ct, x, y, **params):
 transposable(p.mul_p, _mul_transpose, operands=(0, 1), jointly=False)
 
 
-@general(p.div_p)
-def _(primitive, arithmetic, primals, tangents, params):
-    # dz = dx / y - z dy / y, where y divides z or dy, whichever is smaller.
-    (x, y), (dx, dy) = primals, tangents
-    z = primitive.bind(x, y, **params)
-    total = None if dx is None else scale(arithmetic, dx, over(y), z.aval)
-    if dy is not None:
-        aval = tracing.typeof(y)
-        if aval.shape == z.shape:
-            factor = div(z, y)
-        else:
-            dy, factor = scale(arithmetic, dy, over(y), aval), z
-        falling = scale(arithmetic, dy, -1, aval)
-        term = scale(arithmetic, falling, factor, z.aval)
-        total = add_tangents(arithmetic, total, term, z.aval)
-    return z, total
+def _by_divisor(z, x, y):
+    # -z / y, where y divides z, or the tangent if that is smaller.
+    return minus(z / y) if y.shape == z.shape else times(-1, z, over=y)
 
 
+elementwise(p.div_p, lambda z, x, y: over(y), _by_divisor)
 transposable(p.div_p, lambda ct, x, y: unfill(div(ct, y), x))
 
 
-def _truncated_quotient(z, x, y):
-    q = div(x, y)
-    return lax.neg(mul(lax.sign(q), lax.floor(lax.abs(q))))
-
-
 # x - y trunc(x / y)
-elementwise(p.rem_p, 1, _truncated_quotient)
+elementwise(p.rem_p, 1, lambda z, x, y: -lax.sign(x / y) * lax.floor(abs(x / y)))
 
 
-def _share_of_extreme(z, x, y):
-    # By equality alone: complex numbers have an order here, but no comparison.
-    one, half, none = (lax.full_like(z, c) for c in (1, 0.5, 0))
-    return lax.select(eq(x, z), lax.select(eq(x, y), half, one), none)
+elementwise(p.max_p, *SHARES)
+elementwise(p.min_p, *SHARES)
 
 
-# Of a maximum or minimum z: 1 for the operand that attains it, 1/2 at a tie, else 0.
-SHARES_OF_EXTREME = _share_of_extreme, lambda z, x, y: _share_of_extreme(z, y, x)
-
-elementwise(p.max_p, *SHARES_OF_EXTREME)
-elementwise(p.min_p, *SHARES_OF_EXTREME)
-
-
-def _where(z, *conditions):
-    """1 where all conditions hold, else 0."""
-    both = conditions[0]
-    for condition in conditions[1:]:
-        both = lax.bitwise_and(both, condition)
-    return lax.convert_element_type(both, z.dtype)
+def _clamp_shares(z, low, x, high):
+    # Of crossed bounds the upper one counts.
+    is_low, is_high = (low > x) & (low < high), (high < x) | (high < low)
+    within = (x > low) & (x < high)
+    return [share.astype(z.dtype) for share in (is_low, within, is_high)]
 
 
-elementwise(
-    p.clamp_p,
-    lambda z, low, x, high: _where(z, lax.gt(low, x), lt(low, high)),
-    lambda z, low, x, high: _where(z, lax.gt(x, low), lt(x, high)),
-    lambda z, low, x, high: _where(z, lax.bitwise_or(lt(high, x), lt(high, low))),
-)
+elementwise(p.clamp_p, together=_clamp_shares)
 
 
-@custom(p.abs_p)
-def _(primals, tangents):
+def _abs(dx, y, x):
     # Real: sign(x) dx, with sign(0) = 1.  Complex: Re(conj(x) dx) / |x|, 0 at x = 0.
-    (x,), (dx,) = primals, tangents
-    y = lax.abs(x)
     if x.dtype.kind != "c":
-        return y, None if dx is None else lax.select(ge(x, 0), dx, lax.neg(dx))
+        return lax.select(ge(x, 0), dx, lax.neg(dx))
     nonzero = lax.select(eq(y, 0), lax.full_like(y, 1), y)
     direction = div(lax.conj(x), lax.convert_element_type(nonzero, x.dtype))
-    return y, lax.real(mul(dx, direction))
+    return lax.real(mul(dx, direction))
 
 
-@custom(p.sign_p)
-def _(primals, tangents):
+custom(p.abs_p, _abs)
+
+
+def _sign(dx, z, x):
     # Real: constant.  Complex: z = x / |x|, dz = (dx - z Re(conj(z) dx)) / |x|.
-    (x,), (dx,) = primals, tangents
-    z = lax.sign(x)
     if x.dtype.kind != "c":
-        return z, None
+        return None
     size = lax.abs(x)
     size = lax.select(eq(size, 0), lax.full_like(size, 1), size)
     along = lax.convert_element_type(lax.real(mul(lax.conj(z), dx)), x.dtype)
-    return z, div(sub(dx, mul(z, along)), lax.convert_element_type(size, x.dtype))
+    return div(sub(dx, mul(z, along)), lax.convert_element_type(size, x.dtype))
+
+
+custom(p.sign_p, _sign)
 
 
 # Composite primitives from JAX 0.12 on (and before, made of arithmetic and bits).
@@ -201,20 +172,18 @@ def _(primals, tangents, **params):
     return [m, n], [mul(dx, jnp.ldexp(lax.full_like(x, 1), lax.neg(n))), None]
 
 
-zero("SearchSorted", "Nonzero")
-
 # --- Powers and roots ----------------------------------------------------------------
 
-elementwise(p.square_p, lambda z, x: mul(2.0, x))
-elementwise(p.sqrt_p, lambda z, x: div(0.5, z))
-elementwise(p.rsqrt_p, lambda z, x: mul(-0.5, div(z, x)))
-elementwise(p.cbrt_p, lambda z, x: mul(1 / 3, lax.integer_pow(z, -2)))
+elementwise(p.square_p, lambda z, x: 2.0 * x)
+elementwise(p.sqrt_p, lambda z, x: 0.5 / z)
+elementwise(p.rsqrt_p, lambda z, x: -0.5 * (z / x))
+elementwise(p.cbrt_p, lambda z, x: 1 / 3 * lax.integer_pow(z, -2))
 
 
 def _integer_pow(z, x, *, y):
     if y in (0, 1):
         return lax.full_like(x, y)
-    return mul(float(y), x if y == 2 else lax.integer_pow(x, y - 1))
+    return float(y) * (x if y == 2 else lax.integer_pow(x, y - 1))
 
 
 elementwise(p.integer_pow_p, _integer_pow, static=("y",))
@@ -223,16 +192,14 @@ elementwise(p.integer_pow_p, _integer_pow, static=("y",))
 def _pow_base(z, x, y):
     # y x^(y-1); for an integer y = 0 it is 0 also at x = 0.
     if moves(y.dtype):
-        return mul(y, lax.pow(x, sub(y, 1)))
-    n = lax.convert_element_type(y, z.dtype)
-    partial = _fill(mul(n, lax.pow(x, sub(y, 1))), z)
+        return y * lax.pow(x, sub(y, 1))
+    partial = _fill(y.astype(z.dtype) * lax.pow(x, sub(y, 1)), z)
     return lax.select(_fill(eq(y, 0), z), lax.full_like(z, 0), partial)
 
 
 def _pow_exponent(z, x, y):
     # x^y log(x), and 0 at x = 0.
-    nonzero = lax.select(eq(x, 0), lax.full_like(x, 1), x)
-    return mul(lax.log(nonzero), z)
+    return lax.log(lax.select(x == 0, lax.full_like(x, 1), x)) * z
 
 
 elementwise(p.pow_p, _pow_base, _pow_exponent)
@@ -240,48 +207,49 @@ elementwise(p.pow_p, _pow_base, _pow_exponent)
 # --- Exponentials, logarithms, trigonometric and hyperbolic functions -----------------
 
 elementwise(p.exp_p, lambda z, x: z)
-elementwise(p.exp2_p, lambda z, x: mul(math.log(2), z))
+elementwise(p.exp2_p, lambda z, x: math.log(2) * z)
 elementwise(p.expm1_p, lambda z, x: lax.exp(x))  # z + 1 would lose digits, x << 0
 elementwise(p.log_p, lambda z, x: over(x))
-elementwise("log2", lambda z, x: over(mul(math.log(2), x)))
-elementwise(p.log1p_p, lambda z, x: over(add(x, 1.0)))
-elementwise(p.logistic_p, lambda z, x: mul(z, sub(1.0, z)))
+elementwise("log2", lambda z, x: over(math.log(2) * x))
+elementwise(p.log1p_p, lambda z, x: over(1.0 + x))
+elementwise(p.logistic_p, lambda z, x: z * (1.0 - z))
 elementwise(p.sin_p, lambda z, x: lax.cos(x))
 elementwise(p.cos_p, lambda z, x: minus(lax.sin(x)))
-elementwise(p.tan_p, lambda z, x: add(1.0, lax.square(z)))
+elementwise(p.tan_p, lambda z, x: 1.0 + z**2)
 elementwise(p.asin_p, lambda z, x: lax.rsqrt(_one_minus_square(x)))
 elementwise(p.acos_p, lambda z, x: minus(lax.rsqrt(_one_minus_square(x))))
-elementwise(p.atan_p, lambda z, x: over(add(1.0, lax.square(x))))
+elementwise(p.atan_p, lambda z, x: over(1.0 + x**2))
 elementwise(p.sinh_p, lambda z, x: lax.cosh(x))
 elementwise(p.cosh_p, lambda z, x: lax.sinh(x))
 elementwise(p.tanh_p, lambda z, x: _one_minus_square(z))
-elementwise(p.asinh_p, lambda z, x: lax.rsqrt(add(1.0, lax.square(x))))
+elementwise(p.asinh_p, lambda z, x: lax.rsqrt(1.0 + x**2))
 
 
 def _acosh_partial(z, x):
     if x.dtype.kind == "c":  # the root of a product may be the other one
-        return mul(lax.rsqrt(sub(x, 1.0)), lax.rsqrt(add(x, 1.0)))
-    return lax.rsqrt(sub(lax.square(x), 1.0))
+        return lax.rsqrt(x - 1.0) * lax.rsqrt(x + 1.0)
+    return lax.rsqrt(x**2 - 1.0)
 
 
 elementwise(p.acosh_p, _acosh_partial)
 elementwise(p.atanh_p, lambda z, x: over(_one_minus_square(x)))
-elementwise("one_minus_square", lambda z, x: mul(-2.0, x))
+elementwise("one_minus_square", lambda z, x: -2.0 * x)
 
 
 def _one_minus_square(x):
     """1 - x^2, without cancellation near |x| = 1."""
     if one_minus_square_p := getattr(p, "one_minus_square_p", None):  # JAX 0.11 on
         return one_minus_square_p.bind(x)
-    return mul(sub(1.0, x), add(1.0, x))
+    return (1.0 - x) * (1.0 + x)
 
 
-# atan2(x, y), the angle of the point with ordinate x and abscissa y
-elementwise(
-    p.atan2_p,
-    lambda z, x, y: div(y, add(lax.square(x), lax.square(y))),
-    lambda z, x, y: div(lax.neg(x), add(lax.square(x), lax.square(y))),
-)
+def _angle(z, y, x):
+    # z = atan2(y, x), the angle of the point with ordinate y and abscissa x
+    square = x**2 + y**2
+    return x / square, -y / square
+
+
+elementwise(p.atan2_p, together=_angle)
 
 # --- Special functions (DLMF 5.9, 5.15, 7.2, 8.8, 8.17, 10.29) -----------------------
 
@@ -290,24 +258,16 @@ elementwise(p.digamma_p, lambda z, x: lax.polygamma(lax.full_like(x, 1), x))
 elementwise(
     p.polygamma_p,
     lambda z, m, x: _no_closed_form("polygamma", "m"),
-    lambda z, m, x: lax.polygamma(add(m, 1.0), x),
+    lambda z, m, x: lax.polygamma(m + 1.0, x),
 )
-elementwise(p.erf_p, lambda z, x: times(2 / math.sqrt(math.pi), _gaussian(x)))
-elementwise(p.erfc_p, lambda z, x: times(-2 / math.sqrt(math.pi), _gaussian(x)))
-elementwise(
-    p.erf_inv_p,
-    lambda z, x: times(math.sqrt(math.pi) / 2, lax.exp(lax.square(z))),
-)
-
-
-def _gaussian(x):
-    return lax.exp(lax.neg(lax.square(x)))
+elementwise(p.erf_p, lambda z, x: times(2 / math.sqrt(math.pi), lax.exp(-(x**2))))
+elementwise(p.erfc_p, lambda z, x: times(-2 / math.sqrt(math.pi), lax.exp(-(x**2))))
+elementwise(p.erf_inv_p, lambda z, x: times(math.sqrt(math.pi) / 2, lax.exp(z**2)))
 
 
 def _gamma_density(a, x):
     """x^(a-1) e^-x / Gamma(a), computed in logarithms (DLMF 8.8.13)."""
-    log = sub(mul(sub(a, 1.0), lax.log(x)), x)
-    return lax.exp(sub(log, lax.lgamma(a)))
+    return lax.exp((a - 1.0) * lax.log(x) - x - lax.lgamma(a))
 
 
 def _igamma_a(z, a, x):
@@ -317,17 +277,15 @@ def _igamma_a(z, a, x):
 elementwise(p.igamma_p, _igamma_a, lambda z, a, x: _gamma_density(a, x))
 elementwise(
     p.igammac_p,
-    lambda z, a, x: lax.neg(_igamma_a(z, a, x)),
-    lambda z, a, x: lax.neg(_gamma_density(a, x)),
+    lambda z, a, x: -_igamma_a(z, a, x),
+    lambda z, a, x: -_gamma_density(a, x),
 )
 
 
 def _beta_density(z, a, b, x):
     """x^(a-1) (1-x)^(b-1) / B(a, b), computed in logarithms (DLMF 8.17.1)."""
-    log_beta = sub(add(lax.lgamma(a), lax.lgamma(b)), lax.lgamma(add(a, b)))
-    left = mul(sub(a, 1.0), lax.log(x))
-    right = mul(sub(b, 1.0), lax.log1p(lax.neg(x)))
-    return lax.exp(sub(add(left, right), log_beta))
+    log_beta = lax.lgamma(a) + lax.lgamma(b) - lax.lgamma(a + b)
+    return lax.exp((a - 1.0) * lax.log(x) + (b - 1.0) * lax.log1p(-x) - log_beta)
 
 
 elementwise(
@@ -348,17 +306,13 @@ def _no_closed_form(name, argument):
 
 def _i1e(z, x):
     # I1'(x) = I0(x) - I1(x)/x, with i1e(x) = e^-|x| I1(x); at 0 the value is 1/2.
-    tiny = lt(lax.abs(x), float(jnp.finfo(x.dtype).eps))
+    tiny = abs(x) < float(jnp.finfo(x.dtype).eps)
     safe = lax.select(tiny, lax.full_like(x, 1), x)
-    slope = add(lax.sign(safe), div(1.0, safe))
-    partial = sub(lax.bessel_i0e(safe), mul(z, slope))
+    partial = lax.bessel_i0e(safe) - z * (lax.sign(safe) + 1.0 / safe)
     return lax.select(tiny, lax.full_like(x, 0.5), partial)
 
 
-elementwise(
-    p.bessel_i0e_p,
-    lambda z, x: sub(lax.bessel_i1e(x), mul(lax.sign(x), z)),
-)
+elementwise(p.bessel_i0e_p, lambda z, x: lax.bessel_i1e(x) - lax.sign(x) * z)
 elementwise(p.bessel_i1e_p, _i1e)
 
 

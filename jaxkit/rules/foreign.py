@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jaxkit.rules.table import refused
+from jaxkit.rules.verbs import refused
 
 refused("pure_callback", "io_callback", why="it calls back into Python")
 refused("ffi_call", why="it calls code of another language")

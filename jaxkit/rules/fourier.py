@@ -20,7 +20,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from jaxkit.rules.table import linear
+from jaxkit.rules.verbs import linear
 
 
 def _conj_weighted(spectrum, fft_lengths, power):

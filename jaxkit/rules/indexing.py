@@ -1,4 +1,4 @@
-"""Indexing: reading from places and writing to places that a program computes.
+"""Indexing: a block at an offset, or many places, that a program computes.
 
 Reading is linear in the array read from, writing in the array and what is written.
 The transpose of reading is adding to those places, and the other way round.
@@ -6,13 +6,11 @@ The transpose of reading is adding to those places, and the other way round.
 
 from __future__ import annotations
 
-import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from jaxkit.equations import Var
-from jaxkit.rules.arith import add, div, eq, mul
-from jaxkit.rules.table import custom, linear, transposable
+from jaxkit.program import Var
+from jaxkit.rules.verbs import custom, linear, transposable
 from jaxkit.tangents import full
 
 
@@ -58,22 +56,12 @@ def _scatter_numbers(numbers: lax.GatherDimensionNumbers):
     )
 
 
-def _gather_numbers(numbers: lax.ScatterDimensionNumbers):
-    return lax.GatherDimensionNumbers(
-        offset_dims=tuple(numbers.update_window_dims),
-        collapsed_slice_dims=tuple(numbers.inserted_window_dims),
-        start_index_map=tuple(numbers.scatter_dims_to_operand_dims),
-        operand_batching_dims=tuple(numbers.operand_batching_dims),
-        start_indices_batching_dims=tuple(numbers.scatter_indices_batching_dims),
-    )
-
-
-@custom(p.gather_p)
-def _(primals, tangents, **params):
+def _gather(dx, y, x, indices, **params):
     # What is read outside the array is a constant, whatever `fill_value` says.
-    (x, indices), (dx, _) = primals, tangents
-    y = p.gather_p.bind(x, indices, **params)
-    return y, p.gather_p.bind(dx, indices, **dict(params, fill_value=0))
+    return p.gather_p.bind(dx, indices, **dict(params, fill_value=0))
+
+
+custom(p.gather_p, _gather, None)
 
 
 def _gather_transpose(
@@ -91,189 +79,3 @@ def _gather_transpose(
 
 
 transposable(p.gather_p, _gather_transpose)
-
-
-def read_back(
-    x, indices, update, *, dimension_numbers, indices_are_sorted, unique_indices, mode,
-    **_,
-):  # fmt: skip
-    """Reads from x what a scatter with these parameters would write to."""
-    one = (*dimension_numbers.inserted_window_dims,
-           *dimension_numbers.operand_batching_dims)  # fmt: skip
-    window = (update.shape[d] for d in dimension_numbers.update_window_dims)
-    return lax.gather(
-        x,
-        indices,
-        _gather_numbers(dimension_numbers),
-        slice_sizes=[1 if d in one else next(window) for d in range(x.ndim)],
-        indices_are_sorted=indices_are_sorted,
-        unique_indices=unique_indices,
-        mode=mode,
-        fill_value=0,
-    )
-
-
-def add_at(
-    x, indices, update, *, dimension_numbers, indices_are_sorted, unique_indices, mode,
-    **_,
-):  # fmt: skip
-    """Adds to x where a scatter with these parameters would write."""
-    return lax.scatter_add(
-        x,
-        indices,
-        update,
-        dimension_numbers,
-        indices_are_sorted=indices_are_sorted,
-        unique_indices=unique_indices,
-        mode=mode,
-    )
-
-
-def _scatter_add_transpose(ct, x, indices, update, **params):
-    ct_update = None
-    if type(update) is Var:
-        ct_update = read_back(ct, indices, update.aval, **params)
-    return ct if type(x) is Var else None, None, ct_update
-
-
-def _scatter_sub_transpose(ct, x, indices, update, **params):
-    ct_x, _, ct_update = _scatter_add_transpose(ct, x, indices, update, **params)
-    return ct_x, None, None if ct_update is None else lax.neg(ct_update)
-
-
-linear(p.scatter_add_p, _scatter_add_transpose, operands=(0, 2))
-linear("scatter-sub", _scatter_sub_transpose, operands=(0, 2))
-
-
-# --- Extremes of what is there and what is written ------------------------------------
-
-
-def _extreme(primitive):
-    """Maximum or minimum: the mean tangent of those that attain it."""
-
-    @custom(primitive)
-    def _(primals, tangents, **params):
-        (x, indices, update), (dx, _, du) = primals, tangents
-        y = primitive.bind(x, indices, update, **params)
-        stays = lax.convert_element_type(eq(x, y), x.dtype)
-        there = read_back(y, indices, update, **params)
-        wins = lax.convert_element_type(eq(update, there), x.dtype)
-        total = None if dx is None else mul(dx, stays)
-        if du is not None:
-            total = lax.full_like(x, 0) if total is None else total
-            total = add_at(total, indices, mul(du, wins), **params)
-        return y, div(total, add_at(stays, indices, wins, **params))
-
-
-_extreme(p.scatter_max_p)
-_extreme(p.scatter_min_p)
-
-# --- Products -------------------------------------------------------------------------
-
-
-@custom(p.scatter_mul_p)
-def _(primals, tangents, **params):
-    # y = x u1 u2 ..., for the updates of a place; of each, the product of the others.
-    (x, indices, update), (dx, _, du) = primals, tangents
-    y = p.scatter_mul_p.bind(x, indices, update, **params)
-    total = None if dx is None else p.scatter_mul_p.bind(dx, indices, update, **params)
-    if du is not None:
-        others = read_back(x, indices, update, **params)
-        if not params["unique_indices"]:
-            rest = _product_of_others(update, _places(x, indices, update, **params))
-            others = mul(others, rest)
-        total = lax.full_like(x, 0) if total is None else total
-        total = add_at(total, indices, mul(du, others), **params)
-    return y, total
-
-
-transposable(
-    p.scatter_mul_p,
-    lambda ct, x, indices, update, **params: p.scatter_mul_p.bind(
-        ct, indices, update, **params
-    ),
-)
-
-
-def _places(x, indices, update, **params):
-    """The number of the place that each update goes to, and 0 if to none."""
-    number = lax.reshape(add(lax.iota(np.int32, x.size), 1), x.shape)
-    return read_back(number, indices, update, **params)
-
-
-def _product_of_others(x, groups):
-    """For each element, the product of the others with the same group number.
-
-    Sorted by group, it is that of those before times that of those after: no division,
-    so that zeros are no special case.
-    """
-    count = x.size
-    flat = lax.reshape(x, (count,))
-    position = lax.iota(np.int32, count)
-    groups, order = lax.sort(
-        [lax.reshape(groups, (count,)), position], num_keys=1, is_stable=False
-    )
-    changes = lax.ne(groups[1:], groups[:-1])
-    edge = lax.full((min(count, 1),), True)
-    first, last = (
-        lax.concatenate(parts, 0) for parts in ([edge, changes], [changes, edge])
-    )
-    flat = flat[order]
-    one = lax.full_like(edge, 1, x.dtype)
-
-    def product(starts, previous, reverse):
-        # An associative scan of (is first of its group, product so far).
-        factors = lax.select(starts, lax.full_like(previous, 1), previous)
-        return lax.associative_scan(_within_group, (starts, factors), reverse)[1]
-
-    before = product(first, lax.concatenate([one, flat[:-1]], 0), False)
-    after = product(last, lax.concatenate([flat[1:], one], 0), True)
-    _, back = lax.sort([order, position], num_keys=1)
-    return lax.reshape(mul(before, after)[back], x.shape)
-
-
-def _within_group(a, b):
-    (starts_a, x), (starts_b, y) = a, b
-    return lax.bitwise_or(starts_a, starts_b), lax.select(starts_b, y, mul(x, y))
-
-
-# --- Setting --------------------------------------------------------------------------
-
-
-@custom(p.scatter_p)
-def _(primals, tangents, **params):
-    # Where several updates go to one place, one of them wins.  Number them, see which
-    # number stays, and let the tangents of the others be zero.
-    x, indices, update = primals
-    dx, _, du = tangents
-    y = p.scatter_p.bind(x, indices, update, **params)
-    if params["unique_indices"]:
-        dx = lax.full_like(x, 0) if dx is None else dx
-        du = lax.full_like(update, 0) if du is None else du
-        return y, p.scatter_p.bind(dx, indices, du, **params)
-    count = int(np.prod(update.shape))
-    number = lax.reshape(add(lax.iota(np.int32, count), 1), update.shape)
-    nobody = lax.full(x.shape, 0, np.int32)
-    winner = p.scatter_p.bind(nobody, indices, number, **params)
-    if dx is None:
-        dx = lax.full_like(x, 0)
-    else:
-        dx = lax.select(eq(winner, 0), dx, lax.full_like(dx, 0))
-    if du is None:
-        return y, dx
-    wins = eq(read_back(winner, indices, update, **params), number)
-    du = lax.select(wins, du, lax.full_like(du, 0))
-    return y, add_at(dx, indices, du, **params)
-
-
-def _scatter_transpose(ct, x, indices, update, **params):
-    # Only for unique indices, see above.
-    ct_x = ct_update = None
-    if type(x) is Var:
-        ct_x = p.scatter_p.bind(ct, indices, _zeros(update), **params)
-    if type(update) is Var:
-        ct_update = read_back(ct, indices, update.aval, **params)
-    return ct_x, None, ct_update
-
-
-transposable(p.scatter_p, _scatter_transpose, operands=(0, 2))

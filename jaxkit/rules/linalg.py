@@ -29,13 +29,13 @@ from jaxkit.rules.matrices import (
     left_solve,
     less,
     permute,
-    plus,
+    product,
     right_solve,
     solve,
-    times,
     transposed,
 )
-from jaxkit.rules.table import custom, transposable
+from jaxkit.rules.terms import add_arrays
+from jaxkit.rules.verbs import custom, transposable
 
 # --- Linear systems: A x = b gives dx = A^-1 (db - dA x) ------------------------------
 
@@ -56,7 +56,7 @@ def _triangular_times(
     a = lax.mul(a, below(a, -off) if lower else above(a, off))
     a = transposed(a) if transpose_a else a
     a = conj(a) if conjugate_a else a
-    return times(a, x) if left_side else times(x, a)
+    return product(a, x) if left_side else product(x, a)
 
 
 def _triangular_transpose(ct, a, b, *, transpose_a, **params):
@@ -104,7 +104,7 @@ def _(primals, tangents):
     y = left_solve(factor, hermitian(da, lower=True), lower=True)
     y = right_solve(factor, y, lower=True, transpose_a=True, conjugate_a=True)
     lower = lax.mul(factor, below(factor))  # the rest isn't said to be zero
-    return factor, times(lower, half_below(y))
+    return factor, product(lower, half_below(y))
 
 
 @custom(p.lu_p)
@@ -123,14 +123,14 @@ def _(primals, tangents):
     y = right_solve(upper, y)
     s = lax.mul(y, below(y, -1))
     t = lax.sub(y, s)
-    d = lax.add(times(lower, s), times(t, upper))
+    d = lax.add(product(lower, s), product(t, upper))
     if rows > k:
         rest = right_solve(upper, da[..., k:, :])
-        rest = lax.sub(rest, times(lu[..., k:, :], t))
+        rest = lax.sub(rest, product(lu[..., k:, :], t))
         d = lax.concatenate([d, rest], d.ndim - 2)
     if columns > k:
         rest = left_solve(lower, da[..., k:], lower=True, unit_diagonal=True)
-        rest = lax.sub(rest, times(s, lu[..., k:]))
+        rest = lax.sub(rest, product(s, lu[..., k:]))
         d = lax.concatenate([d, rest], d.ndim - 1)
     return [lu, pivots, permutation], [d, None, None]
 
@@ -151,10 +151,10 @@ def _(primals, tangents, **params):
     if size > k:
         below_w = _complete(q, below_w)
     w = lax.sub(below_w, adjoint(below_w))
-    dr = lax.sub(projected, times(w, r))
-    dq = times(q, w)
+    dr = lax.sub(projected, product(w, r))
+    dq = product(q, w)
     if size < q.shape[-2]:  # dQ leaves the span of Q
-        outside = lax.sub(da, times(q, projected))
+        outside = lax.sub(da, product(q, projected))
         dq = lax.add(dq, right_solve(square, outside))
     dr = lax.mul(dr, above(dr))
     return [q, r, *permutation], [dq, dr, *(None for _ in permutation)]
@@ -170,7 +170,7 @@ def _complete(q, below_w):
     k = below_w.shape[-1]
     x = solve(lax.sub(eye(q[..., :k, :k]), q[..., :k, :k]), q[..., :k, k:])
     bottom = lax.add(inner(x, below_w[..., :k, :]), below_w[..., k:, :])
-    corner = lax.neg(times(bottom, x))
+    corner = lax.neg(product(bottom, x))
     config = [*((0, 0, 0) for _ in range(q.ndim - 2)), (k, 0, 0), (0, 0, 0)]
     corner = lax.pad(corner, constant(0, corner.dtype), config)
     return lax.concatenate([below_w, corner], q.ndim - 1)
@@ -190,9 +190,11 @@ def _(primals, tangents):
         dv = None if d_vs is None else d_vs[..., j : j + 1]
         dt = None if d_taus is None else d_taus[..., j, None, None]
         w, row = t * v, inner(v, q)
-        dw = plus(None if dt is None else dt * v, None if dv is None else t * dv)
+        dw = add_arrays(None if dt is None else dt * v, None if dv is None else t * dv)
         turned = None if dv is None else inner(dv, q)
-        d_row = plus(turned, None if dq is None else inner(v, dq))
-        change = plus(times(dw, row), None if d_row is None else times(w, d_row))
-        q, dq = lax.sub(q, times(w, row)), less(dq, change)
+        d_row = add_arrays(turned, None if dq is None else inner(v, dq))
+        change = add_arrays(
+            product(dw, row), None if d_row is None else product(w, d_row)
+        )
+        q, dq = lax.sub(q, product(w, row)), less(dq, change)
     return p.householder_product_p.bind(a, taus), dq

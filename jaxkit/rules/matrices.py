@@ -16,7 +16,7 @@ from jaxkit.rules.arith import mul, sub
 # --- Products and solves --------------------------------------------------------------
 
 
-def times(x, y):
+def product(x, y):
     """x y."""
     return lax.batch_matmul(x, y, precision=lax.Precision.HIGHEST)
 
@@ -132,13 +132,6 @@ def permute(x, places, axis: int):
 
 
 # --- Tangents -------------------------------------------------------------------------
-
-
-def plus(dx, dy) -> Any:
-    """dx + dy, of tangents one of which may be None, or both."""
-    if dx is None or dy is None:
-        return dy if dx is None else dx
-    return lax.add(dx, dy)
 
 
 def less(dx, dy) -> Any:

@@ -24,10 +24,11 @@ from functools import partial
 from jax import lax
 from jax.extend.core import primitives as p
 
-from jaxkit.rules.arith import cast, eq
-from jaxkit.rules.table import custom, linear, zero
+from jaxkit.rules.arith import eq
+from jaxkit.rules.extremes import attains, mean_at_extreme
+from jaxkit.rules.verbs import custom, linear, zero
 
-zero("axis_index")
+zero("axis_index", why="the number of a device doesn't move")
 
 # --- Sums and copies ------------------------------------------------------------------
 
@@ -138,23 +139,16 @@ linear(p.all_to_all_p, _all_to_all_transpose)
 # --- Extrema --------------------------------------------------------------------------
 
 
-def _extremum(primitive):
-    """Maximum or minimum: the mean tangent of the elements that attain it."""
+def _extremum(dx, y, x, *, axes, axis_index_groups):
+    named, own = _split(axes)
 
-    @custom(primitive)
-    def _(primals, tangents, *, axes, axis_index_groups):
-        (x,), (dx,) = primals, tangents
-        y = primitive.bind(x, axes=axes, axis_index_groups=axis_index_groups)
-        named, own = _split(axes)
+    def total(x):
+        x = lax.reduce_sum(x, own)
+        groups = {"axis_index_groups": axis_index_groups}
+        return lax.psum(x, named, **groups) if named else x
 
-        def total(x):
-            x = lax.reduce_sum(x, own)
-            groups = {"axis_index_groups": axis_index_groups}
-            return lax.psum(x, named, **groups) if named else x
-
-        attains = cast(eq(x, _repeat(y, x.shape, own)), dx.dtype)
-        return y, lax.div(total(lax.mul(dx, attains)), total(attains))
+    return mean_at_extreme(total, [dx], [attains(x, _repeat(y, x.shape, own))])
 
 
-_extremum(p.pmax_p)
-_extremum(p.pmin_p)
+custom(p.pmax_p, _extremum)
+custom(p.pmin_p, _extremum)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from jax import lax
 
 from jaxkit.rules.arith import cast
-from jaxkit.rules.table import bilinear
+from jaxkit.rules.verbs import bilinear
 
 GROUP = -1  # the axis of groups; other axes are numbered, first those that are shared
 

@@ -6,12 +6,12 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import primitives as p
 
-from jaxkit.rules.arith import add, div, lt, sub
-from jaxkit.rules.table import elementwise, zero
+from jaxkit.rules.verbs import elementwise, zero
 
 zero(
     p.random_bits_p, p.random_fold_in_p, p.random_seed_p, p.random_split_p,
     "random_wrap", "random_unwrap",
+    why="bits and keys don't move",
 )  # fmt: skip
 
 
@@ -26,10 +26,10 @@ def _gamma(z, key, a, *, log_space):
     if not log_space:
         return _gamma_grad(a, z)
     x = lax.exp(z)
-    tiny = lt(x, float(jnp.finfo(x.dtype).tiny) ** 0.5)
+    tiny = x < float(jnp.finfo(x.dtype).tiny) ** 0.5
     safe = lax.select(tiny, lax.full_like(x, 1), x)
-    near_0 = div(sub(lax.digamma(add(a, 1)), z), a)
-    return lax.select(tiny, near_0, div(_gamma_grad(a, safe), safe))
+    near_0 = (lax.digamma(a + 1.0) - z) / a
+    return lax.select(tiny, near_0, _gamma_grad(a, safe) / safe)
 
 
 elementwise(p.random_gamma_p, None, _gamma, static=("log_space",))

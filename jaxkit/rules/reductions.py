@@ -9,11 +9,12 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from jaxkit.rules.arith import cast, constant, eq
-from jaxkit.rules.elementwise import SHARES_OF_EXTREME
-from jaxkit.rules.table import bilinear, custom, linear, zero
+from jaxkit.rules.arith import cast, constant
+from jaxkit.rules.extremes import SHARES, attains, mean_at_extreme
+from jaxkit.rules.verbs import bilinear, custom, linear, zero
 
-zero(p.argmax_p, p.argmin_p, p.reduce_and_p, p.reduce_or_p, p.reduce_xor_p)
+zero(p.argmax_p, p.argmin_p, why="a place doesn't move")
+zero(p.reduce_and_p, p.reduce_or_p, p.reduce_xor_p, why="an integer doesn't move")
 
 # --- Sums -----------------------------------------------------------------------------
 
@@ -79,8 +80,8 @@ _cumulative(
     lambda z, x, y: _share(x, z),
     lambda z, x, y: _share(y, z),
 )
-_cumulative(p.cummax_p, lax.max, *SHARES_OF_EXTREME)
-_cumulative(p.cummin_p, lax.min, *SHARES_OF_EXTREME)
+_cumulative(p.cummax_p, lax.max, *SHARES)
+_cumulative(p.cummin_p, lax.min, *SHARES)
 
 # --- Products -------------------------------------------------------------------------
 
@@ -124,20 +125,13 @@ def _join(x, rest):
 # --- Extremes -------------------------------------------------------------------------
 
 
-def _extreme(primitive):
-    """Maximum or minimum: the mean tangent of the elements that attain it."""
-
-    @custom(primitive)
-    def _(primals, tangents, *, axes, **params):
-        (x,), (dx,) = primals, tangents
-        y = primitive.bind(x, axes=axes, **params)
-        attains = lax.convert_element_type(eq(x, _spread(y, x.shape, axes)), x.dtype)
-        total = lax.reduce_sum(lax.mul(dx, attains), axes)
-        return y, lax.div(total, lax.reduce_sum(attains, axes))
+def _extreme(dx, y, x, *, axes, **params):
+    attaining = attains(x, _spread(y, x.shape, axes))
+    return mean_at_extreme(lambda x: lax.reduce_sum(x, axes), [dx], [attaining])
 
 
-_extreme(p.reduce_max_p)
-_extreme(p.reduce_min_p)
+custom(p.reduce_max_p, _extreme)
+custom(p.reduce_min_p, _extreme)
 
 # --- Sorting --------------------------------------------------------------------------
 

@@ -24,11 +24,11 @@ from jaxkit.rules.matrices import (
     hermitian,
     inner,
     paired,
+    product,
     row,
     solve,
-    times,
 )
-from jaxkit.rules.table import custom
+from jaxkit.rules.verbs import custom
 
 
 def _per_gap(x, values):
@@ -59,9 +59,9 @@ def _(primals, tangents, **params):
     v, w = p.eigh_p.bind(a, **params)
     da = hermitian(da, params["lower"])
     _refuse_part(w.shape[-1], a.shape[-1], "eigh")
-    da_v = times(da, v)
+    da_v = product(da, v)
     dw = cast(paired(v, da_v), w.dtype)
-    return [v, w], [times(v, _per_gap(inner(v, da_v), w)), dw]
+    return [v, w], [product(v, _per_gap(inner(v, da_v), w)), dw]
 
 
 @custom(p.eig_p)
@@ -87,11 +87,11 @@ def _(
         **params,
     )
     da = cast(da, w.dtype)
-    dual, da_v = _dual(right), times(da, right)
+    dual, da_v = _dual(right), product(da, right)
     out, tangents_out = [w, *left], [paired(dual, da_v)]
     if left:  # A^H U = U D^H
         (u,) = left
-        change = _eigenvectors(u, _dual(u), times(adjoint(da), u), conj(w))
+        change = _eigenvectors(u, _dual(u), product(adjoint(da), u), conj(w))
         tangents_out.append(change)
     if compute_right_eigenvectors:
         out.append(right)
@@ -109,7 +109,7 @@ def _eigenvectors(v, dual, da_v, w):
 
     Both stay so: what is needed of v itself is taken off.
     """
-    dv = times(v, _per_gap(inner(dual, da_v), w))
+    dv = product(v, _per_gap(inner(dual, da_v), w))
     axis = v.ndim - 2
     re, im = lax.real(v), lax.imag(v)
     size = lax.mul(lax.abs(re), cast(eq(im, 0), re.dtype))
@@ -145,7 +145,7 @@ def _(primals, tangents, *, full_matrices, compute_uv, **params):
     _refuse_part(s.shape[-1], min(rows, columns), "svd")
     tall = rows >= columns
     left, right = (u, adjoint(vh)) if tall else (adjoint(vh), u)
-    moved = times(da if tall else adjoint(da), right)
+    moved = product(da if tall else adjoint(da), right)
     ds = cast(paired(left, moved), s.dtype)
     if not compute_uv:
         return [s], [ds]
@@ -155,11 +155,11 @@ def _(primals, tangents, *, full_matrices, compute_uv, **params):
     w_left = lax.add(both, _per_sum(apart, twice, 2 if tall else 0))
     w_right = lax.sub(both, _per_sum(apart, twice, 0 if tall else 2))
     if rows == columns:
-        d_left = times(left, w_left)
+        d_left = product(left, w_left)
     else:  # the longer vectors leave the span of the others
         within = lax.sub(w_left, lax.div(c, row(cast(s, c.dtype))))
-        d_left = add(times(left, within), lax.div(moved, row(cast(s, c.dtype))))
-    d_right = times(right, w_right)
+        d_left = add(product(left, within), lax.div(moved, row(cast(s, c.dtype))))
+    d_right = product(right, w_right)
     du, dv = (d_left, d_right) if tall else (d_right, d_left)
     return [s, u, vh], [ds, du, adjoint(dv)]
 

@@ -15,11 +15,11 @@ from jax import lax
 from jax.experimental.layout import with_layout_constraint
 from jax.extend.core import primitives as p
 
-from jaxkit.equations import Var
+from jaxkit.program import Var
 from jaxkit.rules.arith import eq
-from jaxkit.rules.table import general, linear, structured, transposable
+from jaxkit.rules.verbs import general, linear, transposable
 from jaxkit.tangents import given, spread
-from jaxkit.tracing import typeof
+from jaxkit.tracing import aval_of, typeof
 
 linear(p.copy_p, lambda ct, x: ct)
 linear(
@@ -30,11 +30,13 @@ linear(
 linear(p.name_p, lambda ct, x, *, name: ct)
 
 
-@structured("optimization_barrier")
+@general("optimization_barrier", alone=True)
 def _(primitive, arithmetic, primals, tangents, params):
-    outs, moving = primitive.bind(*primals), [dx is not None for dx in tangents]
-    avals = [y.aval for y, moved in zip(outs, moving, strict=True) if moved]
-    return outs, spread(arithmetic.bind(primitive, given(tangents), avals), moving)
+    known, moving = ([x is not None for x in xs] for xs in (primals, tangents))
+    outs = primitive.bind(*given(primals)) if any(known) else []
+    moved = given(tangents)
+    moved = arithmetic.bind(primitive, moved, [aval_of(dx) for dx in moved])
+    return spread(outs, known), spread(moved, moving)
 
 
 def _barrier_transpose(cts, *xs):

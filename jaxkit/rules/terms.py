@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jax import lax
@@ -18,35 +18,45 @@ from jax.tree_util import register_dataclass
 from jaxkit.tracing import ShapedArray, aval_of, default_params
 
 
-class over(NamedTuple):
-    """A partial derivative 1/d: the tangent is divided by `d`, not multiplied."""
-
-    d: Any
-
-
-@partial(register_dataclass, data_fields=["f"], meta_fields=["c"])
+@partial(register_dataclass, data_fields=["f", "d"], meta_fields=["c"])
 @dataclass(frozen=True)
-class times:
-    """A partial derivative c f: the tangent is multiplied by the number `c`, then `f`.
+class Factor:
+    """A partial derivative c f / d, of which the tangent is multiplied by each part.
 
-    So a constant meets those of the steps before and after, and is folded with them.
+    So a number meets those of the steps before and after, and is folded with them; and
+    a tangent is divided by d where 1 / d and a product would be two operations.
     """
 
     c: float
-    f: Any
+    f: Any = None
+    d: Any = None
 
 
-def minus(f: Any) -> times:
+def over(d: Any) -> Factor:
+    """A partial derivative 1/d: the tangent is divided by `d`, not multiplied."""
+    return Factor(1, d=d)
+
+
+def minus(f: Any) -> Factor:
     """A partial derivative -f: the tangent is negated, and not the array `f`."""
-    return times(-1, f)
+    return Factor(-1, f)
+
+
+def times(c: float, f: Any, over: Any = None) -> Factor:
+    """A partial derivative c f, or c f / over, for a number c."""
+    return Factor(c, f, over)
 
 
 def scale(arithmetic, dx, factor, aval) -> Any:
     """The tangent `factor * dx`, of abstract type `aval`."""
-    if isinstance(factor, over):
-        return arithmetic.bind(primitives.div_p, (dx, factor.d), aval)
-    if isinstance(factor, times):
-        dx, factor = scale(arithmetic, dx, factor.c, aval_of(dx)), factor.f
+    if isinstance(factor, Factor):
+        last = aval if factor.f is None else aval_of(dx)
+        dx = scale(arithmetic, dx, factor.c, last if factor.d is None else aval_of(dx))
+        if factor.d is not None:
+            dx = arithmetic.bind(primitives.div_p, (dx, factor.d), last)
+        if factor.f is None:
+            return dx
+        factor = factor.f
     if isinstance(factor, int | float) and not hasattr(factor, "dtype"):
         if factor == 1:
             return fill(arithmetic, dx, aval)
@@ -84,3 +94,10 @@ def add_tangents(arithmetic, a, b, aval) -> Any:
     if a is None or b is None:
         return b if a is None else a
     return arithmetic.bind(primitives.add_p, (a, b), aval)
+
+
+def add_arrays(x: Any, y: Any) -> Any:
+    """x + y, of arrays either of which may be None."""
+    if x is None or y is None:
+        return y if x is None else x
+    return lax.add(x, y)

@@ -14,7 +14,7 @@ from jax import lax
 from jax.extend.core import primitives as p
 
 from jaxkit.rules.convolution import dilated, padding_for
-from jaxkit.rules.table import custom, linear
+from jaxkit.rules.verbs import custom, linear
 
 # --- Sums -----------------------------------------------------------------------------
 

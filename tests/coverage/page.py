@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import importlib
-import inspect
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
 from jax._src.interpreters import ad
-from jax.extend.core import primitives
 from rules.checker import direction, flat, generator, pull, push, sample
-from rules.test_rules import FAMILIES
 
 import jaxkit as jk
-from jaxkit.rules.table import RULES
+from jaxkit.control.structure import Operator
+from jaxkit.rules import RULES
+from jaxkit.rules.kinds import Still
 from tests.coverage.reasons import BUILT_IN, NOTES, REASONS
 
 # Their primitives are known to JAX only when they are imported.
 EXTENSIONS = "jax.experimental.pallas", "jax.experimental.sparse"
-VERBS = "jaxkit.rules.table"
-SOURCE = Path(jk.__file__).parent
 
 PAGE = """\
 # Coverage
@@ -47,6 +42,13 @@ transpose. Which modes a primitive has here is tried out on its cases in `tests/
 ## Rules for what JAX doesn't differentiate
 
 {beyond}
+
+## Operators of linear programs that run code
+
+The tangents of what runs code, and their transposes. A while loop has none: how often
+it runs is known only when it has run.
+
+{operators}
 """
 
 
@@ -102,34 +104,7 @@ def key_name(key: Any) -> str:
 
 def row(key: Any, cases: list) -> Row:
     rule, mine = RULES[key], [case for case in cases if case.primitive == key]
-    where = file(key, rule, mine)
-    return Row(key_name(key), verb(rule), where, modes(mine), len(mine))
-
-
-def file(key: Any, rule: Callable, mine: list) -> str:
-    """Where the rule is declared; files of cases mirror those of rules."""
-    if rule.__module__ != VERBS:
-        return rule.__module__.removeprefix("jaxkit.").replace(".", "/") + ".py"
-    family = {case.name: name for name, cases in FAMILIES.items() for case in cases}
-    likely = SOURCE / "rules" / f"{family[mine[0].name] if mine else ''}.py"
-    files = [likely, *SOURCE.glob("rules/*.py"), *SOURCE.glob("control/*.py")]
-    names = [rf"\b{x}\b" for x, value in vars(primitives).items() if value is key]
-    named = re.compile("|".join([*names, f'"{key_name(key)}(_p)?"']))
-    found = next(x for x in files if x.exists() and named.search(x.read_text()))
-    return str(found.relative_to(SOURCE))
-
-
-def refusal(key: Any) -> str | None:
-    """Why the primitive is refused, if it is."""
-    rule = RULES[key]
-    if verb(rule) != "refused":
-        return None
-    return f"Refused by a clear error: {inspect.getclosurevars(rule).nonlocals['why']}."
-
-
-def verb(rule: Callable) -> str:
-    """The verb that made a rule: it is an inner function of that verb."""
-    return rule.__qualname__.split(".")[0] if rule.__module__ == VERBS else "structured"
+    return Row(key_name(key), rule.verb, rule.file, modes(mine), len(mine))
 
 
 def modes(cases: list) -> tuple[str, ...]:
@@ -154,9 +129,18 @@ def works(mode: str, case) -> bool:
 def page(cases: list) -> str:
     """The page for this version of JAX."""
     differentiable = registry()
-    refusals = {key_name(key): why for key in RULES if (why := refusal(key))}
-    rows = [row(key, cases) for key in RULES if key_name(key) not in refusals]
+    refusals = {
+        key_name(key): f"Refused by a clear error: {rule.why}."
+        for key, rule in RULES.items()
+        if isinstance(rule, Still) and rule.verb == "refused"
+    }
+    rows = [
+        row(key, cases)
+        for key in RULES
+        if key_name(key) not in refusals and not isinstance(key, Operator)
+    ]
     rows.sort(key=lambda row: row.name)
+    ours = [row(key, cases) for key in RULES if isinstance(key, Operator)]
     covered = [row for row in rows if row.name in differentiable]
     # Without those that this JAX hasn't got: no mode works.
     beyond = [row for row in rows if row.name not in differentiable and row.modes]
@@ -175,6 +159,7 @@ def page(cases: list) -> str:
         notes="\n".join(f"- `{row.name}`: {NOTES[row.name]}" for row in still),
         reasons=reasons(without, differentiable),
         beyond="\n".join([HEAD, *map(str, beyond)]),
+        operators="\n".join([HEAD, *sorted(map(str, ours))]),
     )
 
 

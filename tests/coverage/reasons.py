@@ -2,7 +2,6 @@
 
 # Not in the table, since the tracer itself sees to them: where, and how.
 BUILT_IN = {
-    "custom_jvp_call": ("tracing.py", "the function's own rule is run and recorded"),
     "stage": ("tracing.py", "a value of the trace stays what it is"),
 }
 

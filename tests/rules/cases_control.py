@@ -1,4 +1,4 @@
-"""Cases of `jaxkit.control` and `jaxkit.rules.custom_vjp`: code that runs code."""
+"""Cases of `jaxkit.control`: code that runs code."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ from jax.custom_derivatives import linear_call
 from jax.experimental import checkify
 from jax.extend.core import primitives as p
 
-from jaxkit.control.branches import linear_switch
-from jaxkit.control.checkpoint import linear_checkpoint
-from jaxkit.control.jit import call
-from jaxkit.control.loops import linear_while
-from jaxkit.control.scan import linear_scan
-from jaxkit.rules.custom_vjp import custom_pullback
+from jaxkit.control import branches, checkpoint, custom_vjp, jit, loops, scan
 from rules.checker import BOTH, DOUBLE, REAL, Case
 from rules.samplers import constant, sampler, uniform
 
@@ -52,6 +47,17 @@ def _squared_sum_bwd(residuals, cts):
 
 
 _squared_sum.defvjp(_squared_sum_fwd, _squared_sum_bwd)
+
+
+@jax.custom_jvp
+def _bent(x):
+    return jnp.sin(x) * x
+
+
+@_bent.defjvp
+def _bent_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    return _bent(x), dx * jnp.sin(x) + jax.jit(jnp.multiply)(jnp.cos(x) * dx, x)
 
 
 def _printing(x):
@@ -97,7 +103,7 @@ CALLS = [
         )
         for key, name, dtypes in [
             (p.jit_p, "jit", BOTH),
-            (call, "linear call", DOUBLE),
+            (jit.operator, "linear call", DOUBLE),
         ]
     ),
     Case("check", "check", _checking, x3),
@@ -148,8 +154,23 @@ CALLS = [
         }.items()
     ),
     *(
+        Case("custom_jvp_call", f"custom_jvp{name}", function, sampler(uniform(3)))
+        for name, function in {
+            "": _bent,
+            " in jit": lambda x: jax.jit(_bent)(lax.sin(x)),
+            " in scan": lambda x: lax.scan(lambda c, y: (c * _bent(y), c), x[0], x),
+        }.items()
+    ),
+    Case(
+        "custom_vjp_call",
+        "custom_vjp of one output",
+        lambda x, y: _squared_sum(x, y)[1] * _squared_sum(y * x, y)[0],
+        sampler(uniform(3), uniform()),
+        reference=lambda x, y: y * jnp.sum(y * x * y * x) * y,
+    ),
+    *(
         Case(
-            custom_pullback,
+            custom_vjp.operator,
             f"custom_vjp{name}",
             function,
             sampler(uniform(3), uniform()),
@@ -196,7 +217,7 @@ def _switch(x):
 
 CONDITIONALS = [
     Case(p.cond_p, "cond", _cond, sampler(uniform(3), uniform()), REAL),
-    Case(linear_switch, "linear cond", _cond, sampler(uniform(3), uniform())),
+    Case(branches.operator, "linear cond", _cond, sampler(uniform(3), uniform())),
     Case(p.cond_p, "switch", _switch, x3, BOTH),
     Case(
         p.cond_p,
@@ -249,7 +270,7 @@ def _while(x, y):
 LOOPS = [
     *(
         Case(key, name, _recurrent, sampler(uniform(3, 3), uniform(3), uniform(4, 3)))
-        for key, name in [(p.scan_p, "scan"), (linear_scan, "linear scan")]
+        for key, name in [(p.scan_p, "scan"), (scan.operator, "linear scan")]
     ),
     Case(
         p.scan_p,
@@ -283,7 +304,7 @@ LOOPS = [
     ),
     *(
         Case(key, name, _while, sampler(uniform(3), uniform()), BOTH, reverse=False)
-        for key, name in [(p.while_p, "while"), (linear_while, "linear while")]
+        for key, name in [(p.while_p, "while"), (loops.operator, "linear while")]
     ),
     Case(
         p.while_p,
@@ -350,7 +371,7 @@ CHECKPOINTS = [
         for name, policy in POLICIES.items()
     ),
     Case(
-        linear_checkpoint,
+        checkpoint.operator,
         "linear checkpoint",
         _checkpoint(prevent_cse=False),
         sampler(uniform(3, low=-1, high=1), uniform(3, 3, low=-1, high=1)),

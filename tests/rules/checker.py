@@ -60,7 +60,7 @@ FAST = {
 class Case:
     """A function that reaches a primitive, and where and how closely to check it.
 
-    `primitive` is a key of jaxkit's RULES or OPERATORS. `function` is plain JAX code on
+    `primitive` is a key of jaxkit's RULES. `function` is plain JAX code on
     arrays. `sampler` maps a NumPy generator to a tuple of arguments, real ones as
     float64, at generic points of the domain; the checker converts them to each of
     `dtypes`, and adds an imaginary part drawn the same way for complex ones. Those
@@ -395,12 +395,23 @@ def _evaluate(closed, *args):
 
     for eqn in jaxpr.eqns:
         key = eqn.primitive, str(eqn.params), tuple(map(name, eqn.invars))
+        key += tuple(map(id, constants(eqn.params)))  # of which the text has none
         if key not in done:
             params = eqn.primitive.get_bind_params(eqn.params)
             out = eqn.primitive.bind(*map(read, eqn.invars), **params)
             done[key] = out if eqn.primitive.multiple_results else [out]
         env |= zip(eqn.outvars, done[key], strict=True)
     return [read(v) for v in jaxpr.outvars]
+
+
+def constants(params) -> list:
+    """What the jaxprs among an equation's parameters close over."""
+    found = []
+    for x in jax.tree.leaves(params, is_leaf=lambda x: hasattr(x, "eqns")):
+        found += getattr(x, "consts", ())
+        for eqn in getattr(x, "eqns", ()):
+            found += constants(eqn.params)
+    return found
 
 
 def _compare_all(report, where, results, vs, us):

@@ -16,7 +16,6 @@ from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 
 from jaxkit.rules import RULES, custom, elementwise, linear
-from jaxkit.rules.table import OPERATORS
 from rules.checker import Case, check
 from rules.samplers import sampler, uniform
 
@@ -42,7 +41,6 @@ def primitive_of():
     yield make
     for primitive in made:
         RULES.pop(primitive, None)
-        OPERATORS.pop(primitive, None)
 
 
 def caught(primitive, function, arguments=1, dtype="float64", **rest) -> set[str]:

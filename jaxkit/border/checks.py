@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax.tree_util import tree_structure
 
-from jaxkit.spaces import leaf_name, short
+from jaxkit.border.messages import leaf_name, short
 from jaxkit.tangents import moves
 from jaxkit.tracing import concrete, typeof
 

@@ -1,4 +1,4 @@
-"""Reductions by code of the user's: `lax.reduce`, `lax.reduce_window`, scatter_apply.
+"""Reductions by code of the user's: `lax.reduce` and `lax.reduce_window`.
 
 What these primitives compute can be written in operations on whole arrays, and their
 derivative is that of this `equivalent` program.  A reduction's code is associative by
@@ -18,28 +18,9 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from jaxkit.dual import run_flat
-from jaxkit.rules.arith import lt
 from jaxkit.rules.convolution import dilated
-from jaxkit.rules.indexing import add_at, read_back
-from jaxkit.rules.table import RULES, general, structured
+from jaxkit.rules.verbs import equivalent
 from jaxkit.tracing import run_jaxpr_here
-
-
-def equivalent(program: Callable) -> Callable:
-    """The rule of a primitive that computes the same as a program.
-
-    `program(*operands, **params)` is plain JAX code and returns a list of the outputs.
-    """
-
-    def rule(primitive, arithmetic, primals, tangents, params):
-        def flat(values):
-            return program(*values, **params), []
-
-        outs, moved, _ = run_flat(flat, arithmetic, primals, tangents)
-        return (outs, moved) if primitive.multiple_results else (outs[0], moved[0])
-
-    return rule
 
 
 def on_elements(jaxpr: Any) -> Callable:
@@ -95,8 +76,7 @@ def _halves(operands):
     return operands[:half], operands[half:]
 
 
-@structured(p.reduce_p)
-@equivalent
+@equivalent(p.reduce_p)
 def _(*operands, jaxpr, dimensions, **params):
     arrays, starts = _halves(operands)
     shape = arrays[0].shape
@@ -122,8 +102,7 @@ def _reads(n, window, stride, padding, gaps, dilation):
     return np.clip(place // gaps, 0, max(n - 1, 0)), valid
 
 
-@structured(p.reduce_window_p)
-@equivalent
+@equivalent(p.reduce_window_p)
 def _(
     *operands, jaxpr, window_dimensions, window_strides, padding,
     base_dilation, window_dilation, **params,
@@ -144,41 +123,3 @@ def _(
         somewhere.insert(0, valid)
     exists = reduce(np.logical_and.outer, somewhere)
     return _where(exists, op(*starts, *arrays), starts)
-
-
-# --- Scatter by a function ------------------------------------------------------------
-
-# The primitive is one with that of setting, whose rule (rules/indexing.py) is kept for
-# where there is no function.
-_set = RULES[p.scatter_p]
-
-
-@general(p.scatter_p)
-def _(primitive, arithmetic, primals, tangents, params):
-    rule = _set if params["update_jaxpr"] is None else _apply
-    return rule(primitive, arithmetic, primals, tangents, params)
-
-
-@equivalent
-def _apply(x, indices, update, *, update_jaxpr, **params):
-    # A place that is named n times becomes f(f(... f(x))): as many times.
-    before = read_back(x, indices, update, **params)
-
-    def f(y):
-        return on_elements(update_jaxpr)(y, update)[0]
-
-    if params["unique_indices"]:
-        after = f(before)
-    else:
-        ones = lax.full_like(update, 1, np.int32)
-        count = add_at(lax.full_like(x, 0, np.int32), indices, ones, **params)
-        count = read_back(count, indices, update, **params)
-
-        def again(y, i):
-            # Where it is done, f of what it was first applied to: that is defined.
-            active = lt(i, count)
-            return lax.select(active, f(lax.select(active, y, before)), y), None
-
-        most = math.prod(indices.shape[:-1])
-        after, _ = lax.scan(again, before, np.arange(most, dtype=np.int32))
-    return [p.scatter_p.bind(x, indices, after, update_jaxpr=None, **params)]

@@ -1,0 +1,156 @@
+"""The two arithmetics of tangents, and so the two modes: evaluate, or record.
+
+`jvp_flat` and `linearize_flat` are forward mode and linearization of flat functions,
+from lists of values to a pair of lists (see `dual.Arithmetic.run`); `record` writes
+down a function that is linear already, and `transposed` the backward pass of a program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jax import lax
+
+from jaxkit import tracing
+from jaxkit.dual import Arithmetic, Dual, DualTrace
+from jaxkit.program import LinearProgram, Recorder, Zero, backward
+from jaxkit.rules.table import RULES
+from jaxkit.tangents import SCALARS, moves, spread, zeros
+
+
+class Evaluate(Arithmetic):
+    """Tangent arithmetic that happens at once: a tangent is an array."""
+
+    def bind(self, operator, operands, aval, **params) -> Any:
+        several = operator.multiple_results
+        values = []
+        for x in operands:
+            if type(x) is Zero:
+                x = zeros(x.aval)
+            elif not several and isinstance(x, SCALARS):
+                x = tracing.varying_like(x, aval)
+            values.append(x)
+        return operator.bind(*values, **params)
+
+    def trace(self, code, tangents):
+        return code(tangents)
+
+    def structure(self, structure, primals, tangents, types):
+        arrays = [zeros(t.aval) if type(t) is Zero else t for t in tangents]
+        return structure.jvp(primals, arrays)
+
+
+class Record(Arithmetic):
+    """Tangent arithmetic that is written down: a tangent is a `Var`."""
+
+    def __init__(self, in_avals: Sequence[Any]):
+        self.recorder = Recorder(in_avals)
+
+    def bind(self, operator, operands, aval, **params) -> Any:
+        several = operator.multiple_results
+        avals, rule = aval if several else (aval,), RULES[operator]
+        outs = self.recorder.record(
+            operator, operands, avals, params, rule, self.source
+        )
+        return list(outs) if several else outs[0]
+
+    def trace(self, code, tangents):
+        with tracing.running(DualTrace, self) as trace:
+            outs, moved = code(
+                [None if t is None else Dual(trace, None, t) for t in tangents]
+            )
+            if any(map(trace.owns, outs)):
+                raise TypeError(
+                    "a derivative rule's primal output depends on its tangents; it "
+                    "must be computed from the primals alone"
+                )
+            return outs, trace.split(moved)[1]
+
+    def structure(self, structure, primals, tangents, types):
+        outs, residuals = structure.forward(primals)
+        live, params = structure.linear()
+        if not any(live):
+            return outs, [None] * len(outs)
+        alone = any([y is None for y in outs])
+        avals = types() if alone else [tracing.typeof(y) for y in outs]
+        moved = self.bind(
+            structure.operator,
+            [*residuals, *tangents],
+            [aval for aval, there in zip(avals, live, strict=True) if there],
+            kept=len(residuals),
+            **params,
+        )
+        return outs, spread(moved, live)
+
+
+def jvp_flat(fun: Callable, primals, tangents) -> tuple[list, list, list]:
+    """Forward mode: (outputs, their tangents, aux); None is a zero tangent."""
+    return Evaluate().run(fun, primals, tangents)
+
+
+def linearize_flat(
+    fun: Callable,
+    primals: Sequence[Any],
+    moving: Sequence[bool] | None = None,
+    avals: Sequence[Any] | None = None,
+) -> tuple[list, LinearProgram, list]:
+    """Run `fun` once: (outputs, its derivative as a linear program, aux).
+
+    `moving` says which primals the derivative is with respect to (None: all whose
+    dtype `moves`).  The program's inputs are the tangents of those, and its outputs
+    the tangents of the outputs that move.  Where there are tangents alone, of code that
+    is linear in them, primals and outputs are None, and `avals` has the types.
+    """
+    if avals is None:
+        avals = [tracing.typeof(x) for x in primals]
+    if moving is None:
+        moving = [moves(aval.dtype) for aval in avals]
+    arithmetic = Record([aval for aval, m in zip(avals, moving, strict=True) if m])
+    tangents = spread(list(arithmetic.recorder.inputs), moving)
+    outs, tangents_out, aux = arithmetic.run(fun, primals, tangents)
+    outputs = []
+    for y, dy in zip(outs, tangents_out, strict=True):
+        if dy is not None:
+            outputs.append(dy)
+        elif moves((aval := tracing.typeof(y)).dtype):
+            outputs.append(Zero(aval))
+    return outs, arithmetic.recorder.program(outputs), aux
+
+
+def record(fun: Callable, in_avals, out_avals) -> LinearProgram:
+    """Record a flat linear function, given as plain JAX code, as a linear program.
+
+    `fun` maps a list of arrays to a list of arrays, or None where an output is zero.
+    An output that doesn't depend on the inputs is linear only if it is zero.
+    """
+    return _recorded(lambda _, tangents: fun(tangents), in_avals, out_avals)
+
+
+def transposed(program: LinearProgram) -> LinearProgram:
+    """The transpose of a linear program as one: the backward pass, itself recorded.
+
+    The source of an equation is that of the equation that it transposes.
+    """
+
+    def pull_back(arithmetic, cts):
+        def do(eqn, cts):
+            arithmetic.source = eqn.source
+            return program.pull(eqn, cts)
+
+        return backward(program.code, cts, do, lax.add_p.bind)
+
+    outs = [x.aval for x in program.code.outputs]
+    return _recorded(pull_back, outs, [v.aval for v in program.code.inputs]).prune()
+
+
+def _recorded(fun: Callable, in_avals, out_avals) -> LinearProgram:
+    arithmetic = Record(in_avals)
+
+    def code(tangents):
+        return [], fun(arithmetic, tangents)
+
+    _, outs = arithmetic.trace(code, arithmetic.recorder.inputs)
+    pairs = zip(outs, out_avals, strict=True)
+    outputs = [Zero(aval) if var is None else var for var, aval in pairs]
+    return arithmetic.recorder.program(outputs)

@@ -1,0 +1,150 @@
+"""Tangent spaces of pytrees of arrays, and their elements as users pass them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.dtypes import float0
+from jax.tree_util import tree_flatten, tree_unflatten
+
+from jaxkit.border.messages import Named, aval_or_none, describe, leaf_name, short
+from jaxkit.tangents import moves, tangent_dtype, zeros
+
+
+class Space(NamedTuple):
+    """The tangent space of a pytree of arrays: its structure and its abstract values.
+
+    Leaves of integers, booleans and random keys don't move.
+    """
+
+    tree: Any
+    avals: tuple[Any, ...]
+
+    @property
+    def moving(self) -> list[bool]:
+        """Of each leaf whether it moves."""
+        return [moves(aval.dtype) for aval in self.avals]
+
+    @property
+    def moving_avals(self) -> list[Any]:
+        return [aval for aval in self.avals if moves(aval.dtype)]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many numbers each leaf that moves has."""
+        return [aval.size for aval in self.moving_avals]
+
+    def unflatten(self, moved: Sequence[Any], axes: tuple[int, ...] = ()) -> Any:
+        """The element whose moving leaves are given; None becomes zeros.
+
+        With `axes`, lengths of leading axes, leaves are arrays of elements.
+        """
+        values = iter(moved)
+        leaves = []
+        for aval in self.avals:
+            x = next(values) if moves(aval.dtype) else None
+            if x is None:
+                x = zeros(aval.update(shape=(*axes, *aval.shape)))
+            leaves.append(x)
+        return tree_unflatten(self.tree, leaves)
+
+    def basis(self) -> list[jax.Array]:
+        """The standard basis, of n elements: moving leaves of shape (n, *shape)."""
+        n, starts = sum(self.sizes), accumulate(self.sizes, initial=0)
+        return [
+            jnp.eye(n, aval.size, -start, dtype=aval.dtype).reshape(n, *aval.shape)
+            for aval, start in zip(self.moving_avals, starts, strict=False)
+        ]
+
+
+# What an element is called, what it belongs to, and how it is passed.
+TANGENT = "tangent", "primal"  # as positional arguments, in a tuple
+COTANGENT = "cotangent", "output"  # as one pytree
+
+# Which exceptions say that an element's structure, a shape or a dtype is wrong: the
+# same kinds as JAX's.
+ERRORS: dict[str, tuple[type[Exception], ...]] = {
+    "jvp": (TypeError, ValueError, TypeError),
+    "hvp": (TypeError, ValueError, TypeError),
+    "linearize": (TypeError, ValueError, ValueError),
+    "vjp": (ValueError, ValueError, ValueError),
+    "linear_transpose": (TypeError, TypeError, TypeError),
+}
+
+
+def flatten(transform: str, role: tuple[str, str], space: Space, element: Any) -> list:
+    """Check an element of a space; returns those of its leaves that move.
+
+    `role` is `TANGENT` or `COTANGENT`, and `transform` whose exceptions are raised.
+    """
+    wrong_structure, _, _ = ERRORS[transform]
+    what, of = role
+    leaves, treedef = tree_flatten(element)
+    if treedef != space.tree:
+        raise wrong_structure(
+            f"{transform}: the {what} must have the tree structure of the "
+            f"{of}, {space.tree}, but has {treedef}; "
+            f"{_difference(role, space, element)}."
+        )
+    moved = []
+    for i, (x, aval) in enumerate(zip(leaves, space.avals, strict=True)):
+        x = _checked(transform, role, element, i, x, aval)
+        if moves(aval.dtype):
+            moved.append(x)
+    return moved
+
+
+def _named(role, element: Any) -> Named:
+    return enumerate(element) if role == TANGENT else [("the output", element)]
+
+
+def _difference(role, space: Space, element: Any) -> str:
+    """Which leaves an element of the wrong structure lacks, or has too many."""
+
+    def names(tree):
+        try:
+            n = len(tree_flatten(tree)[0])
+            return [leaf_name(_named(role, tree), i) for i in range(n)]
+        except TypeError:  # no sequence, where one was wanted
+            return []
+
+    template = tree_unflatten(space.tree, range(space.tree.num_leaves))
+    want, have = names(template), names(element)
+    lacking = [name for name in want if name not in have]
+    extra = [name for name in have if name not in want]
+    parts = [f"it lacks one for {', '.join(lacking)}"] if lacking else []
+    parts += [f"it has one too many, for {', '.join(extra)}"] if extra else []
+    kind = type(template).__name__
+    return " and ".join(parts) or f"its containers differ; pass a {kind}"
+
+
+def _checked(transform, role, element, i, x, aval) -> Any:
+    """The i-th leaf of an element, as an array of the type it must have."""
+    dtype = tangent_dtype(aval.dtype)
+    if dtype is not float0 and type(x) in (float, complex) and aval.shape == ():
+        if type(x) is float or aval.dtype.kind == "c":
+            number = jnp.asarray(x)
+            return number if number.dtype == dtype else number.astype(dtype)
+    got = getattr(x, "aval", None) or aval_or_none(x)
+    if getattr(x, "dtype", None) == float0:
+        got = jax.ShapeDtypeStruct(np.shape(x), float0)
+    if got is not None and got.shape == aval.shape and got.dtype == dtype:
+        return x if dtype is float0 or isinstance(x, jax.Array) else jnp.asarray(x)
+    what, of = role
+    want = jax.ShapeDtypeStruct(aval.shape, dtype)
+    text = (
+        f"{transform}: the {what} of {leaf_name(_named(role, element), i)} is "
+        f"{describe(x) if got is None else short(got)}, but the {of} is "
+        f"{short(aval)}; pass {short(want)}"
+    )
+    if dtype is float0:
+        text += ": integers and booleans have float0 tangents, "
+        text += "np.zeros(shape, jax.dtypes.float0); to differentiate, pass floats"
+    _, wrong_shape, wrong_dtype = ERRORS[transform]
+    shapes_differ = got is not None and got.shape != aval.shape
+    raise (wrong_shape if shapes_differ else wrong_dtype)(text + ".")

@@ -1,0 +1,226 @@
+"""Code that a primitive runs, taken apart: what runs forward, and what moves with it.
+
+A control structure holds the code that it runs as a jaxpr.  Its `Derivative` is
+
+    forward    a jaxpr: operands -> outputs, then the residuals of the linear program
+    code       the linear program over those residuals, from the tangents of the
+               operands that move to the tangents of the outputs
+
+and a structure is then a matter of where the residuals go: one from each step of a loop
+are stacked, those of the branches of a conditional share places, those of a checkpoint
+are computed again.  In forward mode both run together, and residuals go nowhere.
+
+What the structure does to tangents is an `Operator`: a linear operator like JAX's
+primitives, but one that runs code.  Its transpose is the same structure of the
+transposed code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary, ref
+
+import jax
+
+from jaxkit import tracing
+from jaxkit.arithmetic import linearize_flat
+from jaxkit.program import Code, LinearProgram, Var, Zero
+from jaxkit.rules.table import RULES
+from jaxkit.rules.verbs import transposable
+from jaxkit.tangents import given, moves, spread
+
+
+class Operator:
+    """A linear operator that runs code, of `kept` residuals and then tangents.
+
+    `apply(residuals, tangents, **params)` returns the tangents of its outputs, and
+    `transpose(residuals, cts, **params)` the cotangents of its tangents.
+    """
+
+    multiple_results = True
+
+    def __init__(self, name: str, apply: Callable, transpose: Callable):
+        self.name, self.apply = name, apply
+
+        def pull(cts, *operands, kept, **params):
+            return [None] * kept + list(transpose(operands[:kept], cts, **params))
+
+        transposable(self, pull, operands=lambda n, kept, **params: range(kept, n))
+        RULES[self].transposed_by = (transpose,)
+
+    def bind(self, *operands, kept: int, **params):
+        return self.apply(operands[:kept], operands[kept:], **params)
+
+    def __repr__(self):
+        return self.name
+
+
+class Structure(NamedTuple):
+    """Code at a point, taken apart; what an output hasn't got is None.
+
+    Attributes:
+        taken, moving: of each operand whether its primal is taken, and whether it has
+            a tangent; one that isn't taken is a tangent alone.
+        jvp: (primals, tangents) -> (outputs, their tangents)
+        forward: (primals) -> (outputs, residuals)
+        operator: what happens to the tangents, given the residuals.
+        linear: () -> (which outputs move, the operator's parameters)
+    """
+
+    taken: tuple[bool, ...]
+    moving: tuple[bool, ...]
+    jvp: Callable
+    forward: Callable
+    operator: Operator
+    linear: Callable[[], tuple[Sequence[bool], dict[str, Any]]]
+
+    def arranged(self, primals, tangents) -> tuple[list[Any], list[Any]]:
+        """(the primals that are taken, tangents for the operands that move)"""
+        moved = []
+        for x, dx, there in zip(primals, tangents, self.moving, strict=True):
+            if there:
+                moved.append(Zero(tracing.typeof(x)) if dx is None else dx)
+        taken = zip(primals, self.taken, strict=True)
+        return [x for x, there in taken if there], moved
+
+
+def structure(taken, moving, known, live, forward, jvp, operator, **params):
+    """A `Structure`, given functions that return only the outputs that are known, and
+    only the tangents of those that are live.
+    """
+
+    def full_jvp(primals, tangents):
+        outs, moved = jvp(primals, tangents)
+        return spread(outs, known), spread(moved, live)
+
+    def full_forward(primals):
+        outs, residuals = forward(primals)
+        return spread(outs, known), residuals
+
+    return Structure(
+        taken, moving, full_jvp, full_forward, operator, lambda: (live, params)
+    )
+
+
+def per_jaxpr(make: Callable) -> Callable:
+    """Remember what `make(jaxpr, *key)` made for as long as the jaxpr is alive.
+
+    `make` gets a weak reference: a jaxpr holds the arrays its function closes over, and
+    what is made must not keep it alive.  Jaxprs in `key` are kept as long.
+    """
+    made = WeakKeyDictionary()
+
+    def get(jaxpr, *key):
+        entries = made.setdefault(jaxpr, {})
+        if key not in entries:
+            entries[key] = make(ref(jaxpr), *key)
+        return entries[key]
+
+    return get
+
+
+class Derivative:
+    """The derivative of a closed jaxpr, for operands that are known and that move.
+
+    An operand that moves and isn't known is a tangent alone: in it the jaxpr is its own
+    linear program, and what depends on it isn't known.
+
+    Attributes:
+        call: from primals to the outputs that are known, and the residuals that are
+            new; compiled by `jit`.
+        forward: the jaxpr of that; its `equations`, `constants`, `inputs`, `outputs`.
+        residuals: their variables, and `places`: the number of the input that it is,
+            or None if it is new.
+        code: the linear program, from the tangents of all operands that move.
+        known, live: which of the outputs are known, and which move.
+    """
+
+    code: Code
+    known: tuple[bool, ...]
+    places: tuple[int | None, ...]
+
+    def __init__(self, jaxpr: ref, known, moving, inline=False, jit: Any = jax.jit):
+        def forward(*primals):
+            outs, program, _ = linearize_flat(
+                runner(jaxpr, inline), spread(primals, known), moving, avals
+            )
+            program = program.prune()
+            numbers = {id(x): i for i, x in enumerate(primals)}
+            self.places = tuple([numbers.get(id(x)) for x in program.residuals])
+            self.code = program.code
+            self.known = tuple([y is not None for y in outs])
+            return given(outs), self.new(program.residuals)
+
+        inside = tracing.open_jaxpr(jaxpr())
+        avals = [v.aval for v in inside.invars]
+        taken = [aval for aval, there in zip(avals, known, strict=True) if there]
+        self.call = jit(forward)
+        self.forward = self.call.trace(*taken).jaxpr  # which calls use again
+        # Of each output that can move the tangent, a Var or a Zero.
+        can_move = [moves(v.aval.dtype) for v in inside.outvars]
+        self.tangents = spread(self.code.outputs, can_move)
+        self.live = tuple([type(t) is Var for t in self.tangents])
+
+        inside, n = tracing.open_jaxpr(self.forward), sum(self.known)
+        self.equations, self.constants = inside.eqns, inside.constvars
+        self.inputs, self.outputs = inside.invars, inside.outvars[:n]
+        self.residuals = self.all(inside.outvars[n:], self.inputs)
+
+    def code_of(self, outputs: Sequence[bool]) -> Code:
+        """The linear program's code, with the tangents of these outputs alone."""
+        chosen = [t for t, there in zip(self.tangents, outputs, strict=True) if there]
+        return Code(self.code.inputs, chosen, self.code.equations)
+
+    def run(self, primals) -> tuple[list[Any], list[Any]]:
+        """(outputs, residuals)"""
+        values = tracing.run_jaxpr_here(self.forward, primals)
+        n = len(self.outputs)
+        return values[:n], self.all(values[n:], primals)
+
+    def jvp(self, code: Code, primals, tangents) -> tuple[list[Any], list[Any]]:
+        """(outputs, what `code` makes of the tangents)"""
+        outs, residuals = self.run(primals)
+        return outs, LinearProgram(code, residuals).apply(tangents)
+
+    def new(self, residuals: Sequence[Any]) -> list[Any]:
+        """Those of the residuals, or of what belongs to them, that aren't inputs."""
+        pairs = zip(residuals, self.places, strict=True)
+        return [x for x, place in pairs if place is None]
+
+    def all(self, new: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
+        """All of the residuals, given those that are new, and the inputs."""
+        rest = iter(new)
+        return [next(rest) if i is None else inputs[i] for i in self.places]
+
+
+derivative_of = per_jaxpr(Derivative)
+
+
+def runner(jaxpr: Callable, inline=False) -> Callable:
+    """A jaxpr, got by `jaxpr()`, as a flat function (see `dual.Arithmetic.run`)."""
+    return lambda values: (tracing.run_jaxpr_here(jaxpr(), values, inline), [])
+
+
+def states(primals, tangents) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+    """Of each operand whether its primal is known, and whether it has a tangent."""
+    known = tuple([x is not None for x in primals])
+    return known, tuple([dx is not None for dx in tangents])
+
+
+def settled(jaxpr, known, moving, carry: range) -> tuple[tuple, tuple]:
+    """Which operands of a loop's body are known and which move, in all steps.
+
+    Given is what holds in the first step, and where among the operands are those that
+    the first outputs replace in each step.  What moves in one step moves from then on;
+    what a tangent alone replaced has no primal.
+    """
+    while True:
+        step = derivative_of(jaxpr, known, moving)
+        after_known, after_moving = list(known), list(moving)
+        for place, there, live in zip(carry, step.known, step.live, strict=False):
+            after_known[place] &= there
+            after_moving[place] |= live
+        if (after := (tuple(after_known), tuple(after_moving))) == (known, moving):
+            return after
+        known, moving = after

@@ -1,0 +1,27 @@
+"""Linear programs: the derivative of a program at a point, as a value.
+
+code.py     what a linear program consists of: operands, equations, code
+walk.py     how one goes through it, forward or backward
+linear.py   the program with its residuals: apply, transpose, prune; its recorder
+text.py     the program as text
+"""
+
+from jaxkit.program.code import Code, Constant, Equation, Residual, Var, Zero
+from jaxkit.program.linear import LinearProgram, NotTransposable, Recorder
+from jaxkit.program.text import format_operator
+from jaxkit.program.walk import backward, forward
+
+__all__ = [
+    "Code",
+    "Constant",
+    "Equation",
+    "LinearProgram",
+    "NotTransposable",
+    "Recorder",
+    "Residual",
+    "Var",
+    "Zero",
+    "backward",
+    "format_operator",
+    "forward",
+]

@@ -1,0 +1,206 @@
+"""Linear programs, and how they are written down.
+
+A linear program is a pytree: residuals are its leaves, everything else is its static,
+hashable `Code`.  It therefore crosses `jax.jit`, `jax.vmap` and `jax.lax.scan` like any
+other value.  Forward and reverse mode are two ways to run one program:
+
+    apply      runs the equations first to last: tangents in, tangents out
+    transpose  runs them last to first, each one's adjoint on cotangents, and sums
+               where a variable was used more than once (Griewank & Walther 2008, ch. 3)
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+from jax import lax
+
+from jaxkit import tracing
+from jaxkit.program import text
+from jaxkit.program.code import (
+    Code,
+    Constant,
+    Equation,
+    Operand,
+    Residual,
+    Var,
+    Zero,
+)
+from jaxkit.program.walk import backward, forward
+from jaxkit.tangents import SCALARS, zeros
+
+
+class NotTransposable(ValueError):
+    """An operator without a transpose: what can't be done, why, and what to do.
+
+    `fact` says the first two, and where in the user's code that is.
+    """
+
+    def __init__(self, what: str, why: str, advice: str, line: str = ""):
+        self.parts, self.line = (what, why, advice), line
+        self.fact = f"{what} at {line}: {why}" if line else f"{what}: {why}"
+        super().__init__(f"{self.fact} {advice}")
+
+    def at(self, line: str) -> NotTransposable:
+        """The same of the equation from that line, unless one is known."""
+        return NotTransposable(*self.parts, self.line or line)
+
+
+Observer = Callable[[Equation, Sequence[Any]], None]
+
+
+@jax.tree_util.register_pytree_node_class
+class LinearProgram:
+    """Flat linear program: a list of tangents in, a list of tangents out."""
+
+    __slots__ = ("code", "residuals")
+
+    def __init__(self, code: Code, residuals: Sequence[Any]):
+        self.code, self.residuals = code, residuals
+
+    def tree_flatten(self):
+        return tuple(self.residuals), self.code
+
+    @classmethod
+    def tree_unflatten(cls, code, residuals):
+        return cls(code, residuals)
+
+    def apply(
+        self, tangents: Sequence[Any], observe: Observer | None = None
+    ) -> list[Any]:
+        """Push tangents forward: one array for each input gives one for each output.
+
+        `observe` is told of each equation, and of the tangents that it computed.
+        """
+        residuals = self.residuals
+
+        def read(x, eqn):
+            if type(x) is Residual:
+                return residuals[x.index]
+            if type(x) is Zero:
+                return zeros(x.aval)
+            if eqn.operator.multiple_results:
+                return x.value
+            return tracing.varying_like(x.value, eqn.outputs[0].aval)
+
+        return forward(self.code, tangents, _bind, read, observe)
+
+    def transpose(
+        self, cotangents: Sequence[Any], observe: Observer | None = None
+    ) -> list[Any]:
+        """Pull cotangents back: one for each output (None: zero) gives one each input.
+
+        An input that reaches no output, or only zeros, gets None.  `observe` is told of
+        each equation, and of the cotangents of its outputs.
+        """
+        return backward(self.code, cotangents, self.pull, lax.add_p.bind, observe)
+
+    def pull(self, eqn: Equation, cts: Sequence[Any]) -> Sequence[Any]:
+        """The cotangents of an equation's operands, given those of its outputs."""
+        residuals = self.residuals
+        operands = [
+            residuals[x.index] if type(x) is Residual else x for x in eqn.operands
+        ]
+        ct = cts if eqn.operator.multiple_results else cts[0]
+        try:
+            return eqn.rule.pull(eqn.operator, ct, operands, eqn.params)
+        except NotTransposable as error:
+            raise error.at(eqn.line) from None
+
+    def prune(self) -> LinearProgram:
+        """Drop equations and residuals that reach no output, and number anew."""
+        needed: list[Equation] = []
+
+        def do(eqn, _):
+            needed.append(eqn)
+            return [True] * len(eqn.operands)
+
+        backward(self.code, [True] * len(self.code.outputs), do, operator.or_)
+        if len(needed) == len(self.code.equations):
+            return self
+        recorder = Recorder([v.aval for v in self.code.inputs])
+        code = Code(self.code.inputs, self.code.outputs, reversed(needed))
+        outputs = forward(code, recorder.inputs, recorder.again, self.value)
+        return recorder.program(outputs)
+
+    def value(self, x: Operand, eqn: Equation | None = None) -> Any:
+        """An operand as it was given to the recorder: an array, a number, a Zero."""
+        if type(x) is Residual:
+            return self.residuals[x.index]
+        return x.value if type(x) is Constant else x
+
+    def check_residuals(self) -> None:
+        """Raise ValueError if they aren't of the shapes that the code was recorded for.
+
+        So it is after `jax.vmap` or `jax.lax.scan` has stacked several programs.
+        """
+        for eqn in self.code.equations:
+            for x in eqn.operands:
+                if type(x) is Residual:
+                    shape = self.residuals[x.index].shape
+                    if shape != x.aval.shape:
+                        raise ValueError(
+                            f"these are several linear maps, stacked: {x} has shape "
+                            f"{list(shape)}, in each of them {list(x.aval.shape)}. "
+                            "Apply them under jax.vmap or jax.lax.scan: "
+                            "jax.vmap(lambda f, x: f(x))(maps, xs)."
+                        )
+
+    def __repr__(self):
+        return text.format_code(self.code)
+
+
+def _bind(eqn: Equation, operands: Sequence[Any]) -> Sequence[Any]:
+    out = eqn.operator.bind(*operands, **eqn.params)
+    return out if eqn.operator.multiple_results else (out,)
+
+
+class Recorder:
+    """Writes a linear program down, equation by equation."""
+
+    def __init__(self, in_avals: Sequence[Any]):
+        self.inputs = tuple([Var(i, aval) for i, aval in enumerate(in_avals)])
+        self.equations: list[Equation] = []
+        self.residuals: list[Any] = []
+        self._count = len(self.inputs)
+        self._known: dict[int, Residual] = {}  # an array is one residual
+
+    def record(
+        self, operator, operands, avals, params, rule, source
+    ) -> tuple[Var, ...]:
+        """Record an equation; returns its outputs, of the abstract types `avals`.
+
+        Operands are Vars, Zeros, arrays and numbers; the rest is as in `Equation`.
+        """
+        found: list[Operand] = []
+        for x in operands:
+            if type(x) is Var or type(x) is Zero:
+                found.append(x)
+            elif isinstance(x, SCALARS):
+                found.append(Constant(x))
+            elif id(x) in self._known:
+                found.append(self._known[id(x)])
+            else:
+                aval = getattr(x, "aval", None) or tracing.typeof(x)
+                residual = Residual(len(self.residuals), aval)
+                self._known[id(x)] = residual
+                self.residuals.append(x)  # which also keeps its id from being another's
+                found.append(residual)
+        outputs = tuple([Var(self._count + i, aval) for i, aval in enumerate(avals)])
+        self._count += len(outputs)
+        eqn = Equation(operator, tuple(found), params, outputs, rule, source)
+        self.equations.append(eqn)
+        return outputs
+
+    def again(self, eqn: Equation, operands: Sequence[Any]) -> tuple[Var, ...]:
+        """Record an equation of another program, on these operands."""
+        avals = [v.aval for v in eqn.outputs]
+        return self.record(
+            eqn.operator, operands, avals, eqn.params, eqn.rule, eqn.source
+        )
+
+    def program(self, outputs: Sequence[Var | Zero]) -> LinearProgram:
+        return LinearProgram(Code(self.inputs, outputs, self.equations), self.residuals)

@@ -1,0 +1,76 @@
+"""Linear programs as text: one equation a line, with shapes and dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jaxkit.program.code import Code, Residual, Var
+from jaxkit.program.walk import forward
+
+
+def format_code(code: Code) -> str:
+    """The text of a linear program.
+
+    Example:
+
+        linear program of t0:f32[3] with residuals r0:f32[3]
+          t1:f32[3] = mul t0 r0
+          t2:f32[] = reduce_sum[axes=(0,)] t1
+          return t2
+    """
+    residuals = {
+        x.index: x
+        for eqn in code.equations
+        for x in eqn.operands
+        if type(x) is Residual
+    }
+    head = f"linear program of {_typed(code.inputs) or 'nothing'}"
+    if residuals:
+        head += f" with residuals {_typed([residuals[i] for i in sorted(residuals)])}"
+    return "\n".join([head, *_body(code)])
+
+
+def _body(code: Code) -> list[str]:
+    lines = []
+
+    def do(eqn, operands):
+        left, inner = _typed(eqn.outputs), eqn.params.get("code")
+        lines.append(f"{left} = {application(eqn, operands)}")
+        if isinstance(inner, Code):
+            lines[-1] += f"   where {_typed(inner.inputs)}:"
+            lines.extend(_body(inner))
+        return list(map(str, eqn.outputs))
+
+    outs = forward(code, list(map(str, code.inputs)), do, lambda x, eqn: str(x))
+    lines.append(f"return {' '.join(outs)}")
+    return [f"  {line}" for line in lines]
+
+
+def application(eqn: Any, operands: Sequence[str]) -> str:
+    """The right-hand side of an equation: `mul t0 r0`."""
+    return " ".join([format_operator(eqn.operator, eqn.params), *operands])
+
+
+def format_operator(operator: Any, params: dict[str, Any]) -> str:
+    """An operator with its parameters: `reduce_sum[axes=(0,)]`."""
+    shown = {k: v for k, v in params.items() if v is not None and k not in HIDDEN}
+    text = ",".join(f"{k}={_short(v)}" for k, v in shown.items())
+    return f"{operator}[{text}]" if text else f"{operator}"
+
+
+# Of no use to a reader, or long.
+HIDDEN = {
+    *("code", "codes", "kept", "loop", "region"),
+    *("bwd", "moving", "avals", "symbolic_zeros"),
+    *("sharding", "out_sharding", "update_jaxpr"),
+}
+
+
+def _typed(variables: Sequence[Var]) -> str:
+    return " ".join(f"{x}:{x.aval.str_short(short_dtypes=True)}" for x in variables)
+
+
+def _short(value: Any, limit: int = 60) -> str:
+    text = str(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."

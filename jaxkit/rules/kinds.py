@@ -1,0 +1,151 @@
+"""The kinds of rules: how each makes a derivative of what a verb was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jaxkit import tracing
+from jaxkit.fused import fused, remembered
+from jaxkit.program.code import Zero
+from jaxkit.rules.formulas import differential
+from jaxkit.rules.table import Rule, place_of
+from jaxkit.rules.terms import add_tangents, scale
+from jaxkit.tangents import given, moves
+
+
+class Still(Rule):
+    """A primitive whose output doesn't move, or mustn't: `why` says the reason."""
+
+    def __init__(self, verb: str, why: str):
+        self.verb, self.why = verb, why
+
+    def derivative(self, primitive, arithmetic, primals, tangents, params):
+        if self.verb == "refused":
+            raise ValueError(
+                f"'{primitive}' has no derivative, since {self.why}; at "
+                f"{tracing.user_line()}. Put it into a jax.custom_jvp or "
+                "jax.custom_vjp function, which gives the derivative, or stop the "
+                "gradient before it with jax.lax.stop_gradient."
+            )
+        out = primitive.bind(*primals, **params)
+        return out, [None] * len(out) if primitive.multiple_results else None
+
+    def lines(self):
+        return [self.why]
+
+
+class Elementwise(Rule):
+    """A primitive that acts on each element, by its partials; see `elementwise`."""
+
+    verb = "elementwise"
+
+    def __init__(self, partials, together, static):
+        self.partials, self.together, self.static = partials, together, static
+        self.plain = not any(map(callable, partials)) and together is None
+
+    def derivative(self, primitive, arithmetic, primals, tangents, params):
+        moving = tuple([dx is not None for dx in tangents])
+        if primitive in tracing.JAX_PRIMITIVES:
+            settings = tuple(params.items())
+            y, factors = _evaluate(
+                *primals, rule=self, primitive=primitive, params=settings, moving=moving
+            )
+        else:
+            y = primitive.bind(*primals, **params)
+            factors = self.factors(primitive, y, primals, params, moving)
+        aval, total = y.aval, None
+        for i, (dx, factor) in enumerate(zip(tangents, factors, strict=True)):
+            if factor is None and self.partials:
+                factor = self.partials[i]  # a number
+            if dx is not None and factor is not None:
+                term = scale(arithmetic, dx, factor, aval)
+                total = add_tangents(arithmetic, total, term, aval)
+        return y, total
+
+    def factors(self, primitive, y, primals, params, moving) -> list[Any]:
+        """For each operand that moves the partial, unless that is a number, or zero."""
+        kept = {name: params[name] for name in self.static}
+        if self.together:
+            found, n = self.together(y, *primals, **kept), len(primals)
+            self._check_count(primitive, len(found), n)
+            pairs = zip(found, moving, strict=True)
+            return [factor if moved else None for factor, moved in pairs]
+        self._check_count(primitive, len(self.partials), len(primals))
+        return [
+            partial(y, *primals, **kept) if moved and callable(partial) else None
+            for partial, moved in zip(self.partials, moving, strict=True)
+        ]
+
+    def _check_count(self, primitive, count, n) -> None:
+        if count != n:
+            raise TypeError(
+                f"the rule of '{primitive}' has {count} partials, but the "
+                f"primitive has {n} operands; give elementwise one for each."
+            )
+
+    def lines(self):
+        if self.static:
+            return [f"by {place_of(f)}" for f in self.partials if callable(f)]
+        return [differential(self.partials, self.together)]
+
+
+@fused
+@remembered
+def _evaluate(*primals, rule, primitive, params, moving):
+    """The output, and the factors of those operands' tangents that move."""
+    params = dict(params)
+    y = primitive.bind(*primals, **params)
+    return y, rule.factors(primitive, y, primals, params, moving)
+
+
+class Linear(Rule):
+    """A primitive that is linear in some operands, so that it is its own derivative."""
+
+    def __init__(self, jointly: bool):
+        self.verb = "linear" if jointly else "bilinear"
+
+    def derivative(self, primitive, arithmetic, primals, tangents, params):
+        out = primitive.bind(*primals, **params)
+        several = primitive.multiple_results
+        where = self.positions(len(primals), **params)
+        moving = [i for i in where if tangents[i] is not None]
+        if not moving or (not several and not moves(out.aval.dtype)):
+            return out, [None] * len(out) if several else None
+        aval = [y.aval for y in out] if several else out.aval
+        if self.jointly:
+            moved = list(primals)
+            for i in where:
+                dx = tangents[i]
+                moved[i] = Zero(tracing.typeof(primals[i])) if dx is None else dx
+            return out, arithmetic.bind(primitive, moved, aval, **params)
+        total = None
+        for i in moving:
+            moved = [*primals[:i], tangents[i], *primals[i + 1 :]]
+            term = arithmetic.bind(primitive, moved, aval, **params)
+            total = add_tangents(arithmetic, total, term, aval)
+        return out, total
+
+    def lines(self):
+        return ["its own derivative" if self.jointly else "linear in each operand"]
+
+
+class General(Rule):
+    """A rule in its full form, made from `functions`, which `verb` was given.
+
+    `alone`: whether it serves tangents without primals too.
+    """
+
+    def __init__(self, verb: str, rule: Callable, *functions: Any, alone=False):
+        self.verb, self.rule, self.alone = verb, rule, alone
+        self.functions = given(functions)
+
+    def derivative(self, primitive, arithmetic, primals, tangents, params):
+        return self.rule(primitive, arithmetic, primals, tangents, params)
+
+    def on_tangents(self, primitive, arithmetic, primals, tangents, params):
+        run = self.rule if self.alone else super().on_tangents
+        return run(primitive, arithmetic, primals, tangents, params)
+
+    def lines(self):
+        return [f"by {place_of(f)}" for f in self.functions]
