@@ -1,27 +1,12 @@
-"""The real programs of the tests, small ones from science, engineering and learning.
-
-They are read from their file: the tests aren't a package, and needn't be on the path.
-"""
-
-import importlib.util
-import sys
-from pathlib import Path
+"""The real programs of the zoo, by name."""
 
 from experiments.bench import ExperimentError
+from zoo.programs import PROGRAMS, Program
 
-FILE = Path(__file__).parents[1] / "tests" / "programs.py"
 
-
-def programs() -> dict:
-    """All of them by name; see `Program` in that file for what each has."""
-    name = "experiments_programs"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, FILE)
-        assert spec and spec.loader
-        # Dataclasses look their module up while it is being run.
-        module = sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return {program.name: program for program in sys.modules[name].PROGRAMS}
+def programs() -> dict[str, Program]:
+    """All of them."""
+    return {program.name: program for program in PROGRAMS}
 
 
 def real(names: list[str] | None) -> dict:

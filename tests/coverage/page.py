@@ -13,12 +13,13 @@ from typing import Any
 import jax
 from jax._src.interpreters import ad
 from jax.extend.core import primitives
-from rules.checker import direction, flat, generator, pull, push, sample
-from rules.test_rules import FAMILIES
 
 import jaxkit as jk
 from jaxkit.rules.table import RULES
 from tests.coverage.reasons import BUILT_IN, NOTES, REASONS
+from zoo.case import direction, flat, generator, sample
+from zoo.cases import families
+from zoo.nestings import pull, push
 
 # Their primitives are known to JAX only when they are imported.
 EXTENSIONS = "jax.experimental.pallas", "jax.experimental.sparse"
@@ -30,7 +31,7 @@ PAGE = """\
 
 Written by `python -m tests.coverage` with JAX {version}; a test checks it.
 The list is JAX's own registry: each primitive with a JVP rule, a linearization or a
-transpose. Which modes a primitive has here is tried out on its cases in `tests/rules`.
+transpose. Which modes a primitive has here is tried out on its cases in `zoo/cases`.
 
 {counts}
 
@@ -110,7 +111,7 @@ def file(key: Any, rule: Callable, mine: list) -> str:
     """Where the rule is declared; files of cases mirror those of rules."""
     if rule.__module__ != VERBS:
         return rule.__module__.removeprefix("jaxkit.").replace(".", "/") + ".py"
-    family = {case.name: name for name, cases in FAMILIES.items() for case in cases}
+    family = {case.name: name for name, cases in families().items() for case in cases}
     likely = SOURCE / "rules" / f"{family[mine[0].name] if mine else ''}.py"
     files = [likely, *SOURCE.glob("rules/*.py"), *SOURCE.glob("control/*.py")]
     names = [rf"\b{x}\b" for x, value in vars(primitives).items() if value is key]

@@ -18,11 +18,12 @@ from tests.harnesses import cases, compare
 from tests.harnesses.cases import candidates
 from tests.harnesses.compare import AGREE, DISAGREE, NO_CASE, UNSUPPORTED, check
 from tests.rules import checker
+from zoo import case, nestings
 
 OUTCOMES = AGREE, DISAGREE, UNSUPPORTED
 SOURCES = [
     *Path(jaxkit.__file__).parent.rglob("*.py"),
-    *map(Path, (compare.__file__, checker.__file__, cases.__file__)),
+    *(Path(x.__file__) for x in (compare, checker, cases, case, nestings)),
 ]
 
 

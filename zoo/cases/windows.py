@@ -7,8 +7,8 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from rules.checker import BOTH, DOUBLE, REAL_AND_LOW, Case
-from rules.samplers import distinct, sampler, uniform
+from zoo.case import BOTH, DOUBLE, REAL_AND_LOW, Case
+from zoo.samplers import distinct, sampler, uniform
 
 WINDOWS = {
     "plain": {},

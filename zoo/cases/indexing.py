@@ -7,8 +7,8 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from rules.checker import BOTH, DOUBLE, REAL, Case
-from rules.samplers import constant, distinct, integers, sampler, uniform
+from zoo.case import BOTH, DOUBLE, REAL, Case
+from zoo.samplers import constant, distinct, integers, sampler, uniform
 
 # --- One block at a computed offset ---------------------------------------------------
 

@@ -9,8 +9,8 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from rules.checker import BOTH, DOUBLE, REAL, Case
-from rules.samplers import sampler
+from zoo.case import BOTH, DOUBLE, REAL, Case
+from zoo.samplers import sampler
 
 COMPLEX = ("complex128",)
 ALL_DOUBLE = (*DOUBLE, *COMPLEX)

@@ -7,8 +7,8 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from rules.checker import BOTH, DOUBLE, REAL, Case
-from rules.samplers import distinct, integers, offgrid, sampler, uniform
+from zoo.case import BOTH, DOUBLE, REAL, Case
+from zoo.samplers import distinct, integers, offgrid, sampler, uniform
 
 x234 = sampler(uniform(2, 3, 4))
 

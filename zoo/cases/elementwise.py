@@ -7,8 +7,8 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from rules.checker import BOTH, COMPLEX, DOUBLE, REAL, REAL_AND_LOW, Case
-from rules.samplers import integers, offgrid, sampler, uniform
+from zoo.case import BOTH, COMPLEX, DOUBLE, REAL, REAL_AND_LOW, Case
+from zoo.samplers import integers, offgrid, sampler, uniform
 
 # --- Derivative zero: what is multiplied by it has a derivative, the factor has none --
 

@@ -6,8 +6,8 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from rules.checker import BOTH, DOUBLE, Case
-from rules.samplers import sampler, uniform
+from zoo.case import BOTH, DOUBLE, Case
+from zoo.samplers import sampler, uniform
 
 
 def _convolve(strides=(1, 1), padding="VALID", **params):

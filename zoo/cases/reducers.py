@@ -15,9 +15,9 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from rules.cases_windows import WINDOWS
-from rules.checker import BOTH, DOUBLE, REAL, Case
-from rules.samplers import constant, distinct, integers, sampler, uniform
+from zoo.case import BOTH, DOUBLE, REAL, Case
+from zoo.cases.windows import WINDOWS
+from zoo.samplers import constant, distinct, integers, sampler, uniform
 
 
 def _product(x, y):

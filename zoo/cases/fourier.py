@@ -5,8 +5,8 @@ from __future__ import annotations
 from jax import lax
 from jax.extend.core import primitives as p
 
-from rules.checker import COMPLEX, REAL, Case
-from rules.samplers import sampler, uniform
+from zoo.case import COMPLEX, REAL, Case
+from zoo.samplers import sampler, uniform
 
 FFT, IFFT, RFFT, IRFFT = (
     getattr(lax.FftType, name) for name in ("FFT", "IFFT", "RFFT", "IRFFT")

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from rules.checker import DOUBLE, Case
-from rules.samplers import constant, sampler, uniform
+from zoo.case import DOUBLE, Case
+from zoo.samplers import constant, sampler, uniform
 
 SIZES = {"": [2, 3], ", fewer rows": [1, 2], ", an empty group": [0, 5]}
 

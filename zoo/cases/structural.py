@@ -8,8 +8,8 @@ from jax import lax
 from jax.ad_checkpoint import checkpoint_name
 from jax.extend.core import primitives as p
 
-from rules.checker import BOTH, DOUBLE, REAL, Case
-from rules.samplers import constant, integers, sampler, uniform
+from zoo.case import BOTH, DOUBLE, REAL, Case
+from zoo.samplers import constant, integers, sampler, uniform
 
 x3 = sampler(uniform(3))
 x23 = sampler(uniform(2, 3))

@@ -8,8 +8,8 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from rules.checker import Case
-from rules.samplers import constant, sampler, uniform
+from zoo.case import Case
+from zoo.samplers import constant, sampler, uniform
 
 seed = constant(np.uint32(3))
 

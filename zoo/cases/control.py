@@ -18,8 +18,8 @@ from jaxkit.control.jit import call
 from jaxkit.control.loops import linear_while
 from jaxkit.control.scan import linear_scan
 from jaxkit.rules.custom_vjp import custom_pullback
-from rules.checker import BOTH, DOUBLE, REAL, Case
-from rules.samplers import constant, sampler, uniform
+from zoo.case import BOTH, DOUBLE, REAL, Case
+from zoo.samplers import constant, sampler, uniform
 
 x3 = sampler(uniform(3))
 
