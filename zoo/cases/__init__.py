@@ -11,9 +11,10 @@ from pkgutil import iter_modules
 
 from zoo.case import Case
 
+NAMES = sorted(module.name for module in iter_modules(__path__))
+
 
 @cache
 def families() -> dict[str, list[Case]]:
     """The cases by the name of their file."""
-    names = sorted(module.name for module in iter_modules(__path__))
-    return {name: import_module(f"{__name__}.{name}").CASES for name in names}
+    return {name: import_module(f"{__name__}.{name}").CASES for name in NAMES}
