@@ -157,7 +157,7 @@ def tables(table: Table) -> style.Tables:
         ratios["bound"] = bounds
         heads = ratios.columns.str.removeprefix("pass / f, ")
         beyond = ratios.to_numpy() > bounds[:, None]
-        ratios["beyond it"] = [", ".join(heads[row]) or "none" for row in beyond]
+        ratios["beyond it"] = ["; ".join(heads[row]) or "none" for row in beyond]
         found["one pass in units of f"] = ratios
     if len(grid):
         edge = grid[(grid["n"] == 1) | (grid["m"] == 1) | (grid["n"] == grid["m"])]

@@ -72,7 +72,7 @@ def test_numbers_of_a_run_are_those_of_theory():
     assert found["bound"].tolist() == [2.5, 5] and {*found["beyond it"]} == {"none"}
     table["time"] = table["time"].mask(table["program"] == "jvp", 3.0)
     beyond = tables(table)["one pass in units of f"]["beyond it"]
-    assert beyond.tolist() == ["time, jaxkit, time, JAX", "none"]
+    assert beyond.tolist() == ["time, jaxkit; time, JAX", "none"]
 
 
 def test_fourier_derivatives_are_exact_for_waves():
