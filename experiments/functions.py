@@ -6,16 +6,20 @@ and the data are arguments, not constants: XLA would compute with those at compi
 time. They are written for any of the libraries, see `experiments.libraries`.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from experiments.bench import ExperimentError
-from experiments.users import of_floats, own, short
+from experiments.bench.settings import OfFunction
+from jaxkit.__main__ import load
 
 DIGITS = Path(__file__).parent / "data" / "digits.npz"
 EXAMPLES, PIXELS, HIDDEN, CLASSES = 512, 64, 32, 10
@@ -24,13 +28,11 @@ CELLS, VISCOSITY, STEP, STEPS = 256, 0.02, 0.05, 4
 
 @dataclass(frozen=True)
 class Function:
-    """`at(n, m)` gives f and its arguments: n inputs, and data that stay fixed.
+    """`at(n, m)` gives f and its arguments, up to n = inputs and m = outputs.
 
-    `inputs` and `outputs` are the largest n and m. A function that isn't `portable` is
-    written in jax.numpy, and is for jaxkit and JAX alone.
+    Those that aren't `portable` are for jaxkit and JAX alone.
     """
 
-    title: str
     at: Callable[[int, int], tuple[Callable, tuple]]
     inputs: int
     outputs: int
@@ -40,16 +42,15 @@ class Function:
 def digits(n: int, m: int) -> tuple[Callable, tuple]:
     """Losses of a classifier: a tanh layer and a softmax, on 512 digits of 8x8 pixels.
 
-    f gives the mean cross-entropy, in nats, of m groups of 512 / m images, over n of
-    the 2410 parameters.
+    f gives the mean cross-entropy of m groups of images, over n of 2410 parameters.
     """
     with np.load(DIGITS) as data:
         images = data["images"][:EXAMPLES].reshape(EXAMPLES, PIXELS) / np.float32(16)
         targets = np.eye(CLASSES, dtype=np.float32)[data["labels"][:EXAMPLES]]
     shapes = [(PIXELS, HIDDEN), (HIDDEN,), (HIDDEN, CLASSES), (CLASSES,)]
     ends = np.cumsum([0] + [np.prod(shape) for shape in shapes])
-    weights = np.random.default_rng(0).normal(scale=0.1, size=ends[-1])
-    weights = weights.astype(np.float32)
+    draw = np.random.default_rng(0).normal
+    weights = draw(scale=0.1, size=ends[-1]).astype(np.float32)
     chosen = spread_out(n, len(weights))
 
     def f(xp, x, chosen, weights, images, targets):
@@ -72,9 +73,8 @@ def burgers(n: int, m: int) -> tuple[Callable, tuple]:
     f gives the means over m regions of 256 / m cells after 4 steps of Euler's method,
     implicit in the diffusion and explicit in the rest (U. Ascher, S. Ruuth, B. Wetton,
     SIAM J. Numer. Anal. 32, 1995), over n of the 256 initial values. Space derivatives
-    are by Fourier collocation, that is, dense matrices. A stencil would do less work,
-    but XLA fuses stencils over all steps and recomputes them: its FLOPs aren't those of
-    the algorithm any more.
+    are dense matrices, by Fourier collocation: XLA fuses stencils over all steps and
+    recomputes them, so that its FLOPs wouldn't be those of the algorithm.
     """
     angles = 2 * np.pi * np.arange(CELLS) / CELLS
     start = (1 + np.sin(angles)).astype(np.float32)
@@ -92,17 +92,12 @@ def burgers(n: int, m: int) -> tuple[Callable, tuple]:
     return f, (start[chosen], chosen, start, matrix)
 
 
-def fourier_derivatives(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """First and second derivative of the trigonometric interpolant, as matrices.
-
-    For an even number of equidistant points on a circle of length 2 pi; float64.
-    """
-    offset = np.subtract.outer(np.arange(size), np.arange(size))
-    half = np.where(offset == 0, 1, offset) * np.pi / size
-    sign = (-1.0) ** offset / 2
-    first = np.where(offset == 0, 0, sign / np.tan(half))
-    second = np.where(offset == 0, -(size**2) / 12 - 1 / 6, -sign / np.sin(half) ** 2)
-    return first, second
+def fourier_derivatives(size: int) -> list[np.ndarray]:
+    """First and second derivative on a circle of so many points (even), as matrices."""
+    k = np.fft.fftfreq(size, 1 / size)
+    symbols = 1j * np.where(2 * abs(k) < size, k, 0), -(k**2)
+    waves = np.fft.fft(np.eye(size), axis=0)
+    return [np.fft.ifft(s[:, None] * waves, axis=0).real for s in symbols]
 
 
 def spread_out(n: int, size: int) -> np.ndarray:
@@ -111,40 +106,100 @@ def spread_out(n: int, size: int) -> np.ndarray:
 
 
 FUNCTIONS = {
-    "digits": Function("losses of a classifier over its parameters", digits, 2410, 512),
-    "burgers": Function("means of a flow over its initial values", burgers, 256, 256),
+    "digits": Function(digits, 2410, 512),
+    "burgers": Function(burgers, 256, 256),
 }
 
 
-def find(name: str, settings: dict) -> Function:
+def find(name: str, settings: Any) -> Function:
     """A function of the table, or the one that `--function` named."""
-    return FUNCTIONS.get(name) or scaled(short(settings["function"]), *own(settings))
+    return FUNCTIONS.get(name) or scaled(name, *own(settings))
 
 
 def scaled(name: str, f: Callable, args: tuple) -> Function:
     """A function of any arguments as one of n of its inputs, summed up to m outputs."""
     leaves, treedef = jax.tree.flatten(args)
     moving = [i for i, x in enumerate(leaves) if jnp.issubdtype(x.dtype, jnp.floating)]
-    ends = np.cumsum([0] + [leaves[i].size for i in moving])
-    if not sum(leaves[i].size for i in moving):
+    vector, unravel = ravel_pytree([leaves[i] for i in moving])
+    if not vector.size:
         raise ExperimentError(f"--inputs of {name}: none of them is of floats")
-    results = of_floats(name, f, args)
-    outputs = sum(y.size for y in results)
+    outputs = sum(y.size for y in of_floats(name, f, args))
 
     def at(n: int, m: int) -> tuple[Callable, tuple]:
-        chosen = spread_out(n, ends[-1])
-
         def summed(xp, x, chosen, *data):
-            vector = jnp.concatenate([jnp.ravel(data[i]) for i in moving])
-            vector, full = vector.at[chosen].set(x), list(data)
-            for i, start, end in zip(moving, ends, ends[1:], strict=False):
-                full[i] = vector[start:end].reshape(data[i].shape).astype(data[i].dtype)
-            found = jax.tree.leaves(f(*treedef.unflatten(full)))
-            y = jnp.concatenate([jnp.ravel(part) for part in found])
+            at, full = ravel_pytree([data[i] for i in moving])[0], list(data)
+            for i, part in zip(moving, unravel(at.at[chosen].set(x)), strict=True):
+                full[i] = part
+            y = ravel_pytree(f(*treedef.unflatten(full)))[0]
             # Output i goes into group i mod m, so that no group is empty.
             return jnp.sum(jnp.pad(y, (0, -outputs % m)).reshape(-1, m), axis=0)
 
-        vector = np.concatenate([np.ravel(leaves[i]) for i in moving])
+        chosen = spread_out(n, vector.size)
         return summed, (vector[chosen], chosen, *leaves)
 
-    return Function(f"the user's {name}", at, int(ends[-1]), outputs, portable=False)
+    return Function(at, vector.size, outputs, portable=False)
+
+
+def short(text: str) -> str:
+    """A function's name without its file's folder; an expression as it is."""
+    where, colon, name = text.rpartition(":")
+    return f"{Path(where).name}:{name}" if colon and name.isidentifier() else text
+
+
+def subjects(settings: Any) -> list[str]:
+    """What is measured, by name: our functions, or the user's alone."""
+    return [short(settings.function)] if settings.function else settings.functions
+
+
+def own(settings: OfFunction) -> tuple[Callable, tuple]:
+    """The function that `--function` names, and the arguments of `--inputs`."""
+    text = settings.function
+    if not settings.inputs:
+        raise ExperimentError("--function: say with --inputs where, e.g. 'f32[100]'")
+    f = loaded(text)
+    args = tuple(example(given, seed) for seed, given in enumerate(settings.inputs))
+    try:
+        jax.eval_shape(f, *args)
+    except jax.errors.ConcretizationTypeError as error:
+        why = "what Python code does in it depends on values, so it can't be compiled"
+        advice = "use jax.lax.cond or while_loop, or jax.numpy.where"
+        raise ExperimentError(f"--function {text}: {why}; {advice}") from error
+    except Exception as error:
+        raise ExperimentError(f"--function {text}: {error}") from error
+    return f, args
+
+
+def loaded(text: str) -> Callable:
+    """The function that `--function` names; ExperimentError if there is none."""
+    try:
+        return load(text)
+    except Exception as error:
+        raise ExperimentError(f"--function {text}: {error}") from error
+
+
+def of_floats(name: str, f: Callable, args: tuple) -> list:
+    """The shapes and dtypes of a function's outputs, which must be of floats."""
+    outputs = jax.tree.leaves(jax.eval_shape(f, *args))
+    kinds = sorted({str(y.dtype) for y in outputs if y.size})
+    if not kinds or not all(jnp.issubdtype(kind, jnp.floating) for kind in kinds):
+        gives = f"--function {name} gives {', '.join(kinds) or 'nothing'}"
+        raise ExperimentError(f"{gives}: only functions to real floats can be taken")
+    return outputs
+
+
+def example(text: str, seed: int) -> Any:
+    """An argument: `f32[10,3]`, draws of that shape, or an expression: `ones(5)`."""
+    if match := re.fullmatch(r"f32\[([\d, ]*)\]", text):
+        shape = [int(size) for size in match[1].split(",") if size.strip()]
+        draws = np.random.default_rng(seed).normal(size=shape)
+        return jnp.asarray(draws, jnp.float32)
+    advice = "pass a shape, such as 'f32[10,3]', or an expression, such as 'ones(5)'"
+    if re.match(r"[a-z]+\d+\[", text):
+        only = "is not a shape such as 'f32[10,3]' (only f32 is drawn)"
+        raise ExperimentError(f"--inputs {text!r} {only}; {advice}")
+    try:
+        value = eval(text, vars(jnp) | {"jnp": jnp, "jax": jax})
+        value = jnp.asarray(value) if isinstance(value, list) else value
+        return jax.tree.map(jnp.asarray, value)
+    except Exception as error:
+        raise ExperimentError(f"--inputs {text!r}: {error}; {advice}") from error

@@ -1,8 +1,7 @@
 """The libraries that stand side by side, each with the same few names.
 
 A function to differentiate is written once, `f(xp, x, ...)`: `xp` has the functions of
-NumPy, in the library's own version, and `put`. It gets plain NumPy arrays from its
-experiment, which each library takes in by `array`.
+NumPy, in the library's own version, and `put`.
 """
 
 import importlib.util
@@ -24,12 +23,11 @@ from experiments.bench.measure import Program
 
 @dataclass(frozen=True)
 class Library:
-    """One library.
+    """One library: its NumPy, and `ad`, the transforms with JAX's signatures.
 
-    `ad` has `jvp`, `vjp`, `grad`, `jacfwd`, `jacrev` and `hessian` with JAX's
-    signatures. `ready(result)` waits for a result. `build(function, args)` makes a
-    Program of a function as the library's users call it: JAX's compiled, the others'
-    as they are. `compile` is `jit`, or what comes nearest; None where nothing does.
+    `ready(result)` waits for a result. `build(function, args)` makes a Program as the
+    library's users call it: JAX's compiled, the others' as they are. `compile` is
+    `jit`, or what comes nearest; None where nothing does.
     """
 
     numpy: Any
@@ -46,16 +44,12 @@ class Library:
 
 @cache
 def libraries(peers: bool = True) -> dict[str, Library]:
-    """By name, jaxkit and JAX, and of their peers PyTorch and autograd those installed.
-
-    autograd computes with NumPy, so it is left out where JAX computes on a GPU.
-    """
+    """By name, jaxkit and JAX, and their peers PyTorch and autograd if there are."""
     found = {"jaxkit": of_jax(jaxkit), "jax": of_jax(jax)}
-    if not peers:
-        return found
-    if importlib.util.find_spec("torch") and (torch := of_torch()):
+    there = {x for x in ("torch", "autograd") if peers and importlib.util.find_spec(x)}
+    if "torch" in there and (torch := of_torch()):
         found["torch"] = torch
-    if importlib.util.find_spec("autograd") and jax.default_backend() == "cpu":
+    if "autograd" in there and jax.default_backend() == "cpu":
         found["autograd"] = of_autograd()
     return found
 
@@ -63,10 +57,7 @@ def libraries(peers: bool = True) -> dict[str, Library]:
 def of_jax(ad) -> Library:
     """A library of transformations of `jax.numpy` code."""
 
-    def put(x, places, values):
-        return x.at[places].set(values)
-
-    xp = namespace(jnp, put=put)
+    xp = namespace(jnp, lambda x, places, values: x.at[places].set(values))
     ready = jax.block_until_ready
     return Library(xp, ad, jnp.asarray, ready, measure.build, jax.jit)
 
@@ -83,22 +74,16 @@ def of_torch() -> Library | None:
         # The first use loads parts of PyTorch that warn of other parts of PyTorch.
         torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
 
-    def put(x, places, values):
-        return torch.index_put(x, (places,), values)
+    def array(x):
+        return torch.tensor(np.asarray(x), device=device)
 
     def ready(result):
         if on_gpu:
             torch.cuda.synchronize()
         return result
 
-    return Library(
-        namespace(torch, put=put),
-        torch.func,
-        lambda x: torch.tensor(np.asarray(x), device=device),
-        ready,
-        uncompiled(ready),
-        torch.compile,
-    )
+    xp = namespace(torch, lambda x, places, values: x.index_put((places,), values))
+    return Library(xp, torch.func, array, ready, uncompiled(ready), torch.compile)
 
 
 def of_autograd() -> Library:
@@ -106,25 +91,19 @@ def of_autograd() -> Library:
     import autograd
     import autograd.numpy as anp
 
-    def jvp(f, primals, tangents):
-        (x,), (dx,) = primals, tangents
-        return autograd.make_jvp(f)(x)(dx)
-
-    def vjp(f, x):
-        found: Any = autograd.make_vjp(f)(x)
-        return found[::-1]
+    ag: Any = autograd
 
     def jacfwd(f):
         def jacobian(x, *data):
-            push: Any = autograd.make_jvp(f)(x, *data)
-            columns = [push(row)[1] for row in np.eye(len(x), dtype=x.dtype)]
-            return anp.stack(columns, axis=-1)
+            push, unit = ag.make_jvp(f)(x, *data), np.eye(len(x), dtype=x.dtype)
+            return anp.stack([push(row)[1] for row in unit], axis=-1)
 
         return jacobian
 
     ad = SimpleNamespace(
-        jvp=jvp, vjp=vjp, grad=autograd.grad, jacfwd=jacfwd, jacrev=autograd.jacobian,
-        hessian=autograd.hessian,
+        grad=ag.grad, jacfwd=jacfwd, jacrev=ag.jacobian, hessian=ag.hessian,
+        jvp=lambda f, x, dx: ag.make_jvp(f)(*x)(*dx),
+        vjp=lambda f, x: ag.make_vjp(f)(x)[::-1],
     )  # fmt: skip
 
     def put(x, places, values):
@@ -133,17 +112,14 @@ def of_autograd() -> Library:
         order[places] = np.arange(len(places))
         return anp.where(order < 0, x, values[order])
 
-    xp = namespace(anp, put=put)
-
-    def ready(result):
-        return result
-
+    ready = lambda result: result  # noqa: E731
+    xp = namespace(anp, put)
     return Library(xp, ad, np.asarray, ready, uncompiled(ready), None)
 
 
-def namespace(module, **more) -> SimpleNamespace:
-    """The names of a module, and some more."""
-    return SimpleNamespace(**vars(module) | more)
+def namespace(module, put: Callable) -> SimpleNamespace:
+    """The names of a module, and `put(x, places, values)`, x with values there."""
+    return SimpleNamespace(**vars(module) | {"put": put})
 
 
 def uncompiled(ready: Callable) -> Callable[[Callable, tuple], Program]:

@@ -6,48 +6,36 @@ from types import ModuleType
 
 from experiments.bench import ExperimentError
 
-EXPERIMENTS = [
-    "scaling", "validate", "hessian", "accuracy", "memory", "overhead", "higher",
-    "swell",
-]  # fmt: skip
-
-PARTS = (
-    "FULL", "QUICK", "points", "measure", "tables", "draw", "captions", "summary"
-)  # fmt: skip
+EXPERIMENTS = "scaling validate hessian accuracy memory overhead higher swell".split()
+PARTS = ("Settings", "points", "measure", "tables", "figures")
 
 
 def find(name: str) -> ModuleType:
-    """The experiment's module.
-
-    Raises:
-        ExperimentError: there is none, or what it needs isn't installed.
-    """
+    """The experiment's module."""
     if not all(part.isidentifier() for part in name.split(".")):
         raise ExperimentError(f"{name} is not the name of an experiment or a module")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
     try:
-        if name in EXPERIMENTS:
-            return importlib.import_module(f"experiments.{name}")
-        if "" not in sys.path:
-            sys.path.insert(0, "")
-        module = importlib.import_module(name)
+        ours = f"experiments.{name}" if name in EXPERIMENTS else name
+        module = importlib.import_module(ours)
     except ModuleNotFoundError as error:
-        if error.name == name:
-            raise ExperimentError(
-                f"there is no experiment {name}; there are {', '.join(EXPERIMENTS)}, "
-                "all, and modules that can be imported"
-            ) from None
-        raise ExperimentError(
-            f"{name} needs {error.name}, which isn't installed (what our experiments "
-            "need is: pip install -e '.[experiments]')"
-        ) from None
-
+        found = f"there are {', '.join(EXPERIMENTS)}, all, and modules of your own"
+        missing = f"{name} needs {error.name}: pip install -e '.[experiments]'"
+        none = f"there is no experiment {name}; {found}"
+        raise ExperimentError(none if error.name == name else missing) from None
     if missing := [part for part in PARTS if not hasattr(module, part)]:
-        raise ExperimentError(
-            f"the module {name} is no experiment: it has no {', '.join(missing)}"
-        )
+        no = f"the module {name} is no experiment: it has no {', '.join(missing)}"
+        raise ExperimentError(no)
     return module
 
 
 def headline(module: ModuleType) -> str:
     """The first line of the experiment's docstring."""
     return (module.__doc__ or "").strip().partition("\n")[0]
+
+
+def question(module: ModuleType) -> str:
+    """The docstring's first paragraph after that: what is asked, what theory says."""
+    rest = (module.__doc__ or "").strip().partition("\n")[2]
+    return rest.strip().partition("\n\n")[0]

@@ -172,9 +172,9 @@ def test_the_command_goes_on_where_it_was(tmp_path, capsys):
     path.write_text("".join(lines[:-1]))  # as if it had been interrupted
     assert command.main(options) == 0
     again = [json.loads(x) for x in path.read_text().splitlines()]
-    keys = [x["key"]["case"] for x in again if "key" in x]
+    keys = [x["point"]["case"] for x in again if "point" in x]
     assert sorted(keys) == sorted(
-        json.loads(x)["key"]["case"] for x in lines if "key" in json.loads(x)
+        json.loads(x)["point"]["case"] for x in lines if "point" in json.loads(x)
     )
 
 

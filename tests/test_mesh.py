@@ -1,7 +1,7 @@
 """Programs on a mesh of eight devices: derivatives and where they are, as with JAX.
 
 That each collective's derivative is right is checked with the other rules, in
-`tests/rules/cases_parallel.py`; the mesh's devices are from `tests/conftest.py`.
+`zoo/cases/parallel.py`; the mesh's devices are from `tests/conftest.py`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from jax import lax
 from jax.ad_checkpoint import checkpoint_name
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
-from rules.cases_parallel import COLLECTIVES, MESH, SHARDS, on_mesh, unchecked
 
 import jaxkit as jk
 from jaxkit.program import Var
 from jaxkit.rules import RULES
+from zoo.cases.parallel import COLLECTIVES, MESH, SHARDS, on_mesh, unchecked
 
 LINE = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
 ROWS, WHOLE = NamedSharding(LINE, P("data")), NamedSharding(LINE, P())

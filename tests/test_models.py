@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 import pytest
-from models import MODELS
 
 import jaxkit as jk
+from zoo.models import MODELS
 
 STEPS, RATE = 20, 0.1
 

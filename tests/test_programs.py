@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from programs import PROGRAMS, Program
 
 import jaxkit as jk
+from zoo.programs import PROGRAMS, Program
 
 # Compiling is most of the time, and unoptimised code is as good to compare.
 FAST = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}

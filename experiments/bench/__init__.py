@@ -1,4 +1,4 @@
-"""What the experiments share: measuring, recording, progress, tables, style."""
+"""What the experiments share: settings, measuring, records, tables, figures."""
 
 
 class ExperimentError(Exception):

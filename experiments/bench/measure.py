@@ -8,10 +8,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from experiments.bench import units
 from experiments.bench.environment import free_memory
-from experiments.bench.table import median
+from experiments.bench.settings import Timed
 
 TRACES = 3  # of which the median is taken
 LONGEST = 1.0  # seconds: programs that take longer aren't sampled
@@ -19,13 +20,12 @@ LONGEST = 1.0  # seconds: programs that take longer aren't sampled
 
 @dataclass(frozen=True)
 class Program:
-    """A compiled program, ready to be called, and its cost.
+    """A program, ready to be called, and its cost.
 
-    `call()` returns when the result is ready. `cost` is empty, or holds, of XLA's own
-    analysis of the compiled program, `flops`, `transcendentals`, `bytes` (accessed),
-    `temporaries` and `needs` (temporaries, arguments and outputs, in bytes), and the
-    seconds that tracing, lowering and compiling took, `trace_s` (a median), `lower_s`
-    and `compile_s`.
+    `call()` returns when the result is ready. `cost` is empty, or holds, by XLA's own
+    analysis, `flops`, `bytes` (accessed), `temporaries` and `needs` (temporaries,
+    arguments and outputs), and the seconds that tracing, lowering and compiling took,
+    `trace_s` (a median), `lower_s` and `compile_s`.
     """
 
     call: Callable[[], Any]
@@ -41,22 +41,19 @@ def build(function: Callable, args: Sequence) -> Program:
     ]
     lower_s, lowered = timed(traces[-1][1].lower)
     compile_s, compiled = timed(lowered.compile)
-    counts = compiled.cost_analysis() or {}
-    memory = compiled.memory_analysis()
+    counts, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
     temporaries, arguments, outputs = (
         getattr(memory, f"{kind}_size_in_bytes", 0)
         for kind in ("temp", "argument", "output")
     )
     cost = {
-        "flops": counts.get("flops", 0.0),
-        "transcendentals": counts.get("transcendentals", 0.0),
-        "bytes": counts.get("bytes accessed", 0.0),
+        "flops": int(counts.get("flops", 0)),
+        "bytes": int(counts.get("bytes accessed", 0)),
         "temporaries": temporaries,
         "needs": temporaries + arguments + outputs,
-        "trace_s": median([seconds for seconds, _ in traces]),
-        "lower_s": lower_s,
-        "compile_s": compile_s,
+        "trace_s": float(np.median([seconds for seconds, _ in traces])),
     }
+    cost |= {"lower_s": lower_s, "compile_s": compile_s}
     return Program(lambda: jax.block_until_ready(compiled(*args)), cost)
 
 
@@ -65,25 +62,30 @@ def nothing() -> Program:
     return Program(build(lambda x: x, (jnp.float32(0),)).call, {})
 
 
-def run(programs: dict[str, Program], settings: dict) -> dict[str, dict]:
-    """Each program's cost and samples, or why it was skipped (too large or slow)."""
-    memory = settings["memory_limit"] or free_memory()
-    results: dict[str, dict] = {}
-    calls = {}
-    for name, program in programs.items():
-        reason = try_out(program, memory)
-        results[name] = program.cost | ({"skipped": reason} if reason else {})
-        if not reason:
-            calls[name] = program.call
-    for name, times in interleaved(calls, settings).items():
-        results[name]["samples_s"] = times
-    return results
+def run(programs: dict[tuple[str, ...], Program], settings: Timed) -> list[dict]:
+    """A row for each program, by library, what it is and, if given, in which way.
+
+    It has the program's cost, and `samples` of times, or why it was `skipped`.
+    """
+    memory = settings.memory_limit or free_memory()
+    rows, calls = {}, {}
+    for key, program in programs.items():
+        names = zip(("library", "program", "way"), key, strict=False)
+        rows[key] = dict(names) | program.cost
+        if reason := try_out(program, memory):
+            rows[key]["skipped"] = reason
+        else:
+            calls[key] = program.call
+    for key, times in interleaved(calls, settings).items():
+        rows[key]["samples"] = times
+    return [*rows.values()]
 
 
-def try_out(program: Program, memory: int) -> str | None:
+def try_out(program: Program, memory: float) -> str | None:
     """Run a program, so that it is warm; or say why it can't be sampled."""
     if (needs := program.cost.get("needs", 0)) > memory:
-        return f"needs {units.size(needs)}, the limit is {units.size(memory)}"
+        needed, limit = units.amount(needs, "B"), units.amount(memory, "B")
+        return f"needs {needed}, the limit is {limit}"
     # The first call may load things; only where it was a bit slow is another needed.
     took = seconds(program.call, 1)
     if LONGEST < took < 4 * LONGEST:
@@ -93,17 +95,17 @@ def try_out(program: Program, memory: int) -> str | None:
     return None
 
 
-def interleaved(calls: dict[str, Callable], settings: dict) -> dict[str, list[float]]:
+def interleaved(calls: dict[Any, Callable], settings: Timed) -> dict[Any, list[float]]:
     """Samples of each call, in seconds a call, taken in turns.
 
     A round has one sample of each, so that a disturbance of the machine meets all
     alike, in an order that is new each time, since what ran before leaves its traces.
     A sample repeats its call for `min_time` seconds, after one call that isn't timed.
     """
-    repeats = {k: repetitions(call, settings["min_time"]) for k, call in calls.items()}
-    times: dict[str, list[float]] = {name: [] for name in calls}
+    repeats = {k: repetitions(call, settings.min_time) for k, call in calls.items()}
+    times: dict[Any, list[float]] = {name: [] for name in calls}
     order, shuffle = list(calls), random.Random(0).shuffle
-    for _ in range(settings["samples"]):
+    for _ in range(settings.samples):
         shuffle(order)
         for name in order:
             calls[name]()

@@ -5,26 +5,20 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tqdm import tqdm
 
 from experiments.bench import ExperimentError
-from experiments.bench.environment import load
 from experiments.bench.record import Record
 
 
-def complete(
-    record: Record,
-    points: list[dict],
-    measure: Callable[[dict, dict], dict],
-) -> int:
-    """Add `measure(point, settings)` to the record for each point that isn't there.
+def complete(record: Record, points: list, measure: Callable, settings: Any) -> int:
+    """Add the rows of `measure(point, settings)` for each point that isn't there.
 
     Returns how many failed. Those aren't recorded: a later run tries them again.
-    Raises KeyboardInterrupt after the current point if Ctrl-C is pressed, and
-    ExperimentError if `measure` does: then no point can be measured.
     """
-    missing = [point for point in points if point not in record]
+    missing = [point for point in points if point not in record.points]
     done, failed = len(points) - len(missing), 0
     if done:
         print(f"{done} of {len(points)} points were measured before: {record.path}")
@@ -36,17 +30,13 @@ def complete(
             label = " ".join(str(value) for value in point.values())
             bar.set_description(label)
             try:
-                result = measure(point, record.settings)
-                record.add(point, {"load": load()} | result)
+                record.add(point, measure(point, settings))
             except ExperimentError:  # no point can be measured
                 raise
             except Exception:
                 failed += 1
                 bar.write(f"failed: {label}: {traceback.format_exc()}")
                 continue
-            for name, program in result.get("programs", {}).items():
-                if "skipped" in program:
-                    bar.write(f"skipped: {label}: {name} {program['skipped']}")
             bar.update()
     if pressed:  # in the last point, too: what would come next is not wanted
         raise KeyboardInterrupt

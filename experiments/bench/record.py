@@ -1,189 +1,117 @@
 """One run's file: JSON lines, a header first, then a line for each measured point.
 
-The file has the name of its experiment. A point is its key (what was measured:
-function, sizes, ...) and its result. Each is on disk before the next is begun, so an
-interrupted run loses at most one point.
+The file has the name of its experiment. A line has the point (function, sizes, ...),
+the machine's load, and rows, as columns. It is on disk before the next is begun.
 """
 
-import fcntl
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from experiments.bench import ExperimentError
+import pandas as pd
 
-HEADER = {"experiment", "settings", "environment", "noted"}
+from experiments.bench import ExperimentError, tidy
+from experiments.bench.environment import load
 
 
 class Record:
     """The points of one run. `settings` and `environment` say how they were made."""
 
-    def __init__(self, path: Path, header: dict, points: list[dict]):
-        self.path = path
-        self.header = header
-        self.points = points
+    def __init__(self, path: Path, header: dict, lines: list[dict]):
+        self.path, self.header, self.lines = path, header, lines
+        self.settings, self.environment = header["settings"], header["environment"]
 
     @property
-    def settings(self) -> dict:
-        """The settings of the run."""
-        return self.header["settings"]
+    def points(self) -> list[dict]:
+        """The keys of what was measured."""
+        return [line["point"] for line in self.lines]
 
-    @property
-    def environment(self) -> dict:
-        """Device, threads, flags and versions of the run."""
-        return self.header["environment"]
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """All rows of all points, see `bench.tidy`."""
+        rows = [
+            line["point"] | dict(zip(line["rows"], row, strict=True))
+            for line in self.lines
+            for row in zip(*line["rows"].values(), strict=True)
+        ]
+        return tidy.of(rows)
 
     @classmethod
     def read(cls, path: Path) -> "Record":
-        """The record in a file. Raises ExperimentError if there is none of its name."""
-        header, *points = lines(path)
-        if header["experiment"] != path.stem:
-            raise ExperimentError(f"{path} holds a run of {header['experiment']}")
-        return cls(path, header, [p for p in points if "noted" not in p])
-
-    @classmethod
-    def resume(
-        cls,
-        path: Path,
-        experiment: str,
-        settings: dict,
-        environment: dict,
-        fresh: bool = False,
-    ):
-        """The record in a file, or a new one: if there is none yet, or it is `fresh`.
-
-        Raises ExperimentError if the file holds a run with other settings, versions or
-        device: samples of two runs don't mix.
-        """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        header = {
-            "experiment": experiment,
-            "settings": settings,
-            "environment": environment["fixed"],
-        }
-        noted = {"noted": environment["noted"]}
-        if not fresh and path.exists() and b"\n" in path.read_bytes():
-            drop_broken_line(path)
-            record = cls.read(path)
-            changes = differences(record.header, header)
-        else:
-            record, changes = None, []
-        if record is None or (changes and not record.points):
-            path.write_text(json.dumps(header | noted) + "\n")
-            return cls(path, header | noted, [])
-        if changes:
-            raise ExperimentError(
-                f"{path} holds a run with other settings or surroundings:\n  "
-                + "\n  ".join(changes)
-                + "\nGive another folder with --out, or --fresh to replace that run."
-            )
-        append(path, noted)
+        """The record in a file of its name, without a last line that was cut off."""
+        try:
+            text = path.read_text(encoding="utf-8")
+            header, *found = map(json.loads, text[: text.rfind("\n") + 1].splitlines())
+            if header["experiment"] != path.stem:
+                raise ExperimentError(f"{path} holds a run of {header['experiment']}")
+            record = cls(path, header, [x for x in found if x.keys() != {"noted"}])
+            for line in record.lines:
+                if line.keys() != {"point", "load", "rows"}:
+                    raise ValueError(f"there is no point and rows in {str(line)[:60]}")
+        except FileNotFoundError:
+            raise ExperimentError(f"{path} doesn't exist: measure first") from None
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise ExperimentError(f"{path} isn't a record of a run: {error}") from None
         return record
 
-    def __contains__(self, key: dict) -> bool:
-        return any(point["key"] == key for point in self.points)
+    @classmethod
+    def resume(cls, path: Path, header: dict, noted: dict, fresh: bool = False):
+        """The record in a file, or a new one: if there is none yet, or it is `fresh`.
 
-    def results(self, **key) -> list[tuple[dict, dict]]:
-        """Key and result of all points whose key has these entries, as measured."""
-        return [
-            (point["key"], point["result"])
-            for point in self.points
-            if key.items() <= point["key"].items()
-        ]
+        Samples of two runs, with other settings, versions or devices, don't mix.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = path.read_bytes() if path.exists() and not fresh else b""
+        if b"\n" in data:  # what follows the last one was cut off as it was written
+            path.write_bytes(data[: data.rfind(b"\n") + 1])
+            record = cls.read(path)
+            changes = differences(record.header, header)
+            if not changes:
+                append(path, {"noted": noted})
+                return record
+            if record.lines:
+                other = f"{path} holds a run with other settings or surroundings:"
+                advice = "Give another folder with --out, or --fresh to replace it."
+                raise ExperimentError("\n  ".join([other, *changes]) + f"\n{advice}")
+        path.write_text("")
+        append(path, header | {"noted": noted})
+        return cls(path, header | {"noted": noted}, [])
 
-    def programs(self, **key) -> dict[str, dict]:
-        """The programs of the first such point; empty if it isn't measured yet."""
-        return next((r.get("programs", {}) for _, r in self.results(**key)), {})
-
-    def add(self, key: dict, result: dict) -> None:
+    def add(self, point: dict, rows: list[dict]) -> None:
         """Write one measured point to disk."""
-        point = {"key": key, "result": rounded(result)}
-        append(self.path, point)
-        self.points.append(point)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """While this lasts, no other run can measure for the same file.
-
-    Raises:
-        ExperimentError: another run does.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ExperimentError(
-                f"another run is measuring for {path}: give another --out"
-            ) from None
-        yield
-
-
-def lines(path: Path) -> list[dict]:
-    """The file's lines, without a last one that was cut off."""
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
-        raise ExperimentError(f"{path} doesn't exist: measure first") from None
-    except UnicodeDecodeError as error:
-        raise ExperimentError(f"{path} isn't a record of a run: {error}") from None
-    whole = text[: text.rfind("\n") + 1]
-    try:
-        found = [json.loads(line) for line in whole.splitlines()]
-    except ValueError as error:
-        raise ExperimentError(f"{path} isn't a record of a run: {error}") from None
-    header = found[0] if found else None
-    if not isinstance(header, dict) or not HEADER <= header.keys():
-        raise ExperimentError(f"{path} isn't a record of a run: it has no header")
-    for number, line in enumerate(found[1:], start=2):
-        keys = set(line) if isinstance(line, dict) else set()
-        if not (keys == {"noted"} or keys == {"key", "result"}):
-            raise ExperimentError(
-                f"{path} isn't a record of a run: line {number} has no key and result"
-            )
-    return found
-
-
-def plain(entry: Any) -> Any:
-    """Settings or points as a file has them: lists for tuples, and the like.
-
-    Raises:
-        ExperimentError: something in them is nothing that JSON has.
-    """
-    try:
-        return json.loads(json.dumps(entry))
-    except TypeError as error:
-        raise ExperimentError(f"settings and points go into JSON: {error}") from error
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns = {name: [row.get(name) for row in rows] for name in names}
+        line = {"point": point, "load": load(), "rows": plain(columns)}
+        append(self.path, line)
+        self.lines.append(line)
+        self.__dict__.pop("table", None)
 
 
 def append(path: Path, entry: dict) -> None:
     """Add a line and wait until it is on disk."""
-    with path.open("a") as file:
-        file.write(json.dumps(entry) + "\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry, separators=(",", ":")) + "\n")
         file.flush()
         os.fsync(file.fileno())
 
 
-def rounded(entry: Any) -> Any:
-    """Six digits of each float: more would be noise. NumPy's numbers as Python's."""
-    if hasattr(entry, "tolist"):
-        entry = entry.tolist()
+def plain(entry: Any) -> Any:
+    """As JSON has it: NumPy's numbers as Python's, and four digits of each float.
+
+    More would be noise. Counts are whole numbers, and stay exact.
+    """
+    entry = entry.tolist() if hasattr(entry, "tolist") else entry
     if isinstance(entry, dict):
-        return {key: rounded(value) for key, value in entry.items()}
+        return {key: plain(value) for key, value in entry.items()}
     if isinstance(entry, list | tuple):
-        return [rounded(value) for value in entry]
-    return float(f"{entry:.6g}") if isinstance(entry, float) else entry
-
-
-def drop_broken_line(path: Path) -> None:
-    """Cut what a run that was killed while writing left after the last whole line."""
-    data = path.read_bytes()
-    with path.open("r+b") as file:
-        file.truncate(data.rfind(b"\n") + 1)
+        return [plain(value) for value in entry]
+    if isinstance(entry, float):
+        return float(f"{entry:.4g}")
+    if entry is None or isinstance(entry, str | int):
+        return entry
+    raise ExperimentError(f"settings and points go into JSON, which has no {entry!r}")
 
 
 def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
@@ -191,10 +119,8 @@ def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
     found = []
     for key in sorted((old.keys() | new.keys()) - {"noted"}):
         a, b = old.get(key), new.get(key)
-        if a == b:
-            continue
         if isinstance(a, dict) and isinstance(b, dict):
             found += differences(a, b, f"{prefix}{key}.")
-        else:
+        elif a != b:
             found.append(f"{prefix}{key}: {json.dumps(a)} there, {json.dumps(b)} now")
     return found

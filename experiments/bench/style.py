@@ -4,7 +4,8 @@ The colours are those of M. Okabe and K. Ito, Color Universal Design (2008). Mea
 is never in colour alone: the mode has its marker too, the library its line style.
 """
 
-from collections.abc import Callable
+import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,164 +14,123 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
-import numpy as np
+import seaborn as sns
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import (
-    EngFormatter,
-    FixedLocator,
-    LogLocator,
-    NullLocator,
-)
+from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, NullLocator
+from PIL import Image
 
-from experiments.bench.costs import TIMES, curve
-from experiments.bench.record import Record
+from experiments.bench.tidy import TITLES, Table, libraries
 
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
-SKY, PURPLE = "#56B4E9", "#CC79A7"
-INK, GREY = "#1a1a1a", "#6b6b6b"
+SKY, PURPLE, INK, GREY = "#56B4E9", "#CC79A7", "#1a1a1a", "#6b6b6b"
+DIVERGING = LinearSegmentedColormap.from_list("modes", [BLUE, "#ffffff", VERMILION])
 
+Looks = dict[str, dict[str, Any]]
+Tables = dict[str, Table]
+Figures = Iterator[tuple[str, Figure]]
 # A library is a line style. jaxkit is a dot on a line and JAX a ring around it: both
 # show where they coincide.
-LIBRARIES: dict[str, dict[str, Any]] = {
+LIBRARIES: Looks = {
     "jaxkit": {"linestyle": "-", "markersize": 4.5},
     "jax": {"linestyle": "--", "markersize": 9, "markerfacecolor": "none"},
     "torch": {"linestyle": ":", "markersize": 3, "linewidth": 1.3},
     "autograd": {"linestyle": "-.", "markersize": 3, "linewidth": 1},
 }
-TITLES = {"jaxkit": "jaxkit", "jax": "JAX", "torch": "PyTorch", "autograd": "autograd"}
-LABELS = {
-    "time": ("run time", "s"),
-    "flops": ("FLOPs", ""),
-    "bytes": ("bytes accessed", "B"),
-    "temporaries": ("peak temporaries", "B"),
-    "equations": ("equations", ""),
-    "trace_s": ("time to trace", "s"),
-    "lower_s": ("time to lower", "s"),
-    "compile_s": ("time to compile", "s"),
-}
-
-DIVERGING = LinearSegmentedColormap.from_list(
-    "forward to reverse", [BLUE, "#ffffff", VERMILION]
-)
-
-STYLE: dict[Any, Any] = {
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "axes.facecolor": "white",
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": GREY,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "figure.titlesize": 13,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e3e3e3",
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 6,
-    # The same figure gives the same file.
-    "svg.hashsalt": "jaxkit",
-}
+COLOURS = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY]
+QUANTITIES = {
+    "time": ("run time", "s"), "flops": ("FLOPs", ""), "equations": ("equations", ""),
+    "bytes": ("bytes accessed", "B"), "temporaries": ("peak temporaries", "B"),
+    "trace_s": ("time to trace", "s"), "compile_s": ("time to compile", "s"),
+}  # fmt: skip
+STYLE: dict[str, Any] = {
+    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": GREY, "font.size": 10,
+    "axes.titlesize": 11, "figure.titlesize": 13, "grid.color": "#e3e3e3",
+    "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
+    "lines.linewidth": 1.8, "lines.markersize": 6,
+    "svg.hashsalt": "jaxkit",  # the same figure gives the same file
+}  # fmt: skip
 
 
-def figure(rows: int, columns: int, width: float, height: float, **options):
+def looks(markers: dict[str, str], **more) -> Looks:
+    """Looks with these markers, each in a colour of its own."""
+    pairs = zip(markers.items(), COLOURS, strict=False)
+    return {k: {"color": colour, "marker": m} | more for (k, m), colour in pairs}
+
+
+def figure(rows: int, columns: int, width: Any, height: Any, **options):
     """A figure and its 2-D array of axes; width and height of one panel in inches."""
-    plt.rcParams.update(STYLE)
-    return plt.subplots(
-        rows,
-        columns,
-        figsize=(columns * width, rows * height + 0.9),
-        squeeze=False,
-        layout="constrained",
-        **options,
-    )
+    sns.set_theme(context="notebook", style="whitegrid", font_scale=0.85, rc=STYLE)
+    size = columns * width, rows * height + 0.9
+    options |= {"figsize": size, "squeeze": False, "layout": "constrained"}
+    return plt.subplots(rows, columns, **options)
 
 
-def save(drawing: Figure, out: Path, name: str) -> list[Path]:
-    """Write the figure as PNG and SVG, and close it; returns the paths."""
-    paths = [out / f"{name}.png", out / f"{name}.svg"]
+def save(drawing: Figure, path: Path) -> Path:
+    """Write the figure as PNG and SVG, and close it; returns the PNG's path."""
     # Arrange once, not once for each file: it takes most of the time.
     drawing.draw_without_rendering()
     drawing.set_layout_engine("none")
-    drawing.savefig(paths[0], dpi=150)
-    drawing.savefig(paths[1], metadata={"Date": None})
+    drawing.savefig(pixels := io.BytesIO(), dpi=100)
+    # A palette: a third of the size, and no eye sees it.
+    few = Image.open(pixels).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
+    few.save(path, optimize=True)
+    drawing.savefig(path.with_suffix(".svg"), metadata={"Date": None})
     plt.close(drawing)
-    return paths
+    return path
 
 
-def present(record: Record) -> dict[str, str]:
-    """The titles of the libraries that a record has programs of, by their names."""
-    programs = {
-        name for _, result in record.results() for name in result.get("programs", {})
-    }
-    found = {name.partition(" ")[0] for name in programs}
-    return {name: title for name, title in TITLES.items() if name in found}
+def lines(ax, table: Table, x: str, y: str, looks: Looks, by="program") -> None:
+    """y over x, a line for each look and library; times with bands, their quartiles."""
+    table = table[table[y] > 0].sort_values(x) if y in table else table[:0]
+    for library in libraries(table) or [""]:
+        drawn = table[table["library"] == library] if library else table
+        for what, look in looks.items():
+            look = LIBRARIES.get(library, {}) | look
+            if len(found := drawn[drawn[by] == what]):
+                ax.plot(found[x], found[y], **look)
+            if y == "time":
+                ends = found["time_low"], found["time_high"]
+                ax.fill_between(found[x], *ends, color=look["color"], alpha=0.15, lw=0)
 
 
-def plot(ax, record: Record, x: str, program: str, quantity: str, look: dict, **key):
-    """The cost of a program over `x`; times with a band between their quartiles.
-
-    `program` is named "LIBRARY WHAT"; the look adds colour and marker to the library's.
-    """
-    sizes, _ = curve(record, x, program, quantity, **key)
-
-    def costs(quantity: str):
-        return curve(record, x, program, quantity, **key)[1]
-
-    line(ax, sizes, costs, quantity, LIBRARIES[program.partition(" ")[0]] | look)
+Cell = tuple[str, Table, str]  # a panel: its title, and y of a table
 
 
-def line(ax, sizes, costs: Callable, quantity: str, look: dict) -> None:
-    """`costs(quantity)` over sizes; times with a band between their quartiles."""
-    found = costs(quantity)
-    seen = np.where(found > 0, found, np.nan)
-    if not np.isfinite(seen).any():  # nothing that logarithmic axes can show
-        return
-    ax.plot(sizes, seen, **look)
-    if quantity == "time":
-        ends = (costs(time) for time in TIMES[::2])
-        ax.fill_between(sizes, *ends, color=look["color"], alpha=0.15, linewidth=0)
+def panels(title: str, cells: list[list[Cell]], x: str, looks: Looks, by="program",
+           size=(3.5, 2.9), **shared):  # fmt: skip
+    """A figure of lines over x, and its axes; the first of a row says what is drawn."""
+    drawing, axes = figure(len(cells), len(cells[0]), *size, **shared)
+    drawing.suptitle(title)
+    for row, drawn in zip(axes, cells, strict=True):
+        for ax, (name, table, y) in zip(row, drawn, strict=True):
+            quantity, unit = QUANTITIES.get(y, (y, ""))
+            log_axes(ax, sorted(set(table[x])), unit)
+            lines(ax, table, x, y, looks, by)
+            ax.set_title(name)
+            if ax is row[0] and quantity not in name:
+                ax.set_ylabel(quantity)
+    for ax in axes[-1]:
+        ax.set_xlabel(x)
+    return drawing, axes
 
 
-def legend(drawing: Figure, looks: dict[str, dict], libraries: dict[str, str], *more):
+def legend(drawing: Figure, looks: Looks, libraries: Iterable[str] = ()) -> None:
     """Below the figure: what colours and markers mean, and what line styles do."""
-    handles = [Line2D([], [], label=label, **look) for label, look in looks.items()]
-    handles += [
-        Line2D([], [], color=INK, marker="o", label=title, **LIBRARIES[name])
-        for name, title in libraries.items()
-    ]
-    handles += more
-    drawing.legend(
-        handles=handles, loc="outside lower center", ncols=min(len(handles), 7)
-    )
+    named = {TITLES[x]: {"color": INK, "marker": "o"} | LIBRARIES[x] for x in libraries}
+    all_looks = {**looks, **named}.items()
+    handles = [Line2D([], [], label=label, **look) for label, look in all_looks]
+    where = {"loc": "outside lower center", "ncols": min(len(handles), 7)}
+    drawing.legend(handles=handles, **where)
 
 
-def halo(colour: str) -> list:
-    """Path effects that keep text legible where a line crosses it."""
-    return [withStroke(linewidth=1.5, foreground=colour, alpha=0.7)]
-
-
-def widen(ax, factor: float = 10) -> None:
-    """Let a logarithmic y axis reach over a factor, so that it has ticks."""
-    low, high = ax.get_ylim()
-    more = max(1, np.sqrt(factor * low / high))
-    ax.set_ylim(low / more, high * more)
-
-
-def log_axes(ax, sizes, unit: str) -> None:
+def log_axes(ax, sizes, unit: str = "") -> None:
     """Logarithmic axes: x with a tick at each size, y with ticks at 1, 3, 10, 30."""
     ax.set(xscale="log", yscale="log")
     ax.xaxis.set_major_locator(FixedLocator(sizes))
     ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
     ax.yaxis.set_major_formatter(EngFormatter(unit))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_minor_locator(NullLocator())
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_minor_locator(NullLocator())

@@ -1,89 +1,66 @@
-"""Numbers as people write them: 4G, 1.2 ms, 3.4 M; and options read from text."""
+"""Numbers as people write them: 1.2 ms, 3.4 M; and settings read from text."""
 
-import argparse
 import math
+from collections.abc import Callable
 
-DECIMAL = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")]
-SMALL = [(1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")]
+import typer
+
+DECIMAL = {"T": 1e12, "G": 1e9, "M": 1e6, "k": 1e3, "": 1}
+SMALL = {"s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+
+def amount(x: float, unit: str = "") -> str:
+    """Three digits with a decimal prefix: 3.21 M, or with a unit: 1.5 MB."""
+    return scaled(x, {f"{prefix}{unit}": size for prefix, size in DECIMAL.items()})
 
 
 def seconds(x: float) -> str:
-    """A duration in s, ms, us or ns with three digits."""
-    if math.isnan(x):
-        return "-"
-    scale, unit = next((u for u in SMALL if x >= 0.9995 * u[0]), SMALL[-1])
-    return f"{x / scale:.3g} {unit}"
+    """A duration in s, ms, us or ns."""
+    return scaled(x, SMALL)
 
 
-def amount(x: float) -> str:
-    """A count with a decimal prefix and three digits: 3.21 M."""
-    if math.isnan(x):
-        return "-"
-    scale, unit = next((u for u in DECIMAL if x >= 0.9995 * u[0]), DECIMAL[-1])
-    return f"{x / scale:.3g} {unit}".rstrip()
+def scaled(x: float, units: dict[str, float]) -> str:
+    """Three digits, with the largest unit that leaves one before the point."""
+    unit = next((unit for unit, size in units.items() if x >= 0.9995 * size), None)
+    unit = [*units][-1] if unit is None else unit
+    return f"{x / units[unit]:.3g} {unit}".rstrip()
 
 
-def size(x: float) -> str:
-    """Bytes with a decimal prefix, as in figures, and three digits: 1.5 MB."""
-    text = amount(x)
-    if math.isnan(x):
-        return text
-    return f"{text}B" if text[-1].isalpha() else f"{text} B"
+def number(x: float) -> str:
+    """Three significant digits, without exponent where that is short."""
+    text = f"{x:.3g}"
+    return f"{x:.0f}" if "e" in text and 1 <= abs(x) < 1e6 else text
 
 
-def memory(text: str) -> int:
-    """Bytes from text such as 200M, 4GB (decimal prefixes) or 4GiB (binary ones)."""
-    number = text.strip().upper().removesuffix("B")
-    base = 1024 if number.endswith("I") else 1000
-    number = number.removesuffix("I")
-    power = "KMGT".find(number[-1:]) + 1 if number else 0
-    value = positive(number[:-1] if power else number, "a size such as 200M")
-    return round(value * base**power)
-
-
-def positive(text: str, what: str = "a positive number") -> float:
-    """A positive finite number from text."""
+def positive(text: str, kind: type = float) -> float:
+    """A positive number from text such as 12, 0.5, 200M, 4G."""
+    scale = DECIMAL.get(text[-1:].replace("K", "k"), 1)
     try:
-        x = float(text)
+        x = float(text if scale == 1 else text[:-1]) * scale
     except ValueError:
-        x = -1.0
-    if not (math.isfinite(x) and x > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
-    return x
-
-
-def count(text: str) -> int:
-    """A positive whole number from text."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
-    return int(text)
-
-
-def list_of(kind: type):
-    """Reads comma-separated positive numbers, whole ones if `kind` is int."""
-    read = count if kind is int else positive
-
-    def numbers(text: str) -> list:
-        return sorted({read(part) for part in words(text)})
-
-    return numbers
+        x = math.nan
+    if not 0 < x < math.inf or kind(x) != x:
+        whole = "whole " * (kind is int)
+        raise typer.BadParameter(f"{text!r} is not a positive {whole}number")
+    return kind(x)
 
 
 def words(text: str) -> list[str]:
-    """The words between commas."""
-    return [word.strip() for word in text.split(",") if word.strip()]
+    """The words between commas, each once."""
+    return list(dict.fromkeys(w.strip() for w in text.split(",") if w.strip()))
 
 
-def names(known: list[str]):
-    """Reads a comma-separated choice among the known names."""
+def like(example: list) -> Callable[[str], list]:
+    """Reads a list from words: a choice of the example's, or such numbers in order."""
 
-    def read(text: str) -> list[str]:
-        chosen = list(dict.fromkeys(words(text)))
-        for name in chosen:
-            if name not in known:
-                raise argparse.ArgumentTypeError(
-                    f"{name!r} is not one of {', '.join(known)}"
-                )
-        return chosen
+    def read(text: str) -> list:
+        if not isinstance(example[0], str):
+            kind = int if all(isinstance(x, int) for x in example) else float
+            return sorted({positive(word, kind) for word in words(text)})
+        for name in words(text):
+            if name not in example:
+                no = f"{name!r} is not one of {', '.join(example)}"
+                raise typer.BadParameter(no)
+        return words(text)
 
     return read

@@ -1,12 +1,9 @@
 """How a loop is reversed: which of its states are kept, which are computed again.
 
-The loop is x -> step(x, *params), `length` times over, and then a loss of the last x.
-Reverse mode wants its states from the last to the first. Where memory is short, some
-are kept, and the others are computed again from those (A. Griewank, A. Walther,
-Evaluating Derivatives, 2008, ch. 12).
-
-A state, like each of the parameters, is a pytree of floats. What stands here is
-differentiated by any `ad` that has `jvp`, `vjp` and `value_and_grad` as JAX has them.
+The loop is x -> step(x, *params), `length` times over, and then a loss of the last x;
+x and the params are pytrees of floats. Reverse mode wants its states from the last to
+the first. Where memory is short, some are kept, and the others are computed again from
+those (A. Griewank, A. Walther, Evaluating Derivatives, 2008, ch. 12).
 """
 
 from collections.abc import Callable, Iterator
@@ -34,7 +31,6 @@ class Scheme:
 
 def schemes(step: Callable, loss: Callable, length: int, slots: int) -> dict:
     """By name, Schemes for a loop; the budgeted one holds at most `slots` states."""
-    whole = repeat(step, length)
 
     def gradient(loop):
         return lambda ad: pulled(ad, lambda *args: loss(loop(*args)))
@@ -42,7 +38,7 @@ def schemes(step: Callable, loss: Callable, length: int, slots: int) -> dict:
     def directional(ad):
         def push(*args):
             ones = jax.tree.map(jnp.ones_like, args)
-            return ad.jvp(lambda *args: loss(whole(*args)), args, ones)
+            return ad.jvp(lambda *args: loss(repeat(step, length)(*args)), args, ones)
 
         return push
 
@@ -51,16 +47,12 @@ def schemes(step: Callable, loss: Callable, length: int, slots: int) -> dict:
         return Scheme(loop, -(-length // size) + size, 2 * length)
 
     def by_stack(snapshots):
-        depth = min(snapshots + 1, length)
-        code = list(instructions(length, snapshots))
-
-        def reverse(ad):
-            return stacked(ad, step, loss, code, depth)
-
+        depth, code = min(snapshots + 1, length), list(instructions(length, snapshots))
+        reverse = lambda ad: stacked(ad, step, loss, code, depth)  # noqa: E731
         return Scheme(reverse, depth, length + sum(code))
 
     return {
-        "plain": Scheme(gradient(whole), length, length),
+        "plain": Scheme(gradient(repeat(step, length)), length, length),
         "every other": by_blocks(2),
         "square root": by_blocks(isqrt(length)),
         "binomial": by_stack(length.bit_length() - 1),
@@ -83,9 +75,6 @@ def pulled(ad, f: Callable) -> Callable:
     return lambda *args: ad.value_and_grad(f, argnums=tuple(range(len(args))))(*args)
 
 
-# ------------------------------------------------------------------------- in blocks
-
-
 def blocks(step: Callable, length: int, size: int) -> Callable:
     """`repeat` in blocks of `size` steps, each of which is run again to be reversed.
 
@@ -95,13 +84,8 @@ def blocks(step: Callable, length: int, size: int) -> Callable:
     """
     many, rest = divmod(length, size)
     loop = repeat(jax.checkpoint(repeat(step, size)), many)
-    if not rest:
-        return loop
     last = jax.checkpoint(repeat(step, rest))
-    return lambda x, *params: last(loop(x, *params), *params)
-
-
-# ------------------------------------------------------------------------ by a stack
+    return (lambda x, *params: last(loop(x, *params), *params)) if rest else loop
 
 
 def instructions(length: int, snapshots: int) -> Iterator[int]:
@@ -109,8 +93,7 @@ def instructions(length: int, snapshots: int) -> Iterator[int]:
 
     The first state is on the stack. A number n > 0 says: push the state n steps after
     the top one. 0 says: pull the cotangent back through the one step from the top
-    state, and drop that. The states that are kept while others are computed are at
-    most `snapshots`, so those on the stack are at most one more.
+    state, and drop that. On the stack is at most one state more than `snapshots`.
 
     That is A. Griewank's and A. Walther's schedule (Algorithm 799: revolve, ACM Trans.
     Math. Software 26, 2000). With s snapshots, and no step run more often than r times
@@ -134,19 +117,13 @@ def split(length: int, snapshots: int) -> int:
     less: C(s + r, s) = C(s + r - 1, s) + C(s - 1 + r, s - 1).
     """
     runs = 1
-    while reach(snapshots, runs) < length:
+    while comb(snapshots + runs, snapshots) < length:
         runs += 1
-    return min(reach(snapshots, runs - 1), length - reach(snapshots - 1, runs - 1))
+    before, after = comb(snapshots + runs - 1, snapshots), snapshots - 1
+    return min(before, length - comb(after + runs - 1, after))
 
 
-def reach(snapshots: int, runs: int) -> int:
-    """The longest loop that so many snapshots and runs can reverse."""
-    return comb(snapshots + runs, snapshots)
-
-
-def stacked(
-    ad, step: Callable, loss: Callable, code: list[int], depth: int
-) -> Callable:
+def stacked(ad, step: Callable, loss: Callable, code: list[int], depth: int):
     """A loop's gradient, by a stack that is told so and holds up to `depth` states.
 
     Only single steps are differentiated: to reverse the loop is a loop itself.
@@ -183,15 +160,10 @@ def stacked(
 
 def get(stack, at):
     """The state at this place: each leaf of a stack has the states along axis 0."""
-    return jax.tree.map(
-        lambda kept: lax.dynamic_index_in_dim(kept, at, 0, False), stack
-    )
+    return jax.tree.map(lambda x: lax.dynamic_index_in_dim(x, at, 0, False), stack)
 
 
 def put(stack, at, x):
     """The stack with the state x at this place."""
-
-    def put(kept, new):
-        return lax.dynamic_update_index_in_dim(kept, new, at, 0)
-
-    return jax.tree.map(put, stack, x)
+    place = lax.dynamic_update_index_in_dim
+    return jax.tree.map(lambda kept, new: place(kept, new, at, 0), stack, x)

@@ -1,93 +1,59 @@
 """What each stage of differentiation costs: tracing, compiling, first call and run.
 
 f itself, grad, jvp and hessian, with jaxkit, JAX and their peers, compiled and eager,
-on a chain of scalar operations, a perceptron, a transformer and a recurrent network,
-as these get deeper. And jaxkit's grad in pairs with JAX's, each ratio beside its bar.
+as f gets deeper. And jaxkit's grad in pairs with JAX's, each ratio beside its bar.
 
-There are five kinds of measurement; the first three are the pairs:
-
-  eager     grad(f)(x) without jit, called again and again            at most 0.6
-  trace     make_jaxpr(grad(f))(x), with a new function each time     at most 0.7
-  compiled  jit(grad(f))(x) on real programs: run time                at most 1.05
-                                              FLOPs, as XLA counts    at most 1.01
-  growth    times to trace, lower, compile, call first and run, as depth grows
-  first     the time from a new function to its first result, where nothing of it
-            is remembered: eagerly, by jit, by torch.compile (not with --quick)
-
-Growth and first are of many programs, and take a fourth of the samples each.
-
-Eager and trace are taken on a chain of 30 scalar operations and on a perceptron of 24
-layers, both in plain jax.numpy; compiled on the programs of tests/programs.py, in
-float32, timed over many runs in one call. Differences of one sample to the next show
-in the quartiles of the ratio; another run may differ by more. With `--function` all but
-`compiled` is done with your function, or the sum of its outputs, differentiated by its
-first argument.
+Kinds of measurement are pairs, grad(f)(x) without jit (bar: 0.6 of JAX's time) and
+make_jaxpr(grad(f))(x) (0.7); compiled, jit(grad(f))(x) on real programs (time 1.05,
+FLOPs 1.01); growth, times of all stages as depth grows; and first, from a new function
+to its first result: eagerly, by jit, by torch.compile (not with --quick).
 """
 
+from dataclasses import dataclass
+
 from experiments.bench import units
-from experiments.overhead.captions import captions, summary
-from experiments.overhead.figures import draw
-from experiments.overhead.models import MODELS
-from experiments.overhead.sweep import KINDS, measure, points
-from experiments.overhead.tables import tables
+from experiments.bench.settings import OfFunction, Points, Timed, option
+from experiments.functions import short
+from experiments.overhead.models import MODELS, PAIRED, find, real
+from experiments.overhead.show import compared, figures, over_f, tables
+from experiments.overhead.stages import compiled, first, growth, pairs
 
-__all__ = ["captions", "draw", "measure", "points", "summary", "tables"]
+__all__ = ["compared", "figures", "over_f", "tables"]
 
-FULL = {
-    "kinds": list(KINDS),
-    "programs": None,
-    "models": list(MODELS),
-    "depths": [1, 2, 4, 8, 16],
-    "first": list(MODELS),
-    "torch_compile": True,
-    "function": None,
-    "inputs": None,
-    "repeats": 3,
-    "samples": 31,
-    "min_time": 0.01,
-    "memory_limit": None,
-}
-QUICK = FULL | {
-    "programs": [
-        "mlp_cross_entropy",
-        "attention_block",
-        "gaussian_mixture",
-        "camera_reprojection",
-        "rosenbrock",
-        "neural_ode",
-    ],
-    "depths": [1, 4],
-    "first": ["mlp"],
-    "torch_compile": False,
-    "repeats": 1,
-    "samples": 15,
-    "min_time": 0.005,
-}
+KINDS = {"pairs": pairs, "growth": growth, "first": first}
+FIRST = 2  # the depth of first calls: it takes all operations that any depth takes
+REAL = ["attention_block", "camera_reprojection", "gaussian_mixture", "rosenbrock"]
 
 
-def add_options(parser) -> None:
-    """The options of this experiment alone."""
-    parser.add_argument(
-        "--kinds",
-        type=units.names(FULL["kinds"]),
-        metavar="KIND,...",
-        help=f"which of {', '.join(FULL['kinds'])} (default: all)",
-    )
-    parser.add_argument(
-        "--programs",
-        type=units.words,
-        metavar="NAME,...",
-        help="which of the real programs to compile (default: all; 6 with --quick)",
-    )
-    parser.add_argument(
-        "--models",
-        type=units.names(FULL["models"]),
-        metavar="NAME,...",
-        help=f"which of {', '.join(MODELS)} to deepen (default: all)",
-    )
-    parser.add_argument(
-        "--depths",
-        type=units.list_of(int),
-        metavar="N,...",
-        help="groups of operations, layers, blocks, or time steps",
-    )
+@dataclass(frozen=True)
+class Settings(Timed, OfFunction):
+    kinds: list[str] = option([*KINDS, "compiled"], help="which kinds of measurement")
+    programs: list[str] = option([], REAL, "which real programs (all)", units.words)
+    models: list[str] = option([*MODELS], help="which to deepen")
+    depths: list[int] = option([1, 2, 4, 8, 16], [1, 4], "operations, layers, steps")
+    first: list[str] = option([*MODELS], ["mlp"], "of which to take first results")
+    torch_compile: bool = option(True, False, "first results by torch.compile too")
+    samples: int = option(31, 15, "timed samples of each program")
+
+
+def points(settings: Settings) -> Points:
+    """Each kind of measurement on each of its programs, at each of its depths."""
+    own = [short(settings.function)] if settings.function else []
+    for name in own:
+        find(name, 1, settings)  # refuses what can't be differentiated
+    subjects = {"pairs": own or [*PAIRED], "first": own or settings.first}
+    subjects["growth"] = own or settings.models
+    subjects["compiled"] = [] if own else [*real(settings.programs)]
+    depths = {"growth": [1] if own else settings.depths, "first": [1 if own else FIRST]}
+    for kind in settings.kinds:
+        for name in subjects[kind]:
+            for depth in depths.get(kind, [PAIRED.get(name, 1)]):
+                yield {"kind": kind, "subject": name, "depth": depth}
+
+
+def measure(point: dict, settings: Settings) -> list[dict]:
+    """The programs of one point, with their times and samples."""
+    kind, name, depth = point.values()
+    if kind == "compiled":
+        return compiled(real([name])[name], settings)
+    return KINDS[kind](find(name, depth, settings), settings)

@@ -8,18 +8,21 @@ that they have the same size whatever the depth is.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from experiments.overhead.programs import users
+from experiments.bench import ExperimentError
+from experiments.bench.settings import OfFunction
+from experiments.functions import of_floats, own
+from zoo.programs import PROGRAMS, Program
 
 FEATURES, WIDTH, BATCH = 8, 32, 16
 
 
 @dataclass(frozen=True)
 class Model:
-    """`f(xp, *args)`, and the argument by which its Hessian is taken; the others are
-    taken by the first. The user's function has that one for all.
-    """
+    """`f(xp, *args)`, and the argument by which its Hessian is taken."""
 
     f: Callable
     args: tuple
@@ -30,6 +33,11 @@ def draws() -> Callable[..., np.ndarray]:
     """Draws of float32 arrays, which keep the size of what they are multiplied with."""
     draw = np.random.default_rng(0).normal
     return lambda *shape: (draw(size=shape) / np.sqrt(shape[0])).astype(np.float32)
+
+
+def inputs(draw: Callable) -> tuple[np.ndarray, np.ndarray]:
+    """The features' weights x, and data: 16 points of 8 features."""
+    return 1 + draw(FEATURES), 4 * draw(BATCH, FEATURES)
 
 
 def chain(depth: int) -> Model:
@@ -68,23 +76,22 @@ def transformer(depth: int) -> Model:
     first, as in R. Xiong et al., On layer normalization in the transformer (2020).
     """
     draw = draws()
-    shapes = {"up": (WIDTH, 2 * WIDTH), "down": (2 * WIDTH, WIDTH)}
-    shapes |= dict.fromkeys(("query", "key", "value", "leave"), (WIDTH, WIDTH))
+    shapes = dict.fromkeys(("query", "key", "value", "leave"), (WIDTH, WIDTH))
+    shapes |= {"up": (WIDTH, 2 * WIDTH), "down": (2 * WIDTH, WIDTH)}
     blocks = [{k: draw(*shape) for k, shape in shapes.items()} for _ in range(depth)]
 
     def norm(xp, y):
         y = y - xp.mean(y, 1)[:, None]
         return y / xp.sqrt(xp.mean(y * y, 1) + 1e-5)[:, None]
 
-    def attention(xp, p, y):
-        scores = xp.exp((y @ p["query"]) @ (y @ p["key"]).T / WIDTH**0.5)
-        return (scores / xp.sum(scores, 1)[:, None]) @ (y @ p["value"]) @ p["leave"]
-
     def f(xp, params, x, data):
         enter, blocks = params
         y = (data * x) @ enter
         for p in blocks:
-            y = y + attention(xp, p, norm(xp, y))
+            z = norm(xp, y)
+            scores = xp.exp((z @ p["query"]) @ (z @ p["key"]).T / WIDTH**0.5)
+            weights = scores / xp.sum(scores, 1)[:, None]
+            y = y + weights @ (z @ p["value"]) @ p["leave"]
             y = y + xp.tanh(norm(xp, y) @ p["up"]) @ p["down"]
         return xp.mean(xp.square(y))
 
@@ -92,35 +99,44 @@ def transformer(depth: int) -> Model:
 
 
 def rnn(depth: int) -> Model:
-    """Mean square of a state of 16 x 32 after steps of a recurrent network.
-
-    J. Elman, Finding structure in time (1990). A Python loop: it is unrolled.
-    """
+    """Mean square of the state of J. Elman's recurrent network (1990), unrolled."""
     draw = draws()
-    params = {"w": draw(WIDTH, WIDTH), "enter": draw(FEATURES, WIDTH), "b": draw(WIDTH)}
+    params = draw(WIDTH, WIDTH), draw(FEATURES, WIDTH), draw(WIDTH)
 
-    def f(xp, p, x, start, *sequence):
-        y = start
+    def f(xp, params, x, *sequence):
+        (w, enter, b), y = params, params[2]
         for data in sequence:
-            y = xp.tanh(y @ p["w"] + (data * x) @ p["enter"] + p["b"])
+            y = xp.tanh(y @ w + (data * x) @ enter + b)
         return xp.mean(xp.square(y))
 
     x, _ = inputs(draw)
-    sequence = (inputs(draw)[1] for _ in range(depth))
-    return Model(f, (params, x, draw(BATCH, WIDTH), *sequence))
-
-
-def inputs(draw: Callable) -> tuple[np.ndarray, np.ndarray]:
-    """The features' weights x, and data: 16 points of 8 features."""
-    return 1 + draw(FEATURES), 4 * draw(BATCH, FEATURES)
+    return Model(f, (params, x, *(inputs(draw)[1] for _ in range(depth))))
 
 
 MODELS = {"chain": chain, "mlp": mlp, "transformer": transformer, "rnn": rnn}
+PAIRED = {"chain": 5, "mlp": 24}  # those of pairs, and their depth
 
 
-def find(name: str, depth: int, settings: dict) -> Model:
-    """A model of the table, or the user's function, whatever depth that has."""
+def find(name: str, depth: int, settings: OfFunction) -> Model:
+    """A model of the table, or the user's function, summed up, whatever its depth."""
     if name in MODELS:
         return MODELS[name](depth)
-    f, args = users(settings)
-    return Model(lambda xp, *args: f(*args), args, by=0)
+    f, args = own(settings)
+    if not all(jnp.issubdtype(x.dtype, jnp.floating) for x in jax.tree.leaves(args[0])):
+        advice = "the first argument must be of floats, e.g. 3.0 or 'f32[100]'"
+        raise ExperimentError(f"--inputs: {advice}")
+    of_floats(name, f, args)
+
+    def total(xp, *args):
+        return sum(map(jnp.sum, jax.tree.leaves(f(*args))))
+
+    return Model(total, args, by=0)
+
+
+def real(names: list[str]) -> dict[str, Program]:
+    """The real programs of these names (all if there are none) that can be compiled."""
+    found = {p.name: p for p in PROGRAMS if p.traceable}
+    if unknown := set(names) - found.keys():
+        no = f"no program {', '.join(sorted(unknown))}"
+        raise ExperimentError(f"{no}; there are {', '.join(found)}")
+    return {name: found[name] for name in names or found}

@@ -9,13 +9,14 @@ from typing import Any
 
 import jax
 from jax._src.interpreters import ad
-from rules.checker import direction, flat, generator, pull, push, sample
 
 import jaxkit as jk
 from jaxkit.control.structure import Operator
 from jaxkit.rules import RULES
 from jaxkit.rules.kinds import Still
 from tests.coverage.reasons import BUILT_IN, NOTES, REASONS
+from zoo.case import direction, flat, generator, sample
+from zoo.nestings import pull, push
 
 # Their primitives are known to JAX only when they are imported.
 EXTENSIONS = "jax.experimental.pallas", "jax.experimental.sparse"
@@ -25,7 +26,7 @@ PAGE = """\
 
 Written by `python -m tests.coverage` with JAX {version}; a test checks it.
 The list is JAX's own registry: each primitive with a JVP rule, a linearization or a
-transpose. Which modes a primitive has here is tried out on its cases in `tests/rules`.
+transpose. Which modes a primitive has here is tried out on its cases in `zoo/cases`.
 
 {counts}
 

@@ -9,7 +9,7 @@ from tests.experiments.faked import Measure
 @pytest.fixture
 def undrawn(monkeypatch):
     """Leaves the figures out, where a test isn't about them."""
-    monkeypatch.setattr(scaling, "draw", lambda record: [])
+    monkeypatch.setattr(scaling, "figures", lambda table: [])
 
 
 @pytest.fixture

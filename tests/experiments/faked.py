@@ -1,25 +1,25 @@
 """Runs of the scaling experiment without measuring, for tests of the runner."""
 
+from experiments.scaling import Settings
+
 FAST = ["--samples", "2", "--min-time", "1e-6"]
 TINY = ["scaling", "--functions", "burgers", "--sizes", "1,4", *FAST]
-SETTINGS = {"functions": ["burgers"], "sizes": [1, 4], "function": None}
+SETTINGS = Settings(functions=["burgers"], sizes=[1, 4])
 
 
 def fake(point, settings):
-    """A result as theory has it, without measuring: f costs 1."""
+    """Rows as theory has them, without measuring: f costs 1."""
     n, m = point["n"], point["m"]
-    costs = {}
-    for library in ("jaxkit", "jax"):
-        costs |= {f"{library} f": 1.0}
-        costs |= {f"{library} jacfwd": 1.0 + n, f"{library} jacrev": 1.0 + m}
-        costs |= {f"{library} jvp": 2.0, f"{library} vjp": 3.0}
-    cost = ("flops", "bytes", "temporaries", "needs")
-    return {
-        "programs": {
-            name: dict.fromkeys(cost, x) | {"samples_s": [0.9 * x, x, 1.2 * x]}
-            for name, x in costs.items()
-        }
-    }
+    costs = {"jacfwd": 1.0 + n, "jacrev": 1.0 + m}
+    if point["kind"] == "pass":
+        costs = {"f": 1.0, "jvp": 2.0, "vjp": 3.0}
+    kinds = ("flops", "bytes", "temporaries", "needs")
+    return [
+        {"library": library, "program": what, "samples": [0.9 * x, x, 1.2 * x]}
+        | dict.fromkeys(kinds, x)
+        for library in ("jaxkit", "jax")
+        for what, x in costs.items()
+    ]
 
 
 class Measure:

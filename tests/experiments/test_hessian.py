@@ -6,11 +6,10 @@ import pytest
 
 from experiments import hessian
 from experiments.__main__ import main
-from experiments.bench.costs import slope
 from experiments.bench.record import Record
+from experiments.bench.tidy import slope
 from experiments.functions import FUNCTIONS
-from experiments.hessian.captions import captions, failures, summary
-from experiments.hessian.sweep import NESTINGS, apart, recipes
+from experiments.hessian import NESTINGS, apart, failures, recipes, tables
 from experiments.libraries import libraries
 
 
@@ -50,42 +49,36 @@ def test_flops_grow_by_the_exponents_of_theory():
 def fake(point, settings):
     """As theory has it: f costs 1."""
     cost = {"f": 1.0} | {k: 1.0 * point["n"] ** p for k, p in NESTINGS.items()}
-    kinds = ("flops", "temporaries", "trace_s")
-    return {
-        "programs": {
-            f"{library} {what}": dict.fromkeys(kinds, x) | {"samples_s": [x / 10] * 3}
-            for library in ("jaxkit", "jax")
-            for what, x in cost.items()
-        }
-    }
+    return [
+        {"library": library, "program": what, "samples": [x / 10] * 3, "error": 0.0}
+        | dict.fromkeys(("flops", "temporaries", "trace_s"), x)
+        for library in ("jaxkit", "jax")
+        for what, x in cost.items()
+    ]
 
 
-def test_a_run_is_said_in_words_and_drawn(tmp_path, capsys, monkeypatch):
+def test_a_run_is_held_against_theory_and_drawn(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(hessian, "measure", fake)
     command = ["hessian", "--functions", "digits", "--sizes", "4,8,16"]
     assert main([*command, "--out", str(tmp_path)]) == 0
-    record = Record.read(tmp_path / "hessian.jsonl")
-    (text,) = captions(record).values()
-    assert "exponents 2.00, 1.00, 2.00, 1.00 and 0.00" in text
-    assert "There forward/reverse is jaxkit's fastest Hessian" in text
-    assert "takes 16 times as long as one" in text and "1 of JAX's time" in text
-    assert text.endswith("(quartiles).")
-    programs = record.points[0]["result"]["programs"]
-    programs["jax reverse/forward"] |= {"error": 0.2, "error_eager": 1e-7}
-    programs["jaxkit hvp"] = {"skipped": "why"}
-    (text,) = captions(record).values()
-    assert "JAX's reverse/forward is off by up to 0.2 of its largest entry" in text
-    assert text.endswith("are jaxkit's hvp (n = 4).") and not failures(record)
-    programs["jaxkit forward/reverse"] |= {"error": np.inf, "error_eager": np.inf}
-    assert failures(record) == 1  # JAX's of the same nesting is right
-    programs["jaxkit reverse/forward"] |= {"error": np.inf, "error_eager": np.inf}
-    assert failures(record) == 1
-    (text,) = captions(record).values()
-    assert "aren't finite where others have numbers" in text and "inf" not in text
-    label = "digits, forward/forward: time at n = 16, of JAX's, its exponent (theory 2)"
-    assert summary(record)[label] == "25.6 s, 1, 2.00"
+    table = Record.read(tmp_path / "hessian.jsonl").table
+    found = tables(table)
+    fits = found["exponents of cost over n"]
+    for column in fits:
+        np.testing.assert_allclose(fits[column], fits["theory"], atol=1e-9)
+    times = found["jaxkit's times at the largest n"].loc["digits"]
+    assert times["time"]["forward/forward"] == 25.6 and (times["n"] == 16).all()
+    assert (times["time / JAX's"] == 1).all()
+    assert not failures(table) and "wrong Hessians" not in found
+    wrong = table["program"] == "reverse/forward"
+    table.loc[wrong & (table["library"] == "jax"), "error"] = 0.2
+    assert not failures(table) and len(tables(table)["wrong Hessians"]) == 3
+    table.loc[wrong, "error"] = np.inf  # JAX's too
+    assert not failures(table)
+    table.loc[table["program"] == "forward/reverse", "error"] = [np.inf, 0] * 3
+    assert failures(table) == 3  # JAX's of the same nesting are right
     assert (tmp_path / "hessian-digits.svg").exists()
-    assert "Hessians of digits" in capsys.readouterr().out
+    assert "exponents of cost over n" in capsys.readouterr().out
 
 
 def test_differences_of_hessians():

@@ -6,16 +6,15 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.bench.record import Record
-from experiments.higher.show import captions, growth
-from experiments.higher.sweep import FUNCTIONS, WAYS, nested, subject
+from experiments.higher import FUNCTIONS, WAYS, Settings, growth, nested, subject
 from experiments.libraries import libraries
 
-NONE = {"function": None, "inputs": None}
+NONE = Settings()
 
 
 @pytest.mark.parametrize("k", [1, 4])
 def test_all_ways_are_the_derivative(k):
-    exact = mpmath.diff(lambda x: FUNCTIONS["tower"][1](mpmath, x), 0.7, k)
+    exact = mpmath.diff(lambda x: FUNCTIONS["tower"][0](mpmath, x), 0.7, k)
     f, args, _ = subject("tower", NONE)
     for name, library in libraries().items():
         bound, own = library.bind(f, args)
@@ -40,18 +39,11 @@ def test_ways_agree_on_the_network():
 def test_each_order_multiplies_equations_and_xla_shares_some(tmp_path, capsys):
     command = ["higher", "--functions", "tower", "--orders", "2,3,4", "--samples", "2"]
     assert main([*command, "--min-time", "1e-6", "--out", str(tmp_path)]) == 0
-    record = Record.read(tmp_path / "higher.jsonl")
-    for way in WAYS:
-        equations, flops = (
-            growth(record, "tower", f"jaxkit {way}", quantity)
-            for quantity in ("equations", "flops")
-        )
-        assert 2.5 < equations < 3.5
-        assert way == "reverse" or 1 < flops < equations - 0.5
-    assert "multiplies the equations by" in captions(record)["higher"]
-    record.points.pop()  # as if it had been interrupted
-    assert "a run takes - " not in captions(record)["higher"]
-    assert "The k-th derivative" in capsys.readouterr().out
+    found = growth(Record.read(tmp_path / "higher.jsonl").table)
+    equations, flops = (found[f"{x} / those before"] for x in ("equations", "flops"))
+    assert (equations.between(2.5, 3.5)).all() and len(equations) == len(WAYS)
+    assert flops.drop("reverse", level="program").between(1, equations.min()).all()
+    assert "growth with each order" in capsys.readouterr().out
 
 
 def test_own_function_must_be_of_one_number(tmp_path, capsys):

@@ -11,9 +11,7 @@ import pytest
 import jaxkit
 from experiments.__main__ import main
 from experiments.bench.record import Record
-from experiments.memory import captions, summary
-from experiments.memory.captions import why
-from experiments.memory.ratios import REVERSE, SCHEMES, by_steps, relative
+from experiments.memory import BATCH, SCHEMES, WIDTH, in_units_of_plain, tables
 from experiments.memory.schedules import instructions, schemes
 
 FAST = ["--samples", "2", "--min-time", "1e-6"]
@@ -62,10 +60,10 @@ def test_a_long_loop_with_room_for_all_is_run_only_once_in_advance():
 def test_theory_counts_states_and_steps():
     found = schemes(jnp.sin, jnp.sum, 100, 8)
     states = [found[scheme].states for scheme in SCHEMES]
-    assert states == [100, 52, 20, 7, 8, 1]
+    assert states == [1, 100, 52, 20, 7, 8]
     steps = [found[scheme].steps for scheme in SCHEMES]
     again = [100 + least(100, s) for s in (6, 7)]
-    assert steps == [100, 200, 200, *again, 100]
+    assert steps == [100, 100, 200, 200, *again]
 
 
 def step(state, weight, shift):
@@ -100,24 +98,23 @@ def test_all_schemes_give_the_derivative_of_the_unrolled_loop(length):
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory):
+def table(tmp_path_factory):
     """A run of two lengths, in single precision."""
     out = tmp_path_factory.mktemp("memory")
     with jax.enable_x64(False):
         assert main(["memory", "--lengths", "256,64", *FAST, "--out", str(out)]) == 0
-    assert {path.suffix for path in out.glob("memory.*")} == {".jsonl", ".png", ".svg"}
-    return Record.read(out / "memory.jsonl")
+    assert (out / "memory-exchange.png").exists()
+    return Record.read(out / "memory.jsonl").table
 
 
-def temporaries(record, program):
-    """In states, at both lengths."""
-    return [
-        result["programs"][program]["temporaries"] / result["state"]
-        for _, result in record.results()
-    ]
+def temporaries(table, library):
+    """In states: a row for each scheme, a column for each length."""
+    found = table[(table["library"] == library) & table["program"].isin(SCHEMES)]
+    wide = found.pivot(index="program", columns="length", values="temporaries")
+    return wide / (BATCH * WIDTH * 4)
 
 
-def test_temporaries_grow_as_the_states_that_are_kept(record):
+def test_temporaries_grow_as_the_states_that_are_kept(table):
     # A step of the loop leaves its state, and in reverse mode a factor of that size.
     added = {
         "plain": 2 * (256 - 64),
@@ -128,48 +125,33 @@ def test_temporaries_grow_as_the_states_that_are_kept(record):
         "forward": 0,
     }
     for scheme, states in added.items():
-        short, long = temporaries(record, f"jaxkit {scheme}")
+        short, long = temporaries(table, "jaxkit").loc[scheme]
         assert long - short == pytest.approx(states, abs=0.1)
 
 
-def test_jaxkit_needs_no_more_than_jax(record):
-    for scheme in SCHEMES:
-        ours, theirs = (temporaries(record, f"{n} {scheme}") for n in ("jaxkit", "jax"))
-        assert all(a <= b for a, b in zip(ours, theirs, strict=True))
+def test_jaxkit_needs_no_more_than_jax(table):
+    ours, theirs = (temporaries(table, name) for name in ("jaxkit", "jax"))
+    assert (ours <= theirs).all(axis=None)
 
 
-def test_the_caption_has_the_numbers_of_the_run(record):
-    text = captions(record)["memory"]
-    assert "keeps 8 states, 131 kB of 131 kB" in text
-    assert "nan" not in text + " ".join(summary(record).values())
-    assert "8.43 MB" in " ".join(summary(record).values())
+def test_tables_have_the_numbers_of_the_run(table):
+    at_last, fits, _ = tables(table).values()
+    assert at_last["states"].tolist() == [1, 256, 130, 32, 9, 8]
+    assert at_last["evaluated / steps"]["square root"] == 2
+    assert at_last["time / plain, jaxkit"]["plain"] == 1
+    assert at_last["temporaries, jaxkit"]["plain"] == pytest.approx(8.43e6, rel=1e-3)
+    assert fits["temporaries ~ length^p, jaxkit"]["plain"] == pytest.approx(1, abs=0.05)
+    assert fits["temporaries ~ length^p, jaxkit"]["budgeted"] == pytest.approx(0)
 
 
-def faked():
-    """A result of ten steps. Steps take 0.4 s, or 0.8 s; with pullbacks, 0.5 s."""
-    times = {f"jaxkit {scheme}": 1.4 for scheme in REVERSE}
-    times |= {"jax f": 0.4, "jax while": 0.8, "jaxkit pull": 0.5, "jaxkit plain": 2.0}
-    program = {"temporaries": 100, "new": 0, "system_s": 0.0}
-    return {
-        "length": 10,
-        "steps": dict.fromkeys(REVERSE, 20) | {"plain": 10},
-        "programs": {k: program | {"samples_s": [t]} for k, t in times.items()},
-    }
-
-
-def test_time_is_made_up_of_steps_pullbacks_and_steps_evaluated_again():
-    result = faked()
-    assert by_steps(result, "plain") == pytest.approx(0.25)
-    assert by_steps(result, "square root") == pytest.approx(0.45)
-    assert by_steps(result, "binomial") == pytest.approx(0.65)
-    assert relative(result, "jaxkit binomial") == pytest.approx(0.7)
-
-
-def test_the_cause_is_named_where_it_was_measured():
-    result = faked()
-    assert why(result) == ""
-    result["programs"]["jaxkit plain"] |= {"new": 99, "system_s": 1.3}
-    assert "takes the operating system 1.3 s of 2 s" in why(result)
+def test_times_are_in_pairs_with_plain(table):
+    table = table.copy()
+    table["samples"] = [[1.0, 3.0] for _ in table["samples"]]
+    table.loc[table["program"] == "binomial", "samples"] = table["samples"].map(
+        lambda _: [2.0, 9.0]
+    )
+    ratio = in_units_of_plain(table).set_index("program")["ratio"]
+    assert (ratio["binomial"] == 2.5).all() and (ratio["plain"] == 1).all()
 
 
 OWN = ["memory", "--lengths", "4", *FAST]
@@ -178,9 +160,10 @@ OWN = ["memory", "--lengths", "4", *FAST]
 def test_a_step_of_ones_own(tmp_path, capsys):
     given = ["--function", "lambda x, a: a * sin(x)", "--inputs", "ones(5)", "0.9"]
     assert main([*OWN, *given, "--out", str(tmp_path)]) == 0
-    record = Record.read(tmp_path / "memory.jsonl")
-    assert record.points[0]["result"]["state"] == 40
-    assert "nan" not in captions(record)["memory"]
+    table = Record.read(tmp_path / "memory.jsonl").table
+    assert {*table["step"]} == {"lambda x, a: a * sin(x)"}
+    report = (tmp_path / "REPORT.md").read_text()
+    assert "nan" not in report and "tanh" not in report.partition("## memory")[2][900:]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +171,7 @@ def test_a_step_of_ones_own(tmp_path, capsys):
     [
         (["--function", "lambda x: x[:2]", "--inputs", "ones(5)"], "float64[2]"),
         (["--function", "lambda x: x", "--inputs", "arange(5)"], "floats to floats"),
-        (["--budget", "20K"], "two states take"),
+        (["--budget", "20K"], "two states take 32768"),
     ],
 )
 def test_what_is_no_loop_is_refused(tmp_path, capsys, given, message):

@@ -1,6 +1,4 @@
-"""The overhead experiment: its programs, its stages, its ratios, its sentences."""
-
-from pathlib import Path
+"""The overhead experiment: its programs, its stages, its ratios."""
 
 import jax
 import jax.numpy as jnp
@@ -9,17 +7,17 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.bench import style
-from experiments.bench.equations import equations
+from experiments.bench.compare import equations
 from experiments.bench.record import Record
+from experiments.bench.tidy import of
 from experiments.libraries import libraries
-from experiments.overhead import FULL, captions, draw, measure, stages, summary, tables
+from experiments.overhead import Settings, compared, figures, measure, stages, tables
 from experiments.overhead.models import MODELS, Model, find
-from experiments.overhead.ratios import TRANSFORMS
+from experiments.overhead.show import over_f, ratios
+from experiments.overhead.stages import TRANSFORMS
 
 FAST = ["--samples", "2", "--min-time", "1e-6"]
-SETTINGS = FULL | {
-    "repeats": 1, "samples": 2, "min_time": 1e-6, "torch_compile": False
-}  # fmt: skip
+SETTINGS = Settings(samples=2, min_time=1e-6, torch_compile=False)
 
 
 @pytest.fixture
@@ -29,20 +27,17 @@ def few(monkeypatch):
 
 
 def test_overhead_prints_paired_ratios(tmp_path, capsys):
-    kinds = ["--kinds", "eager,trace,compiled", "--programs", "rosenbrock"]
+    kinds = ["--kinds", "pairs,compiled", "--programs", "rosenbrock"]
     assert main(["overhead", *kinds, *FAST, "--out", str(tmp_path)]) == 0
-    printed = capsys.readouterr().out
-    record = Record.read(tmp_path / "overhead.jsonl")
-    found = [point["key"]["kind"] for point in record.points]
-    assert found == ["eager", "eager", "trace", "trace", "compiled"]
-    for key, result in record.results():
-        samples = [
-            result["programs"][f"{k} grad"]["samples_s"] for k in ("jaxkit", "jax")
-        ]
-        ratio = np.median(np.divide(*samples))
-        digits = 3 if key["kind"] == "compiled" else 2
-        assert f"{ratio:.{digits}f}" in printed
-    assert printed.count("  ok") + printed.count("  over") >= len(found)
+    table = Record.read(tmp_path / "overhead.jsonl").table
+    found = ratios(table)
+    named = [("eager", "chain"), ("eager", "mlp"), ("trace", "chain"), ("trace", "mlp")]
+    assert [*found.index] == [*named, ("compiled", "rosenbrock")]
+    grad = table[(table["program"] == "grad") & (table["way"] == "trace")]
+    grad = grad[grad["subject"] == "mlp"].set_index("library")["samples"]
+    ratio = np.median(np.divide(grad["jaxkit"], grad["jax"]))
+    assert found["middle"]["trace", "mlp"] == pytest.approx(ratio)
+    assert "grad: jaxkit in units of JAX" in capsys.readouterr().out
     assert (tmp_path / "overhead-ratios.svg").exists()
 
 
@@ -88,29 +83,29 @@ def test_the_hessian_has_one_size_whatever_the_depth():
 
 
 def test_growth_times_every_stage(few):
-    key = {"kind": "growth", "model": "chain", "depth": 1}
-    programs = measure(key, SETTINGS)["programs"]
-    compiled = {f"{k} {what}" for k in ("jaxkit", "jax") for what in ("f", "grad")}
-    eager = {f"{k} eager {what}" for k in libraries() for what in ("f", "grad")}
-    # In jaxkit and in JAX f itself is the same program.
-    both = {"jaxkit f", "jaxkit eager f"}  # f is JAX's there
-    assert set(programs) == (compiled | eager | {"jax call"}) - both
-    for name, program in programs.items():
-        assert len(program["samples_s"]) == 1 and program["samples_s"][0] > 0
+    rows = measure({"kind": "growth", "subject": "chain", "depth": 1}, SETTINGS)
+    found = {(r["library"], r["way"], r["program"]): r for r in rows}
+    compiled = {(k, "compiled", w) for k in ("jaxkit", "jax") for w in ("f", "grad")}
+    eager = {(k, "eager", what) for k in libraries() for what in ("f", "grad")}
+    # In jaxkit and in JAX f itself is the same program: it is JAX's there.
+    both = {("jaxkit", way, "f") for way in ("compiled", "eager")}
+    assert {*found} == (compiled | eager | {("jax", "compiled", "call")}) - both
+    for name, row in found.items():
+        assert len(row["samples"]) == 1 and row["samples"][0] > 0
         for stage in ("trace_s", "lower_s", "compile_s", "first_s"):
-            assert (program.get(stage, 0) > 0) == (name in compiled)
+            assert (row.get(stage, 0) > 0) == (name in compiled)
 
 
 def test_nothing_is_remembered_from_one_first_call_to_the_next(few):
-    key = {"kind": "first", "model": "chain", "depth": 1}
-    once, again = (measure(key, SETTINGS)["programs"] for _ in range(2))
-    for name, program in again.items():
-        assert program["first_s"] > 0
-        if name.startswith("jax"):
-            assert program["compiled"] == once[name]["compiled"]
-            assert 0 < program["compile_s"] < program["first_s"]
+    point = {"kind": "first", "subject": "chain", "depth": 1}
+    once, again = (measure(point, SETTINGS) for _ in range(2))
+    for before, row in zip(once, again, strict=True):
+        assert row["first_s"] > 0
+        if row["library"] in ("jaxkit", "jax"):
+            assert row["compiled"] == before["compiled"]
+            assert 0 < row["compile_s"] < row["first_s"]
             # jit makes one program; eagerly each kind of operation is one.
-            assert (program["compiled"] > 5) == ("eager" in name), name
+            assert (row["compiled"] > 5) == (row["way"] == "eager"), row
 
 
 def test_large_hessians_are_left_out():
@@ -119,12 +114,15 @@ def test_large_hessians_are_left_out():
     assert stages.transforms(Model(f, (x[:8],), by=0)) == list(TRANSFORMS)
 
 
-def test_why_torch_compile_failed_is_kept(monkeypatch):
+def test_why_torch_compile_failed_is_kept():
     def broken(f):
-        raise RuntimeError("no C++ compiler\nand more")
+        def compiled(*args):
+            raise RuntimeError("no C++ compiler\nand more")
+
+        return compiled
 
     library = libraries(peers=False)["jax"]
-    found = stages.attempted(library, MODELS["chain"](1), "f", SETTINGS, broken)
+    found = stages.begun(library, MODELS["chain"](1), "f", SETTINGS, broken)
     assert found == {"skipped": "RuntimeError: no C++ compiler"}
 
 
@@ -133,15 +131,14 @@ def test_why_torch_compile_failed_is_kept(monkeypatch):
 
 def test_a_users_function_goes_through_all_kinds_but_one(tmp_path, capsys, few):
     command = ["overhead", "--function", "lambda x: sin(x) * x", "--inputs", "f32[3]"]
-    kinds = ["--kinds", "eager,compiled,growth"]
+    kinds = ["--kinds", "pairs,compiled,growth"]
     assert main([*command, *kinds, *FAST, "--out", str(tmp_path)]) == 0
-    record = Record.read(tmp_path / "overhead.jsonl")
-    assert [key["kind"] for key, _ in record.results()] == ["eager", "growth"]
-    names = record.programs(kind="growth")
-    assert {name.split(" ")[-1] for name in names} == {"f", "grad", "call"}
-    assert {name.split(" ")[0] for name in names} == {"jaxkit", "jax"}
-    printed = capsys.readouterr().out
-    assert "own, 1" in printed and "own: lambda x: sin(x) * x, at f32[3]" in printed
+    table = Record.read(tmp_path / "overhead.jsonl").table
+    assert {*table["kind"]} == {"pairs", "growth"}
+    assert {*table["program"]} == {"f", "grad", "call"}
+    assert {*table["library"]} == {"jaxkit", "jax"}
+    assert {*table["subject"]} == {"lambda x: sin(x) * x"}
+    assert "lambda x: sin(x) * x" in capsys.readouterr().out
 
 
 def test_a_users_function_of_integers_is_refused(tmp_path, capsys):
@@ -151,75 +148,58 @@ def test_a_users_function_of_integers_is_refused(tmp_path, capsys):
 
 
 def test_a_users_outputs_are_summed():
-    settings = SETTINGS | {"function": "lambda x: sin(x) * x", "inputs": ["ones(3)"]}
+    settings = Settings(function="lambda x: sin(x) * x", inputs=["ones(3)"])
     model = find("own", 1, settings)
     g, args = stages.transformed(libraries()["jaxkit"], model, "grad")
     np.testing.assert_allclose(g(*args), jnp.sin(1.0) + jnp.cos(1.0) * jnp.ones(3))
 
 
-# ------------------------------------------------------- tables, figures and sentences
+# ------------------------------------------------------------------ tables, figures
 
 
-def fake(ours: float) -> Record:
-    """A record in which times are powers of the depth; jaxkit's are `ours` of JAX's."""
-    points = []
-
-    def add(programs: dict, **key):
-        points.append({"key": key, "result": {"programs": programs}})
-
-    pair = {
-        "jaxkit grad": {"samples_s": [ours, 2 * ours], "flops": 90.0},
-        "jax grad": {"samples_s": [1.0, 2.0], "flops": 100.0},
-    }
-    add(pair | {"jax f": {"samples_s": [0.1]}}, kind="eager", program="chain")
-    add(pair | {"jax f": {"samples_s": [0.1]}}, kind="trace", program="mlp")
-    add(pair, kind="compiled", program="lstm")
-    for depth in (1, 2, 4, 8):
-        times = {"trace_s": depth, "lower_s": 1, "compile_s": depth**0.5, "first_s": 1}
-        programs = {}
-        for library, factor in {"jaxkit": ours, "jax": 1.0}.items():
+def fake(ours: float) -> list[dict]:
+    """Rows in which times are powers of the depth; jaxkit's are `ours` of JAX's."""
+    rows = []
+    for library, x in {"jaxkit": ours, "jax": 1.0}.items():
+        row = {"library": library, "program": "grad", "samples": [x, 2 * x]}
+        pair = row | {"kind": "pairs", "depth": 1}
+        rows += [pair | {"way": "eager", "subject": "chain"}]
+        rows += [pair | {"way": "trace", "subject": "mlp"}]
+        real = {"kind": "compiled", "way": "compiled", "subject": "lstm", "depth": 1}
+        rows += [row | real | {"flops": {"jaxkit": 90, "jax": 100}[library]}]
+        for depth in (1, 2, 4, 8):
             for what, dear in zip(TRANSFORMS, (1, 3, 2, 10), strict=True):
-                cost = {k: factor * dear * t for k, t in times.items()}
-                runs = {"samples_s": [factor * dear * depth]}
-                programs[f"{library} {what}"] = cost | runs
-                programs[f"{library} eager {what}"] = runs
-        add(programs, kind="growth", model="rnn", depth=depth)
-    begun = {"first_s": 2.0, "compile_s": 1.5, "compiled": 12, "samples_s": [1.0]}
-    firsts = {f"{k} eager grad": begun for k in ("jaxkit", "jax")}
-    add(firsts, kind="first", model="rnn", depth=2)
-    return Record(Path(), {"settings": SETTINGS}, points)
+                y, at = x * dear, {"kind": "growth", "subject": "rnn", "depth": depth}
+                stage = {"trace_s": y * depth, "compile_s": y * depth**0.5}
+                at |= {"library": library, "program": what, "samples": [y * depth]}
+                rows += [at | stage | {"way": "compiled"}, at | {"way": "eager"}]
+        begun = {"first_s": 2.0, "compile_s": 1.5, "way": "eager", "kind": "first"}
+        rows += [row | begun | {"subject": "rnn", "depth": 2}]
+    # In jaxkit and in JAX f itself is the same program.
+    return [r for r in rows if (r["library"], r["program"]) != ("jaxkit", "f")]
 
 
-def test_captions_and_summary_say_what_the_record_has():
-    said = captions(fake(0.5))
-    assert (
-        "0.5 (of chain) of JAX's time (bar 0.6, kept by all)" in said["overhead-ratios"]
-    )
-    assert "bar 0.6, kept by 0" in captions(fake(0.65))["overhead-ratios"]
-    assert "FLOPs 0.900 (bar 1.01, kept by all)" in said["overhead-ratios"]
-    assert "1.00 to trace (1.00 with JAX), 0.50 to compile" in said["overhead-growth"]
-    assert "grad with jaxkit takes 0.5 to trace" in said["overhead-growth"]
-    # In units of f, which is the same in both.
-    assert (
-        "Tracing takes 1.5 f for grad, 1 f for jvp and 5 f"
-        in said["overhead-transforms"]
-    )
-    assert "2 s (jaxkit, eager)" in said["overhead-first"]
-    assert "75% of that time is XLA's" in said["overhead-first"]
-    rows = summary(fake(0.5))
-    (label,) = (key for key in rows if key.startswith("grad to trace, in units of f"))
-    assert rows[label] == "1.5, 3"
+def test_ratios_are_held_against_their_bars():
+    for ours, kept in {0.5: [1, 1, 1, 1], 0.65: [0, 1, 1, 1]}.items():
+        found = compared(of(fake(ours)))
+        assert found["median / JAX's"].tolist() == [ours, ours, ours, 0.9]
+        assert found["within it"].tolist() == kept
+
+
+def test_stages_are_in_units_of_f():
+    table = of(fake(0.5))
+    stages = over_f(table)["trace / f's, jaxkit"]["rnn"]
+    assert stages.to_dict() == {"grad": 1.5, "jvp": 1, "hessian": 5}
+    first = tables(table)["from a new function to its first result"]
+    assert (first["XLA's / first"] == 0.75).all()
 
 
 def test_part_of_a_record_can_be_shown():
-    whole = fake(0.5)
-    for points in [whole.points, *([point] for point in whole.points)]:
-        record = Record(whole.path, whole.header, points)
+    rows = fake(0.5)
+    for kind in ("pairs", "compiled", "growth", "first", None):
+        table = of([row for row in rows if kind in (row["kind"], None)])
         drawn = []
-        for name, drawing in draw(record):
+        for name, drawing in figures(table):
             drawn.append(name)
             style.plt.close(drawing)
-        assert set(captions(record)) == set(drawn) and drawn
-        assert all("nan" not in text for text in captions(record).values())
-        assert all("nan" not in text for text in summary(record).values())
-        assert list(tables(record))
+        assert drawn and tables(table)

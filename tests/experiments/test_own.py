@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments import command
 from experiments.__main__ import EXPERIMENTS, main
 from experiments.bench.record import Record
 from experiments.functions import scaled
@@ -30,13 +31,15 @@ def test_a_function_of_the_users(tmp_path, capsys):
         *FAST,
     ]
     assert main([*command, "--inputs", "f32[3]", "ones(2)", "--out", str(out)]) == 0
-    record = Record.read(out / "scaling.jsonl")
-    sizes = {(p["key"]["n"], p["key"]["m"]) for p in record.points}
+    table = Record.read(out / "scaling.jsonl").table
+    sizes = {*zip(table["n"], table["m"], strict=True)}
     assert sizes == {(4, 4), (1, 1), (1, 4), (4, 1)}  # of 5 inputs and 5 outputs
-    programs = {name for p in record.points for name in p["result"]["programs"]}
-    assert {name.split()[0] for name in programs} == {"jaxkit", "jax"}
-    assert (out / "scaling-own-cost.svg").exists()
-    assert "mine.py:f" in capsys.readouterr().out
+    assert {*table["library"]} == {"jaxkit", "jax"}
+    assert (out / "scaling-mine-py-f-cost.svg").exists()
+    report = (out / "REPORT.md").read_text()
+    assert "mine.py:f" in report and "at `f32[3] ones(2)`" in report
+    for word in ("digits", "burgers", "Our ", "our "):  # nothing of ours
+        assert word not in report
 
 
 def test_a_function_of_the_users_is_scaled_faithfully():
@@ -88,7 +91,7 @@ def test_a_function_that_was_edited_is_another_one(tmp_path, capsys):
     assert main(command) == 0
     mine.write_text("def f(x):\n    return x * x * x\n")
     assert main(command) == 2
-    assert "settings.source" in capsys.readouterr().err
+    assert "environment.files.functions" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -101,36 +104,30 @@ def test_a_function_that_was_edited_is_another_one(tmp_path, capsys):
 def test_functions_without_a_cost_or_with_one_output_are_drawn(
     function, tmp_path, capsys
 ):
-    command = ["scaling", "hessian", *FAST, "--function", function, "--inputs"]
-    assert main([*command, "ones(5)", "--quick", "--out", str(tmp_path)]) == 0
+    sizes = ["--sizes", "1,4", "--function", function, "--inputs", "ones(5)"]
+    command = ["scaling", "hessian", *FAST, *sizes]
+    assert main([*command, "--out", str(tmp_path)]) == 0
     assert "Report:" in capsys.readouterr().out
     report = (tmp_path / "REPORT.md").read_text()
-    assert "nan" not in report and "inf " not in report and "-FLOP" not in report
+    assert "nan" not in report and "inf " not in report
 
 
-def test_all_with_a_function_is_those_that_take_one(monkeypatch, capsys):
-    from experiments import __main__
-
-    seen = []
-    monkeypatch.setattr(
-        __main__, "run", lambda args, modules: seen.extend(modules) or 0
-    )
-    assert main(["all", "--function", "lambda x: x", "--inputs", "ones(3)"]) == 0
-    assert set(EXPERIMENTS) - set(seen) == {"accuracy", "swell"}
-    assert "of all, scaling, validate" in capsys.readouterr().out
+def test_all_with_a_function_is_those_that_take_one():
+    able = command.modules(["all"], with_function=True)
+    assert {*EXPERIMENTS} - {*able} == {"accuracy", "swell"}
 
 
 def test_experiments_without_a_place_for_functions_say_so(tmp_path, capsys):
     command = ["swell", "--function", "lambda x: x", "--out", str(tmp_path)]
     assert main(command) == 2
     message = capsys.readouterr().err
-    assert "swell takes no --function; these do: scaling" in message
+    assert "No such option: --function" in message
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("json", "the module json is no experiment: it has no FULL, QUICK, points"),
+        ("json", "the module json is no experiment: it has no Settings, points"),
         ("./mine.py", "is not the name of an experiment or a module"),
     ],
 )
@@ -142,38 +139,42 @@ def test_what_is_no_experiment_is_refused(name, message, capsys):
 def test_what_cannot_be_validated_leaves_no_file(tmp_path, capsys):
     command = ["validate", "--function", "lambda x: x > 0", "--inputs", "f32[3]"]
     assert main([*command, "--out", str(tmp_path)]) == 2
-    assert "results that are floats" in capsys.readouterr().err
+    assert "arguments and results of floats" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
 MODULE = '''
-"""How long sleeping takes."""
+"""How long sleeping takes.
+
+Sleep is long.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
+from pandas import DataFrame
 
+from experiments.bench.settings import option
 from experiments.bench.style import figure
 
-FULL = {"naps": (1, 2), "rooms": [], "hours": [1, 0.5]}
-QUICK = {"naps": (1,), "rooms": [], "hours": [1, 0.5]}
+@dataclass(frozen=True)
+class Settings:
+    naps: tuple = option((1, 2), (1,))
+    rooms: list[str] = option([])
+    hours: list[float] = option([1, 0.5])
 
 def points(settings):
-    return [{"nap": nap, "bed": (nap, nap)} for nap in settings["naps"]]
+    return [{"nap": nap, "bed": (nap, nap)} for nap in settings.naps]
 
 def measure(point, settings):
-    return {"programs": {}, "nap": np.int64(2) * point["nap"], "load": 0}
+    return [{"slept": np.int64(2) * point["nap"], "load": 0}]
 
-def tables(record):
-    yield "naps: " + str([result["nap"] for _, result in record.results()])
+def tables(table):
+    return {"naps": DataFrame({"nap": table["nap"], "slept": table["slept"]})}
 
-def draw(record):
+def figures(table):
     drawing, axes = figure(1, 1, 3, 3)
-    yield "naps", drawing
-
-def captions(record):
-    return {"naps": f"{len(record.points)} naps."}
-
-def summary(record):
-    return {"naps": str(len(record.points))}
+    yield "all", drawing
 '''
 
 
@@ -182,16 +183,19 @@ def test_an_experiment_of_the_users(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     command = ["naps_experiment", "--out", "out"]
     assert main(command) == 0
-    assert "naps: [2, 4]" in capsys.readouterr().out
-    assert (tmp_path / "out" / "naps.svg").exists()
+    assert "slept" in capsys.readouterr().out
+    assert (tmp_path / "out" / "naps_experiment-all.svg").exists()
     report = (tmp_path / "out" / "REPORT.md").read_text()
     assert "## naps_experiment: How long sleeping takes." in report
-    assert "![naps, on " in report and "\n2 naps.\n" in report
+    assert "Sleep is long." in report and "![naps_experiment-all, out]" in report
+    assert "| 1 | 2 | 4 |" in report and "experiments naps_experiment --out" in report
     assert main(command) == 0
     assert "2 of 2 points were measured before" in capsys.readouterr().out
-    assert "| settings | those of a whole run |" in report
     record = Record.read(tmp_path / "out" / "naps_experiment.jsonl")
-    assert record.points[0]["result"]["load"] == 0
+    assert list(record.table["slept"]) == [2, 4] and list(record.table["load"]) == [
+        0,
+        0,
+    ]
     assert main([*command, "--hours", "2", "--fresh"]) == 0
     assert main([*command, "--hours", "2,1.5"]) == 2
     assert "settings.hours: [2.0] there, [1.5, 2.0] now" in capsys.readouterr().err

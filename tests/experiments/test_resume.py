@@ -17,6 +17,10 @@ def settings(out: Path) -> dict:
     return Record.read(out / "scaling.jsonl").settings
 
 
+def points(out: Path) -> list[dict]:
+    return Record.read(out / "scaling.jsonl").points
+
+
 def test_an_interrupted_run_goes_on_without_measuring_twice(
     tmp_path, capsys, counted, undrawn
 ):
@@ -26,7 +30,7 @@ def test_an_interrupted_run_goes_on_without_measuring_twice(
     assert "the same command goes on" in capsys.readouterr().err
     # A run that is killed while it writes leaves half a line.
     with (tmp_path / "scaling.jsonl").open("a") as file:
-        file.write('{"key": {"function": "bur')
+        file.write('{"point": {"function": "bur')
     second = counted()
     assert main(command) == 0
     both = first.seen + second.seen
@@ -34,7 +38,7 @@ def test_an_interrupted_run_goes_on_without_measuring_twice(
     third = counted()
     assert main(command) == 0
     assert third.seen == []
-    assert [p["key"] for p in Record.read(tmp_path / "scaling.jsonl").points] == both
+    assert points(tmp_path) == both
 
 
 @pytest.mark.parametrize("at", [1, 5])  # of five points
@@ -47,8 +51,7 @@ def test_ctrl_c_stops_after_the_point(tmp_path, counted, undrawn, at):
     measure = counted(press)
     assert main([*TINY, "--out", str(tmp_path)]) == 130
     assert signal.getsignal(signal.SIGINT) is before
-    kept = Record.read(tmp_path / "scaling.jsonl").points
-    assert [point["key"] for point in kept] == measure.seen and len(kept) == at
+    assert points(tmp_path) == measure.seen and len(measure.seen) == at
 
 
 def test_a_point_that_fails_is_said_and_tried_again(tmp_path, capsys, counted, undrawn):
@@ -96,7 +99,7 @@ def test_another_run_is_not_mixed_in(tmp_path, capsys, counted, undrawn):
     ("part", "of"),
     [
         ("versions", "jaxlib"),
-        *(("files", x) for x in ("jaxkit", "experiments", "measure")),
+        *(("files", x) for x in ("jaxkit", "experiments", "functions")),
     ],
 )
 def test_other_versions_are_not_mixed_in(tmp_path, capsys, counted, undrawn, part, of):
@@ -123,12 +126,12 @@ def test_two_runs_do_not_measure_for_one_file(tmp_path, capsys, counted, undrawn
     measure = counted(meddle)
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     assert meddled == [2, 2] and settings(tmp_path)["samples"] == 2
-    assert len(Record.read(tmp_path / "scaling.jsonl").points) == len(measure.seen) == 5
-    assert "another run is measuring for" in capsys.readouterr().err
+    assert len(points(tmp_path)) == len(measure.seen) == 5
+    assert "another run is measuring" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    "line", ["[1, 2]", '{"key": {"n": 1}}', '{"noted": {}, "key": {}, "result": {}}']
+    "line", ["[1, 2]", '{"point": {"n": 1}}', '{"noted": {}, "point": {}, "rows": {}}']
 )
 def test_a_damaged_record_is_refused(tmp_path, counted, undrawn, capsys, line):
     counted()
@@ -138,7 +141,7 @@ def test_a_damaged_record_is_refused(tmp_path, counted, undrawn, capsys, line):
     for more in ([], ["--replot"]):
         command = ["scaling", *more] if more else TINY
         assert main([*command, "--out", str(tmp_path)]) == 2
-        assert "line 7 has no key and result" in capsys.readouterr().err
+        assert "isn't a record of a run" in capsys.readouterr().err
 
 
 def test_after_fresh_the_command_without_it_goes_on(tmp_path, counted, capsys):
@@ -153,7 +156,7 @@ def test_a_record_of_another_version_is_refused(tmp_path, counted, undrawn, caps
     path = tmp_path / "scaling.jsonl"
     path.write_text(path.read_text().replace('"min_time"', '"least_time"'))
     assert main(["scaling", "--replot", "--out", str(tmp_path)]) == 2
-    assert "it has no setting min_time" in capsys.readouterr().err
+    assert "is of another version of scaling" in capsys.readouterr().err
 
 
 def test_files_of_others_are_left_alone(tmp_path, counted, undrawn, capsys):

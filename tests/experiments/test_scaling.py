@@ -1,14 +1,15 @@
-"""The scaling experiment: its functions, that costs recover the theory, its words."""
+"""The scaling experiment: its functions, and that costs recover the theory."""
 
 import jax
 import numpy as np
 import pytest
 
-from experiments.bench.costs import fixed_and_rate, slope
 from experiments.bench.measure import build
+from experiments.bench.tidy import of, slope
 from experiments.functions import FUNCTIONS, fourier_derivatives
 from experiments.libraries import libraries
-from experiments.scaling.theory import BOUND, crossover
+from experiments.scaling import BOUND, crossover, crossovers, exponents, points, tables
+from tests.experiments.faked import SETTINGS, fake
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -58,13 +59,20 @@ def test_slope_and_crossover():
     assert np.isnan(crossover(sizes, [np.nan] * 4, constant))
 
 
-def test_times_of_a_fixed_part_and_a_rate():
-    flops = np.array([1e3, 1e4, 1e6])
-    fixed, rate, off = fixed_and_rate(flops, 2e-6 + flops / 1e9)
-    assert (fixed, rate) == pytest.approx((2e-6, 1e9)) and off < 1e-9
-    assert fixed_and_rate(flops, [2e-6, 2e-6, 1e-3])[2] > 0.1
-    assert np.isnan(fixed_and_rate(flops[:2], flops[:2])).all()
-    assert np.isnan(fixed_and_rate(flops, flops**1.2)).all()  # the fixed part < 0
+def test_numbers_of_a_run_are_those_of_theory():
+    """Of costs 1 + n and 1 + m; the time is 5% off in each sample, of all alike."""
+    rows = [p | row for p in points(SETTINGS) for row in fake(p, SETTINGS)]
+    table = of(rows)
+    fits = exponents(table)
+    assert fits["theory"]["n", "burgers", "jacfwd"] == 1
+    at = crossovers(table)["time", "jaxkit"]
+    assert at["burgers", 1] == pytest.approx(1)
+    found = tables(table)["one pass in units of f"]
+    assert found["pass / f, flops, jaxkit"].tolist() == [2, 3]
+    assert found["bound"].tolist() == [2.5, 5] and {*found["beyond it"]} == {"none"}
+    table["time"] = table["time"].mask(table["program"] == "jvp", 3.0)
+    beyond = tables(table)["one pass in units of f"]["beyond it"]
+    assert beyond.tolist() == ["time, jaxkit; time, JAX", "none"]
 
 
 def test_fourier_derivatives_are_exact_for_waves():

@@ -2,28 +2,23 @@
 
 from experiments.__main__ import main
 from experiments.bench.record import Record
+from experiments.swell import nodes
 
 
 def test_swell_counts_what_sharing_saves(tmp_path, capsys):
     assert main(["swell", "--quick", "--out", str(tmp_path)]) == 0
-    assert (tmp_path / "swell.png").exists() and (tmp_path / "swell.svg").exists()
-    points = Record.read(tmp_path / "swell.jsonl").points
-    sizes = {
-        (p["key"]["function"], p["key"]["depth"]): p["result"]["sizes"] for p in points
-    }
-    for (_, depth), counts in sizes.items():
-        tree, graph = (
-            counts["derivative, pruned"],
-            counts["derivative, pruned and shared"],
-        )
-        assert graph <= tree <= counts["derivative, as it comes out"]
-        for mode in ("forward", "reverse"):
-            assert counts[f"traced, {mode} mode"] <= 9 * depth  # linear in the depth
+    assert (tmp_path / "swell-sizes.png").exists()
+    sizes = nodes(Record.read(tmp_path / "swell.jsonl").table)
+    tree, graph = sizes["derivative, pruned"], sizes["derivative, shared"]
+    assert (graph <= tree).all() and (
+        tree <= sizes["derivative, as it comes out"]
+    ).all()
+    depth = sizes.index.get_level_values("depth")
+    for mode in ("forward", "reverse"):
+        assert (sizes[f"traced, {mode} mode"] <= 9 * depth).all()  # linear in the depth
     # Of the logistic map a doubled depth squares the tree, and doubles the graph.
-    deep, deeper = sizes["logistic", 8], sizes["logistic", 16]
-    assert deeper["derivative, pruned"] > 500 * deep["derivative, pruned"]
-    name = "derivative, pruned and shared"
-    assert 1.9 < deeper[name] / deep[name] < 2.1
+    deep, deeper = ("logistic", 8), ("logistic", 16)
+    assert tree[deeper] > 500 * tree[deep] and 1.9 < graph[deeper] / graph[deep] < 2.1
     assert "operations of traced programs" in capsys.readouterr().out
 
 

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from tests.rules.checker import bent, derive, direction, flat
+from zoo.case import direction, flat
+from zoo.nestings import bent, derive
 
 HARNESSES = "jax._src.internal_test_util.test_harnesses"
 

@@ -23,15 +23,8 @@ import numpy as np
 
 import jaxkit as jk
 from tests.harnesses.cases import FIRST, SECOND, HarnessCase, derivative, modes_of_jax
-from tests.rules.checker import (
-    STEP,
-    bent,
-    compiled,
-    derive,
-    largest,
-    products,
-    wide,
-)
+from tests.rules.checker import STEP, largest, products, wide
+from zoo.nestings import bent, compiled, derive
 
 SLACK = 4.0
 DIFFERENCES = 1e-7  # allowed between a derivative and a quotient, in double precision

@@ -18,11 +18,12 @@ from tests.harnesses import cases, compare
 from tests.harnesses.cases import candidates
 from tests.harnesses.compare import AGREE, DISAGREE, NO_CASE, UNSUPPORTED, check
 from tests.rules import checker
+from zoo import case, nestings
 
 OUTCOMES = AGREE, DISAGREE, UNSUPPORTED
 SOURCES = [
     *Path(jaxkit.__file__).parent.rglob("*.py"),
-    *map(Path, (compare.__file__, checker.__file__, cases.__file__)),
+    *(Path(x.__file__) for x in (compare, checker, cases, case, nestings)),
 ]
 
 
@@ -32,20 +33,24 @@ def record_of(kind: str, folder: Path, fresh: bool = False) -> Record:
     An interrupted run goes on where it was.
     """
     path = folder / f"{kind}-jax-{jax.__version__}-{digest(SOURCES)}.jsonl"
-    environment = {"fixed": {"jax": jax.__version__}, "noted": {}}
-    return Record.resume(path, path.stem, {"kind": kind}, environment, fresh)
+    header = {
+        "experiment": path.stem,
+        "settings": {"kind": kind},
+        "environment": {"jax": jax.__version__},
+    }
+    return Record.resume(path, header, {}, fresh)
 
 
 def complete(record: Record, names: list[str], workers: int) -> None:
     """Check what the record lacks."""
-    done = {point["key"]["case"] for point in record.points}
+    done = {point["case"] for point in record.points}
     missing = [name for name in names if name not in done]
     started = len(names) - len(missing)
     bar = tqdm(total=len(names), initial=started, unit="case", dynamic_ncols=True)
     with bar:
         for name, result in outcomes(missing, record.settings["kind"], workers):
             group = candidates()[name].group
-            record.add({"case": name}, {"group": group, **result})
+            record.add({"case": name}, [{"group": group, **result}])
             bar.set_description(group)
             bar.update()
 
@@ -72,11 +77,14 @@ def one(name: str, kind: str) -> tuple[str, dict]:
 
 def report(record: Record, names: list[str]) -> bool:
     """Print the counts and what doesn't agree; returns whether all do."""
-    named = set(names)
+    results = {
+        line["point"]["case"]: {key: value[0] for key, value in line["rows"].items()}
+        for line in record.lines
+    }
     found = {
-        point["key"]["case"]: point["result"]
-        for point in record.points
-        if point["key"]["case"] in named and point["result"]["outcome"] != NO_CASE
+        name: results[name]
+        for name in names
+        if name in results and results[name]["outcome"] != NO_CASE
     }
     groups: dict[str, Counter] = {}
     for result in found.values():

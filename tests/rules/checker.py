@@ -17,24 +17,17 @@ All of it is one compiled function of a point; for float64 of two points at once
 from __future__ import annotations
 
 import traceback
-import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Literal
 
 import jaxkit as jk
-
-DOUBLE = ("float64",)
-REAL = "float64", "float32"
-REAL_AND_LOW = *REAL, "bfloat16"
-COMPLEX = "complex128", "complex64"
-BOTH = *REAL, *COMPLEX
+from zoo.case import Case, direction, flat, generator, sample
+from zoo.nestings import NESTINGS, bent, compiled, derive, nestings, pull, push
 
 # Largest error allowed, relative to the largest entry.
 TOLERANCE = {
@@ -45,150 +38,6 @@ TOLERANCE = {
     "bfloat16": 8 * 2.0**-7,
 }
 STEP = 1e-3
-
-# Compiling takes most of the time, and unoptimised code is as good to compare.
-FAST = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-    # With it, LAPACK calls at once are likelier to wait for each other forever, see
-    # tests/harnesses.
-    "xla_cpu_enable_concurrency_optimized_scheduler": False,
-}
-
-
-@dataclass(frozen=True)
-class Case:
-    """A function that reaches a primitive, and where and how closely to check it.
-
-    `primitive` is a key of jaxkit's RULES. `function` is plain JAX code on
-    arrays. `sampler` maps a NumPy generator to a tuple of arguments, real ones as
-    float64, at generic points of the domain; the checker converts them to each of
-    `dtypes`, and adds an imaginary part drawn the same way for complex ones. Those
-    that vary shapes and parameters alone are in double precision only.
-    `orders` is the number of derivatives to compare in float64; bfloat16 takes one, the
-    other dtypes take up to two.
-    """
-
-    primitive: Any
-    name: str
-    function: Callable
-    sampler: Callable[[np.random.Generator], tuple]
-    dtypes: tuple[str, ...] = REAL
-    orders: int = 2
-    tolerance: float = 1.0  # multiplies that of the dtype
-    differences: float | None = 1e-8  # tolerance; None: a quotient has no meaning
-    reverse: bool = True  # False: it has no transpose
-    needs: str = "jax"  # the path of what a version of JAX may lack
-    reference: Callable | None = None  # for JAX, where JAX can't differentiate function
-    batches: bool = True  # False: JAX can't run it under vmap
-    since: tuple[int, ...] = ()  # the first version of JAX that has the primitive
-
-    @property
-    def available(self) -> bool:
-        """Whether this JAX has what the case needs."""
-        if jax.__version_info__ < self.since:
-            return False
-        x = jax
-        return all(
-            (x := getattr(x, name, None)) is not None
-            for name in self.needs.split(".")[1:]
-        )
-
-
-# ------------------------------------------------------------------ points, directions
-
-
-def generator(case: Case) -> np.random.Generator:
-    return np.random.default_rng(zlib.crc32(case.name.encode()))
-
-
-def sample(case: Case, rng, dtype: str) -> tuple:
-    """Arguments of the case's function, floats among them converted to `dtype`."""
-    args = case.sampler(rng)
-    imaginary = case.sampler(rng) if dtype in COMPLEX else args
-
-    def convert(x, y):
-        x = np.asarray(x)
-        if x.dtype != np.float64:
-            return x
-        x = x + 1j * np.asarray(y) if dtype in COMPLEX else x
-        return x.astype(jnp.dtype(dtype))
-
-    return tuple(map(convert, args, imaginary))
-
-
-def direction(rng, like) -> np.ndarray:
-    x = rng.uniform(-1, 1, like.shape)
-    if jnp.issubdtype(like.dtype, jnp.complexfloating):
-        x = x + 1j * rng.uniform(-1, 1, like.shape)
-    return np.asarray(x).astype(like.dtype)
-
-
-def moves(x) -> bool:
-    return jnp.issubdtype(x.dtype, jnp.inexact)
-
-
-def flat(function: Callable, args) -> tuple[Callable, list]:
-    """`function` from its moving arguments to its moving outputs, and the former."""
-    moving = [moves(x) for x in args]
-
-    def f(xs):
-        xs = iter(xs)
-        full = [next(xs) if m else x for x, m in zip(args, moving, strict=True)]
-        outs = [y for y in jax.tree.leaves(function(*full)) if moves(y)]
-        assert outs, "the case's function has no output that moves"
-        return outs
-
-    return f, [x for x, m in zip(args, moving, strict=True) if m]
-
-
-# ------------------------------------------------- derivatives, with jaxkit or with JAX
-
-# Each derivative, and the one of JAX's that it equals (a Hessian is symmetric).
-NESTINGS = {
-    "jvp": "jvp",
-    "vjp": "vjp",
-    "jvp of jvp": "jvp of jvp",
-    "jvp of vjp": "jvp of vjp",
-    "vjp of jvp": "jvp of vjp",
-    "vjp of vjp": "jvp of vjp",
-    "jvp of jvp of vjp": "jvp of jvp of vjp",
-    "vjp of vjp of vjp": "jvp of jvp of vjp",
-    "vjp of jvp of jvp": "jvp of jvp of vjp",
-}
-
-
-def push(lib, f, xs, vs):
-    return lib.jvp(f, (xs,), (vs,))[1]
-
-
-def pull(lib, f, xs, us):
-    return lib.vjp(f, xs)[1](us)[0]
-
-
-def derive(lib, how, f, vs, us):
-    """The derivative `how` of f, say "jvp of vjp", as a function of the point."""
-    for mode in reversed(how.split(" of ")):
-        if mode == "jvp":
-            f = partial(push, lib, f, vs=vs)
-        else:
-            f, us = partial(pull, lib, f, us=us), vs
-    return f
-
-
-def bent(f):
-    """y + y^2 of each output, so that a linear f has higher derivatives too."""
-    return lambda xs: [y + y * y for y in f(xs)]
-
-
-def nestings(case: Case, dtype: str) -> list[str]:
-    most = {"float64": 3, "bfloat16": 1}.get(dtype, 2)
-    return [
-        how
-        for how in NESTINGS
-        if how.count("of") < min(case.orders, most)
-        and (case.reverse or "vjp" not in how)
-    ]
 
 
 def derivatives(lib, names, f, xs, vs, us) -> dict[str, Callable]:
@@ -366,52 +215,6 @@ def check(case: Case, dtype: str) -> list[str]:
         for name, result in report.attempt(eager).items():
             report.compare(f"{name} (eager)", result, points[0]["reference"][name])
     return report.lines
-
-
-def compiled(f, *args):
-    """f(*args) in `jit`, where each operation on the same operands is done once.
-
-    What is compared has most of its operations in common, and to compile them, the
-    special functions above all, is what takes time.
-    """
-    jaxpr, shapes = jax.make_jaxpr(f, return_shape=True)(*args)
-    run = jax.jit(partial(_evaluate, jaxpr), compiler_options=FAST)
-    outs = run(*jax.tree.leaves(args))
-    return jax.device_get(jax.tree.unflatten(jax.tree.structure(shapes), outs))
-
-
-def _evaluate(closed, *args):
-    jaxpr, done = closed.jaxpr, {}
-    env = dict(zip(jaxpr.constvars, closed.consts, strict=True))
-    env |= zip(jaxpr.invars, args, strict=True)
-
-    def read(atom):
-        return atom.val if isinstance(atom, Literal) else env[atom]
-
-    def name(atom):
-        if isinstance(atom, Literal):
-            return repr(atom.val), atom.aval
-        return id(env[atom])
-
-    for eqn in jaxpr.eqns:
-        key = eqn.primitive, str(eqn.params), tuple(map(name, eqn.invars))
-        key += tuple(map(id, constants(eqn.params)))  # of which the text has none
-        if key not in done:
-            params = eqn.primitive.get_bind_params(eqn.params)
-            out = eqn.primitive.bind(*map(read, eqn.invars), **params)
-            done[key] = out if eqn.primitive.multiple_results else [out]
-        env |= zip(eqn.outvars, done[key], strict=True)
-    return [read(v) for v in jaxpr.outvars]
-
-
-def constants(params) -> list:
-    """What the jaxprs among an equation's parameters close over."""
-    found = []
-    for x in jax.tree.leaves(params, is_leaf=lambda x: hasattr(x, "eqns")):
-        found += getattr(x, "consts", ())
-        for eqn in getattr(x, "eqns", ()):
-            found += constants(eqn.params)
-    return found
 
 
 def _compare_all(report, where, results, vs, us):

@@ -16,8 +16,9 @@ from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 
 from jaxkit.rules import RULES, custom, elementwise, linear
-from rules.checker import Case, check
-from rules.samplers import sampler, uniform
+from rules.checker import check
+from zoo.case import Case
+from zoo.samplers import sampler, uniform
 
 ORDER_1 = {"jvp", "vjp", "linearize", "recorded transpose", "matrix"}
 ORDER_2 = {"jvp of jvp", "jvp of vjp", "vjp of jvp", "vjp of vjp"}

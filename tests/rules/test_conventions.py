@@ -13,7 +13,8 @@ import pytest
 from jax import lax
 
 import jaxkit as jk
-from rules.checker import NESTINGS, bent, compiled, derive, flat
+from zoo.case import flat
+from zoo.nestings import NESTINGS, bent, compiled, derive
 
 inf, nan = np.inf, np.nan
 

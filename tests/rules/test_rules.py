@@ -1,13 +1,11 @@
 """Every rule in the table has cases, and in each its derivatives are right.
 
-The cases mirror `jaxkit/rules`, file by file; what is checked of each is in `checker`.
+The cases are those of `zoo/cases`; what is checked of each is in `checker`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from importlib import import_module
-from pathlib import Path
 
 import jax
 import pytest
@@ -16,14 +14,12 @@ from jax.extend.core import Primitive
 import jaxkit as jk
 from jaxkit.program import Code
 from jaxkit.rules import RULES
-from rules.cases_parallel import ELSEWHERE
-from rules.checker import Case, check, flat, generator, sample
+from rules.checker import check
+from zoo.case import Case, flat, generator, sample
+from zoo.cases import families
+from zoo.cases.parallel import ELSEWHERE
 
-FAMILIES: dict[str, list[Case]] = {
-    path.stem.removeprefix("cases_"): import_module(f"rules.{path.stem}").CASES
-    for path in sorted(Path(__file__).parent.glob("cases_*.py"))
-}
-CASES = [case for cases in FAMILIES.values() for case in cases]
+CASES = [case for cases in families().values() for case in cases]
 
 
 def skip_unless_available(case: Case) -> None:
@@ -52,7 +48,7 @@ WITH_CASES = [key for key, rule in RULES.items() if rule.verb != "refused"]
 @pytest.mark.parametrize("key", WITH_CASES, ids=str)
 def test_rule_has_a_case(key):
     assert key in ELSEWHERE or any(case.primitive == key for case in CASES), (
-        f"the rule of '{key}' has no case; add one to tests/rules/cases_*.py"
+        f"the rule of '{key}' has no case; add one to zoo/cases"
     )
 
 
