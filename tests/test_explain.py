@@ -653,3 +653,17 @@ def test_stages_run(name):
     if name != "while":
         close(found.transpose(y), jax.vjp(function, *args)[1](y))
     assert found.primal.lines and str(found)
+
+
+def test_nodes_know_their_rule():
+    e = jk.explain(lambda x: jnp.sin(x) * x)(2.0)
+    assert e[1].rule is None
+    assert e[2].rule is jk.rules["sin"]
+    assert "dz = cos(x) dx" in str(e[2].rule)
+    assert "dz = y dx + x dy" in json.loads(e.json())["nodes"][2]["rule"]
+
+
+def test_a_function_without_a_derivative():
+    e = jk.explain(lambda x: jnp.argmax(x))(jnp.array([1.0, 3.0]))
+    assert e.seeds == [] and e.outputs[0].value == 1
+    assert jnp.all(e.inputs[0].tangents[0] == 1)

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 
 from jaxkit.drawing import Graph, mermaid, svg
 from jaxkit.explaining import pictures, reference, text
-from jaxkit.explaining.nodes import Arrival, Node
+from jaxkit.explaining.nodes import Arrival, Node, Step, added, code_of, gathered
 from jaxkit.explaining.running import run
+from jaxkit.program import backward, forward
 from jaxkit.tangents import ones
 
 
@@ -52,6 +53,8 @@ class Explanation:
         results: Sequence[str] | None = None,
     ):
         self.nodes, self.outputs, self.steps = run(fun, list(inputs))
+        self.code = code_of(self.nodes, self.outputs, self.steps)
+        self.leaves = [node for node in self.nodes if node.step is None]
         self.inputs = self.nodes[: len(inputs)]
         self.names, self.mode, self.fold, self.fun = list(names), mode, fold, fun
         self.double = double  # whether the function can be run in double precision
@@ -125,42 +128,66 @@ class Explanation:
         return self
 
     def _forward(self):
+        """Reveal values, and tangents: those of a node are one for each direction."""
+        moved = self._pushed() if self.mode != "reverse" else {}
         for node in self.nodes:
-            if node.step is None:
-                moved = [None] * len(self.tangents)
-                if node in self.inputs:
-                    i = self.inputs.index(node)
-                    moved = [vs[i] for vs in self.tangents.values()]
-                self._reach(node, moved)
-                yield self
-        for step in self.steps:
-            columns = [
-                step.push([x.tangents and x.tangents[k] for x in step.operands])
-                if self.mode != "reverse"
-                else [None] * len(step.outputs)
-                for k in range(len(self.tangents))
-            ]
-            for i, node in enumerate(step.outputs):
-                self._reach(node, [column[i] for column in columns])
-                yield self
+            node.known, self.current = True, node
+            if node in moved and node.moves:
+                node.tangents = [
+                    node.zero() if dx is None else dx for dx in moved[node]
+                ]
+            yield self
 
-    def _reach(self, node, moved):
-        node.known, self.current = True, node
-        if self.mode != "reverse" and node.moves:
-            node.tangents = [node.zero() if dx is None else dx for dx in moved]
+    def _pushed(self) -> dict[Node, list[Any]]:
+        """The tangents of all nodes, None for zero, by a walk forward."""
+        moved = {node: [None] * len(self.tangents) for node in self.leaves}
+        columns = zip(*self.tangents.values(), strict=True)
+        moved |= dict(zip(self.inputs, map(list, columns), strict=False))
+
+        def push(eqn, operands):
+            step = eqn.operator
+            columns = [step.push(column) for column in zip(*operands, strict=True)]
+            return [list(column) for column in zip(*columns, strict=True)]
+
+        def note(eqn, outs):
+            moved.update(zip(eqn.operator.outputs, outs, strict=False))
+
+        starts = [moved[node] for node in self.leaves]
+        forward(self.code, starts, push, lambda x, eqn: None, observe=note)
+        return moved
 
     def _backward(self):
-        for k, seeds in enumerate(self.cotangents.values()):
-            for node, seed in zip(self.outputs, seeds, strict=True):
-                if seed is not None:
-                    self._add(node, k, seed)
+        """Reveal adjoints, one for each seed, as they arrive in a walk backward.
+
+        Before it is all there, an adjoint is the sum of what has arrived.
+        """
+        columns = list(self.cotangents.values())
+        seeds = [gathered([x[i] for x in columns]) for i in range(len(self.outputs))]
+        shares: dict[Step, list[Any]] = {}
+
+        def pull(eqn, arrived):
+            step, none = eqn.operator, [None] * len(self.cotangents)
+            columns = zip(
+                *(none if cts is None else cts for cts in arrived), strict=True
+            )
+            columns = [step.pull(column) for column in columns]
+            shares[step] = list(map(gathered, zip(*columns, strict=True)))
+            return shares[step]
+
+        backward(self.code, seeds, pull, added)
+        for node, seed in zip(self.outputs, seeds, strict=True):
+            node.arrive(seed)
         for step in reversed(self.steps):
             for node in reversed(step.outputs):
                 yield from self._complete(node)
-            self._pull(step)
-        for node in reversed(self.nodes):
-            if node.step is None:
-                yield from self._complete(node)
+            for i, node in enumerate(step.operands):
+                node.incomplete |= node.moves and not step.moving[i]
+                share = shares[step][i] if step in shares else None
+                if share is not None:
+                    node.arrivals.append(Arrival(step, share, step.partial(i)))
+                    node.arrive(share)
+        for node in reversed(self.leaves):
+            yield from self._complete(node)
 
     def _complete(self, node):
         if node.incomplete:
@@ -170,27 +197,6 @@ class Explanation:
             node.adjoints = [node.zero() if ct is None else ct for ct in known]
             self.current = node
             yield self
-
-    def _pull(self, step):
-        columns = []
-        for k in range(len(self.cotangents)):
-            cts = [y.adjoints and y.adjoints[k] for y in step.outputs]
-            columns.append(step.pull(cts))
-        for i, node in enumerate(step.operands):
-            node.incomplete |= node.moves and not step.moving[i]
-            shares = [column[i] for column in columns]
-            if all(share is None for share in shares):
-                continue
-            node.arrivals.append(Arrival(step, shares, step.partial(i)))
-            for k, share in enumerate(shares):
-                self._add(node, k, share)
-
-    def _add(self, node, k, share):
-        if node.adjoints is None:
-            node.adjoints = [None] * len(self.cotangents)
-        if share is not None:
-            seen = node.adjoints[k]
-            node.adjoints[k] = share if seen is None else seen + share
 
     # ------------------------------------------------------------------ to look into
 

@@ -1,8 +1,9 @@
 """A run of a function as a graph: each value that arose, and the step it came from.
 
 A step has the local linear map between the tangents of what went in and of what came
-out.  All that `explain` shows is computed from these: tangents by applying the local
-maps first to last, adjoints by transposing them last to first.
+out.  With steps for operators, a run is a linear program (`code_of`), and all that
+`explain` shows is computed by the walks through it: tangents by applying the local maps
+first to last, adjoints by transposing them last to first.
 """
 
 from __future__ import annotations
@@ -11,7 +12,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxkit import tracing
-from jaxkit.program import LinearProgram, Residual, Var
+from jaxkit.program import (
+    Code,
+    Equation,
+    LinearProgram,
+    Residual,
+    Var,
+    forward,
+)
+from jaxkit.rules import Rule
+from jaxkit.rules.terms import add_arrays
 from jaxkit.tangents import moves, ones, zeros
 
 
@@ -35,6 +45,12 @@ class Node:
         self.adjoints: list[Any] | None = None
         self.arrivals: list[Arrival] = []
 
+    def arrive(self, adjoints: list[Any] | None) -> None:
+        """Add a part of the adjoints."""
+        if adjoints is not None:
+            seen = self.adjoints
+            self.adjoints = adjoints if seen is None else added(seen, adjoints)
+
     def zero(self) -> Any:
         return zeros(self.aval)
 
@@ -45,6 +61,14 @@ class Node:
     @property
     def moves(self) -> bool:
         return moves(self.aval.dtype)
+
+    @property
+    def rule(self) -> Rule | None:
+        """What the table of rules says of the primitive that made the value.
+
+        None for inputs and constants.
+        """
+        return self.step and self.step.rule
 
     @property
     def is_number(self) -> bool:
@@ -78,12 +102,13 @@ class Step:
     """An operation that ran: operands in, outputs out, and the local linear map.
 
     `local` maps the tangents of the operands that are `moving` to those of the outputs
-    that move.  `inside` makes a function of the operands' values that runs what the
-    step consists of; None if it is a single operation.
+    that move, and `rule` is what the table says of the primitive (None of code without
+    one).  `inside` makes a function of the operands' values that runs what the step
+    consists of; None if it is a single operation.
     """
 
-    def __init__(self, name, params, operands, moving, line):
-        self.name, self.params, self.line = name, params, line
+    def __init__(self, name, params, operands, moving, line, rule=None):
+        self.name, self.params, self.line, self.rule = name, params, line, rule
         self.operands: list[Node] = operands
         self.moving: list[bool] = moving
         self.outputs: list[Node] = []
@@ -97,14 +122,16 @@ class Step:
     def residuals(self) -> list[Any]:
         """What reverse mode keeps of this step, for the derivatives by the inputs."""
         moving = [x for x, m in zip(self.operands, self.moving, strict=True) if m]
-        pairs = zip(self.local.code.inputs, moving, strict=True)
-        reached = {v.index for v, x in pairs if x.kind != "const"}
         found = []
-        for eqn in self.local.code.equations:
-            if reached & {x.index for x in eqn.operands if type(x) is Var}:
-                reached |= {v.index for v in eqn.outputs}
+
+        def do(eqn, reached):
+            if any(reached):
                 places = [x.index for x in eqn.operands if type(x) is Residual]
-                found += [self.local.residuals[i] for i in places]
+                found.extend(self.local.residuals[i] for i in places)
+            return [any(reached)] * len(eqn.outputs)
+
+        inputs = [x.kind != "const" for x in moving]
+        forward(self.local.code, inputs, do, lambda x, eqn: False)
         return found
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
@@ -135,3 +162,27 @@ class Step:
     def _each(self, nodes, values):
         values = iter(values)
         return [next(values) if node.moves else None for node in nodes]
+
+
+def added(xs: Sequence[Any], ys: Sequence[Any]) -> list[Any]:
+    """Sums, column by column, of arrays either of which may be None."""
+    return [add_arrays(x, y) for x, y in zip(xs, ys, strict=True)]
+
+
+def gathered(columns: Sequence[Any]) -> list[Any] | None:
+    """Columns as one value of a walk, None if there is nothing in any of them."""
+    return None if all(x is None for x in columns) else list(columns)
+
+
+def code_of(nodes: Sequence[Node], outputs: Sequence[Node], steps: Sequence[Step]):
+    """A run as the code of a linear program: nodes are variables, steps operators."""
+    variables = {node: Var(node.number, node.aval) for node in nodes}
+
+    def of(nodes):
+        return tuple(variables[node] for node in nodes)
+
+    equations = [
+        Equation(step, of(step.operands), {}, of(step.outputs), step.rule, (step, None))
+        for step in steps
+    ]
+    return Code(of(x for x in nodes if x.step is None), of(outputs), equations)

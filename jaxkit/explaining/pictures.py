@@ -97,6 +97,7 @@ def row(explanation, node: Node) -> dict[str, Any]:
         "operation": step.name if step else None,
         "operands": [x.number for x in step.operands] if step else [],
         "line": step.line if step else None,
+        "rule": str(node.rule) if node.rule else None,
         "dtype": str(node.aval.dtype),
         "shape": list(node.aval.shape),
         "value": plain(node.value) if node.known else None,

@@ -18,6 +18,7 @@ from jaxkit import tracing
 from jaxkit.arithmetic import linearize_flat
 from jaxkit.explaining.nodes import Node, Step
 from jaxkit.fused import apart
+from jaxkit.rules import RULES
 from jaxkit.tracing import Trace, Tracer
 
 
@@ -77,9 +78,9 @@ class ExplainTrace(Trace):
         user = params.get("subfuns")  # of a function with a rule of its own
         nodes = self._operands(operands, constants_too=not user)
         outs = self.step(Step(name(primitive, params), params, *nodes), run)
-        self.steps[-1].inside = (
-            _retraced(user[0]) if user else inside(primitive, params)
-        )
+        step = self.steps[-1]
+        step.rule = RULES[primitive]
+        step.inside = _retraced(user[0]) if user else inside(primitive, params)
         return outs if primitive.multiple_results else outs[0]
 
     def _operands(

@@ -17,7 +17,7 @@ from typing import Any
 from jaxkit.arithmetic import transposed
 from jaxkit.explaining import text
 from jaxkit.explaining.nodes import Node, Step
-from jaxkit.program import LinearProgram, Residual, Var, format_operator
+from jaxkit.program import LinearProgram, Residual, Var, application, forward
 
 
 @dataclass(frozen=True)
@@ -134,35 +134,30 @@ def equations(
     equals: str = " = ",
 ) -> list[str]:
     """A linear program's equations, with names for what goes in and what comes out."""
-    code = program.code
-    names: dict[int, str] = {
-        v.index: name for v, name in zip(code.inputs, inputs, strict=True)
-    }
+    code, lines = program.code, []
+    given = {v.index for v in code.inputs}
     results: dict[int, str] = {}
     for x, name in zip(code.outputs, outputs, strict=True):
-        if type(x) is Var and x.index not in names:
+        if type(x) is Var and x.index not in given:
             results.setdefault(x.index, name)
 
-    def show(x: Any) -> str:
-        if type(x) is Var:
-            return results.get(x.index) or names.setdefault(x.index, f"t{x.index}")
+    def read(x, eqn):
         if type(x) is Residual:
             return residual(program.residuals[x.index], step)
         return str(x)
 
-    lines = []
-    for eqn in code.equations:
-        left = ", ".join(map(show, eqn.outputs))
-        operator = format_operator(eqn.operator, eqn.params)
-        right = " ".join([operator, *map(show, eqn.operands)])
+    def do(eqn, operands):
+        names = [results.get(v.index, str(v)) for v in eqn.outputs]
         sign = equals if any(v.index in results for v in eqn.outputs) else " = "
-        lines.append(f"{left}{sign}{right}")
-    for x, name in zip(code.outputs, outputs, strict=True):
-        value = show(x) if type(x) is Var else None
-        if value is not None and value != name:  # it is one of the inputs, or shared
+        lines.append(f"{', '.join(names)}{sign}{application(eqn, operands)}")
+        return names
+
+    values = forward(code, inputs, do, read)
+    for x, value, name in zip(code.outputs, values, outputs, strict=True):
+        if type(x) is not Var:
+            lines += [f"{name} = 0"] if equals == " = " else []
+        elif value != name:  # it is one of the inputs, or shared
             lines.append(f"{name}{equals}{value}")
-        elif value is None and equals == " = ":
-            lines.append(f"{name} = 0")
     return lines
 
 

@@ -8,7 +8,7 @@ text.py     the program as text
 
 from jaxkit.program.code import Code, Constant, Equation, Residual, Var, Zero
 from jaxkit.program.linear import LinearProgram, NotTransposable, Recorder
-from jaxkit.program.text import format_operator
+from jaxkit.program.text import application
 from jaxkit.program.walk import backward, forward
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "Residual",
     "Var",
     "Zero",
+    "application",
     "backward",
-    "format_operator",
     "forward",
 ]

@@ -169,6 +169,7 @@ def no_transpose(primitive) -> NotLinear:
 
 def place_of(function: Callable) -> str:
     """`file:line` of a function that was given to a verb."""
+    function = getattr(function, "func", function)  # of a functools.partial
     code = getattr(function, "__code__", None)
     if code is None:
         return getattr(function, "__name__", repr(function))
