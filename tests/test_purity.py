@@ -143,3 +143,20 @@ def imports_of(path: Path) -> set[str]:
 ROOT = Path(jaxkit.__file__).parent
 MODULES = set(map(module_of, SOURCES))
 IMPORTS = {module_of(path): imports_of(path) for path in SOURCES}
+
+
+BESIDE_THE_CORE = {"explaining", "drawing", "study", "lessons", "__main__"}
+
+
+def test_a_reader_of_the_core_holds_few_classes():
+    """As docs/design.md says; a new one is to be worth it."""
+    classes = [
+        node.name
+        for module, path in zip(map(module_of, SOURCES), SOURCES, strict=True)
+        if not BESIDE_THE_CORE & set(module.split("."))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert len(classes) <= 36, classes
+    design = (ROOT.parent / "docs" / "design.md").read_text()
+    assert f"has {len(classes)} classes" in design

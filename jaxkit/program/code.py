@@ -110,6 +110,17 @@ class Code:
         self.equations: tuple[Equation, ...] = tuple(equations)
         self._hash: int | None = None
 
+    @property
+    def residuals(self) -> list[Residual]:
+        """The residuals that equations read, by number."""
+        found = {
+            x.index: x
+            for eqn in self.equations
+            for x in eqn.operands
+            if type(x) is Residual
+        }
+        return [found[i] for i in sorted(found)]
+
     def __hash__(self):
         if self._hash is None:  # what tells most programs apart; `==` compares all
             operators = tuple([eqn.operator for eqn in self.equations])

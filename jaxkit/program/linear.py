@@ -137,17 +137,15 @@ class LinearProgram:
 
         So it is after `jax.vmap` or `jax.lax.scan` has stacked several programs.
         """
-        for eqn in self.code.equations:
-            for x in eqn.operands:
-                if type(x) is Residual:
-                    shape = self.residuals[x.index].shape
-                    if shape != x.aval.shape:
-                        raise ValueError(
-                            f"these are several linear maps, stacked: {x} has shape "
-                            f"{list(shape)}, in each of them {list(x.aval.shape)}. "
-                            "Apply them under jax.vmap or jax.lax.scan: "
-                            "jax.vmap(lambda f, x: f(x))(maps, xs)."
-                        )
+        for x in self.code.residuals:
+            shape = self.residuals[x.index].shape
+            if shape != x.aval.shape:
+                raise ValueError(
+                    f"these are several linear maps, stacked: {x} has shape "
+                    f"{list(shape)}, in each of them {list(x.aval.shape)}. "
+                    "Apply them under jax.vmap or jax.lax.scan: "
+                    "jax.vmap(lambda f, x: f(x))(maps, xs)."
+                )
 
     def __repr__(self):
         return text.format_code(self.code)

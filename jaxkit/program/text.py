@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jaxkit.program.code import Code, Residual, Var
+from jaxkit.program.code import Code, Var
 from jaxkit.program.walk import forward
 
 
@@ -19,15 +19,9 @@ def format_code(code: Code) -> str:
           t2:f32[] = reduce_sum[axes=(0,)] t1
           return t2
     """
-    residuals = {
-        x.index: x
-        for eqn in code.equations
-        for x in eqn.operands
-        if type(x) is Residual
-    }
     head = f"linear program of {_typed(code.inputs) or 'nothing'}"
-    if residuals:
-        head += f" with residuals {_typed([residuals[i] for i in sorted(residuals)])}"
+    if code.residuals:
+        head += f" with residuals {_typed(code.residuals)}"
     return "\n".join([head, *_body(code)])
 
 
