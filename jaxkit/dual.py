@@ -120,13 +120,13 @@ class DualTrace(Trace):
                 primals.append(x)
                 tangents.append(None)
         rule, arithmetic = RULES[primitive], self.arithmetic
-        outermost = arithmetic.source is None
-        if outermost:
-            arithmetic.source = primitive, tracing.here()
         differentiate = rule.on_tangents if alone else rule.derivative
-        out, moved = differentiate(primitive, arithmetic, primals, tangents, params)
-        if outermost:
-            arithmetic.source = None
+        before = arithmetic.source  # not None inside the rule of another primitive
+        arithmetic.source = before or (primitive, tracing.here())
+        try:
+            out, moved = differentiate(primitive, arithmetic, primals, tangents, params)
+        finally:
+            arithmetic.source = before
         if not primitive.multiple_results:
             return out if moved is None else Dual(self, out, moved)
         return [

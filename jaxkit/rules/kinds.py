@@ -42,7 +42,6 @@ class Elementwise(Rule):
 
     def __init__(self, partials, together, static):
         self.partials, self.together, self.static = partials, together, static
-        self.plain = not any(map(callable, partials)) and together is None
 
     def derivative(self, primitive, arithmetic, primals, tangents, params):
         moving = tuple([dx is not None for dx in tangents])
