@@ -10,5 +10,17 @@ flags = os.environ.get("XLA_FLAGS", "")
 os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count=8"
 
 import jax  # noqa: E402  (it reads the flags)
+import pytest  # noqa: E402
+
+import jaxkit as jk  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
+
+
+@pytest.fixture(autouse=True)
+def table_of_rules():
+    """What a test declares is gone after it, so that no other test meets it."""
+    before = dict(jk.rules.RULES)
+    yield
+    jk.rules.RULES.clear()
+    jk.rules.RULES.update(before)
