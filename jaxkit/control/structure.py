@@ -98,9 +98,8 @@ def structure(taken, moving, known, live, forward, jvp, operator, **params):
         outs, residuals = forward(primals)
         return spread(outs, known), residuals
 
-    return Structure(
-        taken, moving, full_jvp, full_forward, operator, lambda: (live, params)
-    )
+    run = forward if all(known) else full_forward
+    return Structure(taken, moving, full_jvp, run, operator, lambda: (live, params))
 
 
 def per_jaxpr(make: Callable) -> Callable:
