@@ -8,11 +8,17 @@ made for it.  Lists with such gaps are
     given(xs)           without the gaps
     spread(xs, where)   with gaps, at the places where `where` doesn't hold
     filled(xs, avals)   with arrays of zeros in the gaps
+
+A tangent that can't be had (there is no rule for it, or what should be linear isn't) is
+`Refused`, and so is what is made of it.  It is an error only where a result depends on
+it: what nothing needs may be anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -24,6 +30,32 @@ from jax.dtypes import float0
 from jaxkit.tracing import varying_like
 
 SCALARS = int, float, complex, np.generic
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A tangent that can't be had: its abstract type, and the error that says why.
+
+    Inside code that is taken apart, None says: for the reason that an operand has.
+    """
+
+    aval: Any
+    error: Exception | None
+
+
+def refusal(error: Exception) -> Exception:
+    """An error that makes a tangent `Refused`, where a derivative rule raises it."""
+    error.refuses = True  # pyright: ignore[reportAttributeAccessIssue]
+    return error
+
+
+def checked(tangents: Sequence[Any]) -> Sequence[Any]:
+    """The tangents of results; raises the error of one that is refused."""
+    for t in tangents:
+        if type(t) is Refused:
+            assert t.error is not None
+            raise copy(t.error) from None
+    return tangents
 
 
 @cache
@@ -69,8 +101,21 @@ def spread(values: Sequence[Any], where: Sequence[bool]) -> list[Any]:
     return [next(rest) if there else None for there in where]
 
 
-def filled(values: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
-    """Tangents, or cotangents, with zeros of these abstract types in place of None."""
+def marked(values: Sequence[Any], where, avals: Sequence[Any]) -> list[Any]:
+    """As `spread`, with a refused tangent where `where` is None."""
     return [
-        zeros(aval) if x is None else x for x, aval in zip(values, avals, strict=True)
+        Refused(aval, None) if there is None else x
+        for x, there, aval in zip(spread(values, where), where, avals, strict=True)
+    ]
+
+
+def filled(values: Sequence[Any], avals: Sequence[Any], where=None) -> list[Any]:
+    """Tangents, or cotangents, with zeros of these abstract types in place of None.
+
+    Given `where`, None stays where that doesn't hold.
+    """
+    where = [True] * len(avals) if where is None else where
+    return [
+        zeros(aval) if x is None and there else x
+        for x, aval, there in zip(values, avals, where, strict=True)
     ]
