@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.dtypes import float0
+from jax.extend.core import primitives
 
 from jaxkit.tracing import varying_like
 
@@ -76,6 +77,12 @@ def zeros(aval: Any) -> Any:
     return full(aval, 0.0)
 
 
+def still(aval: Any) -> Any:
+    """A block of zeros of a Jacobian: of integers integers, as in JAX."""
+    integer = jnp.issubdtype(aval.dtype, np.integer)
+    return full(aval, 0) if integer else zeros(aval)
+
+
 def ones(aval: Any) -> Any:
     """An array of ones of abstract type `aval`."""
     return full(aval, 1.0)
@@ -83,11 +90,20 @@ def ones(aval: Any) -> Any:
 
 def full(aval: Any, value: float) -> Any:
     """A constant array, weakly typed if `aval` is (a Python number's own type)."""
-    if aval.weak_type and aval.shape == ():
+    if aval.weak_type and aval.shape == ():  # quicker than to convert it
         number = jnp.asarray(value + 0j if aval.dtype.kind == "c" else value)
         if number.dtype == aval.dtype:
             return varying_like(number, aval)
-    return varying_like(lax.full(aval.shape, value, aval.dtype), aval)
+    return as_typed(varying_like(lax.full(aval.shape, value, aval.dtype), aval), aval)
+
+
+def as_typed(x: Any, aval: Any) -> Any:
+    """An array of the dtype of `aval`, and weakly typed if that is."""
+    if x.aval.weak_type == aval.weak_type and x.dtype == aval.dtype:
+        return x
+    return primitives.convert_element_type_p.bind(
+        x, new_dtype=aval.dtype, weak_type=aval.weak_type, sharding=None
+    )
 
 
 def given(values: Sequence[Any]) -> list[Any]:

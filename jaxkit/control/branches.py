@@ -27,7 +27,7 @@ from jaxkit.fused import fused
 from jaxkit.program import LinearProgram, reached
 from jaxkit.rules.table import NotLinear
 from jaxkit.rules.verbs import structured
-from jaxkit.tangents import filled, full, spread
+from jaxkit.tangents import as_typed, filled, full, spread
 from jaxkit.tracing import user_line
 
 
@@ -85,7 +85,7 @@ def _switch(first, others, known, moving):
         outs, residuals = branch.run(primals)
         left = dict(zip(numbers, branch.new(residuals), strict=True))
         return outputs(branch, outs), [
-            jnp.asarray(left[i], aval.dtype) if i in left else full(aval, 0)
+            as_typed(jnp.asarray(left[i]), aval) if i in left else full(aval, 0)
             for i, aval in enumerate(avals)
         ]
 
