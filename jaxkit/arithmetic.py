@@ -16,7 +16,7 @@ from jaxkit import tracing
 from jaxkit.dual import Arithmetic, Dual, DualTrace
 from jaxkit.program import LinearProgram, Recorder, Zero, backward
 from jaxkit.rules.table import RULES
-from jaxkit.tangents import SCALARS, moves, spread, zeros
+from jaxkit.tangents import SCALARS, Refused, checked, marked, moves, spread, zeros
 
 
 class Evaluate(Arithmetic):
@@ -26,6 +26,8 @@ class Evaluate(Arithmetic):
         several = operator.multiple_results
         values = []
         for x in operands:
+            if type(x) is Refused:
+                return _refused(x.error, aval)
             if type(x) is Zero:
                 x = zeros(x.aval)
             elif not several and isinstance(x, SCALARS):
@@ -34,7 +36,14 @@ class Evaluate(Arithmetic):
         return operator.bind(*values, **params)
 
     def trace(self, code, tangents):
-        return code(tangents)
+        if not any([type(t) is Refused for t in tangents]):
+            return code(tangents)
+        with tracing.running(DualTrace, self) as trace:
+            outs, moved = code(
+                [Dual(trace, None, t) if type(t) is Refused else t for t in tangents]
+            )
+            trace.check_primals(outs)
+            return outs, [t.tangent if trace.owns(t) else t for t in moved]
 
     def structure(self, structure, primals, tangents, types):
         arrays = [zeros(t.aval) if type(t) is Zero else t for t in tangents]
@@ -49,6 +58,9 @@ class Record(Arithmetic):
 
     def bind(self, operator, operands, aval, **params) -> Any:
         several = operator.multiple_results
+        for x in operands:
+            if type(x) is Refused:
+                return _refused(x.error, aval)
         avals, rule = aval if several else (aval,), RULES[operator]
         outs = self.recorder.record(
             operator, operands, avals, params, rule, self.source
@@ -60,11 +72,7 @@ class Record(Arithmetic):
             outs, moved = code(
                 [None if t is None else Dual(trace, None, t) for t in tangents]
             )
-            if any(map(trace.owns, outs)):
-                raise TypeError(
-                    "a derivative rule's primal output depends on its tangents; it "
-                    "must be computed from the primals alone"
-                )
+            trace.check_primals(outs)
             return outs, trace.split(moved)[1]
 
     def structure(self, structure, primals, tangents, types):
@@ -84,38 +92,53 @@ class Record(Arithmetic):
         return outs, spread(moved, live)
 
 
+def _refused(error, aval) -> Any:
+    """What an operator makes of a tangent that is refused, of this abstract type."""
+    several = isinstance(aval, list)
+    return [Refused(a, error) for a in aval] if several else Refused(aval, error)
+
+
 def jvp_flat(fun: Callable, primals, tangents) -> tuple[list, list, list]:
     """Forward mode: (outputs, their tangents, aux); None is a zero tangent."""
-    return Evaluate().run(fun, primals, tangents)
+    outs, moved, aux = Evaluate().run(fun, primals, tangents)
+    return outs, list(checked(moved)), aux
 
 
 def linearize_flat(
-    fun: Callable,
-    primals: Sequence[Any],
-    moving: Sequence[bool] | None = None,
-    avals: Sequence[Any] | None = None,
+    fun: Callable, primals: Sequence[Any], moving: Sequence[bool] | None = None
 ) -> tuple[list, LinearProgram, list]:
     """Run `fun` once: (outputs, its derivative as a linear program, aux).
 
     `moving` says which primals the derivative is with respect to (None: all whose
     dtype `moves`).  The program's inputs are the tangents of those, and its outputs
-    the tangents of the outputs that move.  Where there are tangents alone, of code that
-    is linear in them, primals and outputs are None, and `avals` has the types.
+    the tangents of the outputs that move.
     """
-    if avals is None:
-        avals = [tracing.typeof(x) for x in primals]
+    avals = [tracing.typeof(x) for x in primals]
     if moving is None:
         moving = [moves(aval.dtype) for aval in avals]
-    arithmetic = Record([aval for aval, m in zip(avals, moving, strict=True) if m])
-    tangents = spread(list(arithmetic.recorder.inputs), moving)
-    outs, tangents_out, aux = arithmetic.run(fun, primals, tangents)
+    outs, tangents, recorder, aux = linearized(fun, primals, moving, avals)
     outputs = []
-    for y, dy in zip(outs, tangents_out, strict=True):
+    for y, dy in zip(outs, checked(tangents), strict=True):
         if dy is not None:
             outputs.append(dy)
         elif moves((aval := tracing.typeof(y)).dtype):
             outputs.append(Zero(aval))
-    return outs, arithmetic.recorder.program(outputs), aux
+    return outs, recorder.program(outputs), aux
+
+
+def linearized(
+    fun: Callable, primals, moving, avals
+) -> tuple[list, list, Recorder, list]:
+    """Run `fun` once, and record: (outputs, their tangents, recorder, aux).
+
+    The tangent of a primal, of type `avals`, is a Var where it is `moving`, refused
+    where that is None, and zero where it is False.  A primal is None where there is a
+    tangent alone, and so is an output.
+    """
+    arithmetic = Record([aval for aval, m in zip(avals, moving, strict=True) if m])
+    tangents = marked(arithmetic.recorder.inputs, moving, avals)
+    outs, tangents, aux = arithmetic.run(fun, primals, tangents)
+    return outs, tangents, arithmetic.recorder, aux
 
 
 def record(fun: Callable, in_avals, out_avals) -> LinearProgram:
@@ -151,6 +174,6 @@ def _recorded(fun: Callable, in_avals, out_avals) -> LinearProgram:
         return [], fun(arithmetic, tangents)
 
     _, outs = arithmetic.trace(code, arithmetic.recorder.inputs)
-    pairs = zip(outs, out_avals, strict=True)
+    pairs = zip(checked(outs), out_avals, strict=True)
     outputs = [Zero(aval) if var is None else var for var, aval in pairs]
     return arithmetic.recorder.program(outputs)

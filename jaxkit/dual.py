@@ -22,11 +22,12 @@ from typing import Any
 
 from jaxkit import tracing
 from jaxkit.rules.table import RULES
+from jaxkit.tangents import Refused, moves
 from jaxkit.tracing import Trace, Tracer
 
 
 class Arithmetic:
-    """What can be done with tangents; a zero one is None.
+    """What can be done with tangents; a zero one is None, and one may be Refused.
 
     Attributes:
         source: of the primitive whose rule is at work, itself and where it was called.
@@ -109,6 +110,14 @@ class DualTrace(Trace):
             tangents.append(x.tangent if mine else None)
         return primals, tangents
 
+    def check_primals(self, outs) -> None:
+        """Raise TypeError if what code on tangents alone returned as primals isn't."""
+        if any(map(self.owns, outs)):
+            raise TypeError(
+                "a derivative rule's primal output depends on its tangents; it must be "
+                "computed from the primals alone"
+            )
+
     def interpret(self, primitive, operands, params):
         primals, tangents, alone = [], [], False
         for x in operands:  # as `split`, in place
@@ -125,6 +134,10 @@ class DualTrace(Trace):
         arithmetic.source = before or (primitive, tracing.here())
         try:
             out, moved = differentiate(primitive, arithmetic, primals, tangents, params)
+        except (NotImplementedError, ValueError) as error:
+            if not getattr(error, "refuses", False):
+                raise
+            out, moved = _refuse(error, primitive, primals, tangents, params)
         finally:
             arithmetic.source = before
         if not primitive.multiple_results:
@@ -133,3 +146,22 @@ class DualTrace(Trace):
             y if dy is None else Dual(self, y, dy)
             for y, dy in zip(out, moved, strict=True)
         ]
+
+
+def _refuse(error, primitive, primals, tangents, params) -> Any:
+    """The outputs of a primitive that has no derivative here, and refused tangents."""
+    several = primitive.multiple_results
+    if all(x is not None for x in primals):
+        outs = tracing.bind(primitive, primals, params)
+        outs = outs if several else [outs]
+        avals = [tracing.aval_of(y) for y in outs]
+        moved = [Refused(aval, error) if moves(aval.dtype) else None for aval in avals]
+    else:
+        avals = [
+            tracing.aval_of(dx if x is None else x)
+            for x, dx in zip(primals, tangents, strict=True)
+        ]
+        avals = tracing.output_avals(primitive, avals, params)
+        outs = [None] * len(avals)
+        moved = [Refused(aval, error) for aval in avals]
+    return (outs, moved) if several else (outs[0], moved[0])

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import tree_unflatten
 
 from jaxkit.arithmetic import jvp_flat, linearize_flat
 from jaxkit.border.arguments import check_callable, select
@@ -21,7 +22,7 @@ from jaxkit.border.checks import (
 )
 from jaxkit.border.flat import Flat, as_leaves
 from jaxkit.border.messages import leaf_name
-from jaxkit.tangents import ones, spread, tangent_dtype
+from jaxkit.tangents import as_typed, ones, spread, still
 from jaxkit.tracing import typeof
 from jaxkit.transforms import push_forward
 
@@ -170,16 +171,16 @@ def jacfwd(
         if holomorphic:
             check_complex_outputs("jacfwd", outs)
 
-        def block(y, column):
-            if column is None:
-                shape = (*jnp.shape(y), n)
-                column = jnp.zeros(shape, tangent_dtype(typeof(y).dtype))
-            parts = cut(column, domain.sizes, -1)
-            pairs = zip(parts, domain.moving_avals, strict=True)
-            shaped = [c.reshape(*jnp.shape(y), *aval.shape) for c, aval in pairs]
-            return domain.unflatten(shaped, jnp.shape(y))
+        def blocks(y, column):
+            """The columns of one output leaf, cut at the input leaves."""
+            y = typeof(y)
+            avals = [y.update(shape=(*y.shape, *x.shape)) for x in domain.avals]
+            parts = [None] * len(avals)
+            if column is not None:
+                parts = cut(column, domain.sizes, -1)
+            return tree_unflatten(domain.tree, list(map(block, parts, avals)))
 
-        jacobian = flat.result(list(map(block, outs, columns)))
+        jacobian = flat.result(list(map(blocks, outs, columns)))
         return (jacobian, flat.aux(aux)) if has_aux else jacobian
 
     return jacfwd_f
@@ -226,17 +227,21 @@ def jacrev(
         pull = jax.vmap(program.transpose, axis_size=sum(codomain.sizes))
         rows = pull(codomain.basis())
 
-        def blocks(row, aval):
+        def blocks(row, x):
             """The rows of one input leaf, cut at the output leaves."""
-            if row is None:
-                row = jnp.zeros((sum(codomain.sizes), *aval.shape), aval.dtype)
-            parts = zip(cut(row, codomain.sizes, 0), codomain.avals, strict=True)
-            return [c.reshape(*y.shape, *aval.shape) for c, y in parts]
+            avals = [x.update(shape=(*y.shape, *x.shape)) for y in codomain.avals]
+            parts = [None] * len(avals)
+            if row is not None:
+                parts = cut(row, codomain.sizes, 0)
+            return list(map(block, parts, avals))
 
-        by_input = map(blocks, rows, domain.moving_avals)
-        by_output = zip(*by_input, strict=True) if rows else [()] * len(outs)
-        shapes = [y.shape for y in codomain.avals]
-        jacobian = flat.result(list(map(domain.unflatten, by_output, shapes)))
+        by_input = list(map(blocks, spread(rows, domain.moving), domain.avals))
+        jacobian = flat.result(
+            [
+                tree_unflatten(domain.tree, [parts[i] for parts in by_input])
+                for i in range(len(outs))
+            ]
+        )
         return (jacobian, flat.aux(aux)) if has_aux else jacobian
 
     return jacrev_f
@@ -298,6 +303,11 @@ def hvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     argnums = tuple(range(len(primals))) if several else 0
     f = _value_and_grad("hvp", fun, argnums, None, False, False, False)
     return push_forward("hvp", lambda *args: f(*args)[1], primals, tangents)[1]
+
+
+def block(part: Any, aval: Any) -> Any:
+    """A block of a Jacobian, of abstract type `aval`; None becomes zeros."""
+    return still(aval) if part is None else as_typed(part.reshape(aval.shape), aval)
 
 
 def cut(x: Any, sizes: Sequence[int], axis: int) -> list[Any]:

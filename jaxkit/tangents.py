@@ -8,11 +8,17 @@ made for it.  Lists with such gaps are
     given(xs)           without the gaps
     spread(xs, where)   with gaps, at the places where `where` doesn't hold
     filled(xs, avals)   with arrays of zeros in the gaps
+
+A tangent that can't be had (there is no rule for it, or what should be linear isn't) is
+`Refused`, and so is what is made of it.  It is an error only where a result depends on
+it: what nothing needs may be anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -20,10 +26,37 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.dtypes import float0
+from jax.extend.core import primitives
 
 from jaxkit.tracing import varying_like
 
 SCALARS = int, float, complex, np.generic
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A tangent that can't be had: its abstract type, and the error that says why.
+
+    Inside code that is taken apart, None says: for the reason that an operand has.
+    """
+
+    aval: Any
+    error: Exception | None
+
+
+def refusal(error: Exception) -> Exception:
+    """An error that makes a tangent `Refused`, where a derivative rule raises it."""
+    error.refuses = True  # pyright: ignore[reportAttributeAccessIssue]
+    return error
+
+
+def checked(tangents: Sequence[Any]) -> Sequence[Any]:
+    """The tangents of results; raises the error of one that is refused."""
+    for t in tangents:
+        if type(t) is Refused:
+            assert t.error is not None
+            raise copy(t.error) from None
+    return tangents
 
 
 @cache
@@ -44,6 +77,12 @@ def zeros(aval: Any) -> Any:
     return full(aval, 0.0)
 
 
+def still(aval: Any) -> Any:
+    """A block of zeros of a Jacobian: of integers integers, as in JAX."""
+    integer = jnp.issubdtype(aval.dtype, np.integer)
+    return full(aval, 0) if integer else zeros(aval)
+
+
 def ones(aval: Any) -> Any:
     """An array of ones of abstract type `aval`."""
     return full(aval, 1.0)
@@ -51,11 +90,20 @@ def ones(aval: Any) -> Any:
 
 def full(aval: Any, value: float) -> Any:
     """A constant array, weakly typed if `aval` is (a Python number's own type)."""
-    if aval.weak_type and aval.shape == ():
+    if aval.weak_type and aval.shape == ():  # quicker than to convert it
         number = jnp.asarray(value + 0j if aval.dtype.kind == "c" else value)
         if number.dtype == aval.dtype:
             return varying_like(number, aval)
-    return varying_like(lax.full(aval.shape, value, aval.dtype), aval)
+    return as_typed(varying_like(lax.full(aval.shape, value, aval.dtype), aval), aval)
+
+
+def as_typed(x: Any, aval: Any) -> Any:
+    """An array of the dtype of `aval`, and weakly typed if that is."""
+    if x.aval.weak_type == aval.weak_type and x.dtype == aval.dtype:
+        return x
+    return primitives.convert_element_type_p.bind(
+        x, new_dtype=aval.dtype, weak_type=aval.weak_type, sharding=None
+    )
 
 
 def given(values: Sequence[Any]) -> list[Any]:
@@ -69,8 +117,21 @@ def spread(values: Sequence[Any], where: Sequence[bool]) -> list[Any]:
     return [next(rest) if there else None for there in where]
 
 
-def filled(values: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
-    """Tangents, or cotangents, with zeros of these abstract types in place of None."""
+def marked(values: Sequence[Any], where, avals: Sequence[Any]) -> list[Any]:
+    """As `spread`, with a refused tangent where `where` is None."""
     return [
-        zeros(aval) if x is None else x for x, aval in zip(values, avals, strict=True)
+        Refused(aval, None) if there is None else x
+        for x, there, aval in zip(spread(values, where), where, avals, strict=True)
+    ]
+
+
+def filled(values: Sequence[Any], avals: Sequence[Any], where=None) -> list[Any]:
+    """Tangents, or cotangents, with zeros of these abstract types in place of None.
+
+    Given `where`, None stays where that doesn't hold.
+    """
+    where = [True] * len(avals) if where is None else where
+    return [
+        zeros(aval) if x is None and there else x
+        for x, aval, there in zip(values, avals, where, strict=True)
     ]

@@ -13,7 +13,7 @@ from jax.dtypes import float0
 from jax.tree_util import tree_flatten, tree_unflatten
 
 from jaxkit.border.messages import Named, aval_or_none, describe, leaf_name, short
-from jaxkit.tangents import moves, tangent_dtype, zeros
+from jaxkit.tangents import as_typed, moves, tangent_dtype, zeros
 
 
 class Space(NamedTuple):
@@ -39,18 +39,13 @@ class Space(NamedTuple):
         """How many numbers each leaf that moves has."""
         return [aval.size for aval in self.moving_avals]
 
-    def unflatten(self, moved: Sequence[Any], axes: tuple[int, ...] = ()) -> Any:
-        """The element whose moving leaves are given; None becomes zeros.
-
-        With `axes`, lengths of leading axes, leaves are arrays of elements.
-        """
+    def unflatten(self, moved: Sequence[Any]) -> Any:
+        """The element whose moving leaves are given; None becomes zeros."""
         values = iter(moved)
         leaves = []
         for aval in self.avals:
             x = next(values) if moves(aval.dtype) else None
-            if x is None:
-                x = zeros(aval.update(shape=(*axes, *aval.shape)))
-            leaves.append(x)
+            leaves.append(zeros(aval) if x is None else x)
         return tree_unflatten(self.tree, leaves)
 
     def basis(self) -> list[jax.Array]:
@@ -128,13 +123,21 @@ def _checked(transform, role, element, i, x, aval) -> Any:
     dtype = tangent_dtype(aval.dtype)
     if dtype is not float0 and type(x) in (float, complex) and aval.shape == ():
         if type(x) is float or aval.dtype.kind == "c":
-            number = jnp.asarray(x)
-            return number if number.dtype == dtype else number.astype(dtype)
+            number = jnp.asarray(x) if aval.weak_type else None
+            same = number is not None and number.dtype == dtype
+            return number if same else jnp.asarray(x, dtype)
     got = getattr(x, "aval", None) or aval_or_none(x)
     if getattr(x, "dtype", None) == float0:
         got = jax.ShapeDtypeStruct(np.shape(x), float0)
-    if got is not None and got.shape == aval.shape and got.dtype == dtype:
-        return x if dtype is float0 or isinstance(x, jax.Array) else jnp.asarray(x)
+    if got is not None and got.shape == aval.shape:
+        if dtype is float0:
+            # As JAX, a cotangent of integers may be one of integers, and counts for
+            # nothing.
+            if got.dtype == dtype or (role == COTANGENT and got.dtype == aval.dtype):
+                return x
+        elif got.dtype == dtype:
+            x = x if isinstance(x, jax.Array) else jnp.asarray(x)
+            return as_typed(x, aval) if role == TANGENT else x
     what, of = role
     want = jax.ShapeDtypeStruct(aval.shape, dtype)
     text = (
@@ -146,5 +149,6 @@ def _checked(transform, role, element, i, x, aval) -> Any:
         text += ": integers and booleans have float0 tangents, "
         text += "np.zeros(shape, jax.dtypes.float0); to differentiate, pass floats"
     _, wrong_shape, wrong_dtype = ERRORS[transform]
-    shapes_differ = got is not None and got.shape != aval.shape
-    raise (wrong_shape if shapes_differ else wrong_dtype)(text + ".")
+    if got is None:
+        raise TypeError(text + ".")
+    raise (wrong_dtype if got.shape == aval.shape else wrong_shape)(text + ".")

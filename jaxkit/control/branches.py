@@ -7,7 +7,8 @@ as it needs and leaves zeros in the others.  An operand that is a residual needs
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 
 import jax.numpy as jnp
 from jax import lax
@@ -23,10 +24,10 @@ from jaxkit.control.structure import (
     structure,
 )
 from jaxkit.fused import fused
-from jaxkit.program import LinearProgram
+from jaxkit.program import LinearProgram, reached
 from jaxkit.rules.table import NotLinear
 from jaxkit.rules.verbs import structured
-from jaxkit.tangents import filled, full, spread
+from jaxkit.tangents import as_typed, filled, full, spread
 from jaxkit.tracing import user_line
 
 
@@ -55,7 +56,12 @@ def _(primals, tangents, params):
 def _switch(first, others, known, moving):
     branches = [derivative_of(b, known[1:], moving[1:]) for b in (first(), *others)]
     has_primal = tuple(map(all, zip(*(b.known for b in branches), strict=True)))
-    live = tuple(map(any, zip(*(b.live for b in branches), strict=True)))
+    # What one branch refuses isn't known until it is known which is taken.
+    refusals = reduce(or_, [b.refusals for b in branches])
+    live = tuple(
+        None if i in refusals else any(lives)
+        for i, lives in enumerate(zip(*(b.live for b in branches), strict=True))
+    )
     codes = tuple(b.code_of(live) for b in branches)
 
     # Residuals are numbered: first operands that are some, then the shared places.
@@ -79,7 +85,7 @@ def _switch(first, others, known, moving):
         outs, residuals = branch.run(primals)
         left = dict(zip(numbers, branch.new(residuals), strict=True))
         return outputs(branch, outs), [
-            jnp.asarray(left[i], aval.dtype) if i in left else full(aval, 0)
+            as_typed(jnp.asarray(left[i]), aval) if i in left else full(aval, 0)
             for i, aval in enumerate(avals)
         ]
 
@@ -100,7 +106,7 @@ def _switch(first, others, known, moving):
         takes = [partial(both, *pair) for pair in zip(branches, codes, strict=True)]
         return lax.switch(index, takes, primals, tangents)
 
-    parts = known, moving, has_primal, live, forward, jvp
+    parts = known, moving, has_primal, live, forward, jvp, refusals
     return structure(*parts, operator, codes=codes, places=places)
 
 
@@ -132,12 +138,19 @@ def _apply(residuals, tangents, codes, places):
 def _transpose(residuals, cts, codes, places):
     index, *residuals = residuals
     avals = [v.aval for v in codes[0].inputs]
+    where = _reaches([ct is not None for ct in cts], codes)
 
     def branch(program, residuals, cts):
-        return filled(program(residuals).transpose(cts), avals)
+        return filled(program(residuals).transpose(cts), avals, where)
 
     branches = [partial(branch, program) for program in _programs(codes, places)]
     return lax.switch(index, branches, residuals, cts)
 
 
-operator = Operator("cond", _apply, _transpose)
+def _reaches(there, codes, **params):
+    """Where cotangents arrive whichever branch was taken."""
+    found = [reached(code, tuple(there)) for code in codes]
+    return [any(branches) or None for branches in zip(*found, strict=True)]
+
+
+operator = Operator("cond", _apply, _transpose, _reaches)

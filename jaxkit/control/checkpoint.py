@@ -84,7 +84,7 @@ def _region(jaxpr, known, moving, policy, prevent_cse):
 
     parts = known, moving, body.known, body.live, forward, remat(jvp)
     region = remat(apply), remat(transpose)
-    return structure(*parts, operator, region=region)
+    return structure(*parts, body.refusals, operator, region=region, code=code)
 
 
 def _barrier(*lists):
@@ -128,11 +128,11 @@ def _moved(x, memory: str | None) -> Any:
 # The linear operator: a program whose residuals are computed again from those saved.
 
 
-def _apply(residuals, tangents, region):
+def _apply(residuals, tangents, region, code):
     return region[0](list(residuals), list(tangents))
 
 
-def _transpose(residuals, cts, region):
+def _transpose(residuals, cts, region, code):
     return region[1](list(residuals), cts)
 
 

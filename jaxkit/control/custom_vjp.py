@@ -7,6 +7,7 @@ passes through such a function, unless its rule isn't linear (clips the gradient
 
 from __future__ import annotations
 
+import jax
 from jax.custom_derivatives import SymbolicZero
 
 from jaxkit.arithmetic import record
@@ -14,20 +15,39 @@ from jaxkit.control.structure import Operator
 from jaxkit.program import NotTransposable
 from jaxkit.rules.table import NotLinear
 from jaxkit.rules.verbs import general
-from jaxkit.tangents import filled, given, moves, spread, zeros
-from jaxkit.tracing import none_if_zero, typeof
+from jaxkit.tangents import Refused, filled, given, moves, spread, zeros
+from jaxkit.tracing import (
+    aval_of,
+    environment,
+    needed,
+    none_if_zero,
+    open_jaxpr,
+    read,
+    run_equations,
+    run_jaxpr_here,
+    typeof,
+    user_line,
+    variables,
+)
 
 
 @general("custom_vjp_call", alone=True)
 def _(primitive, arithmetic, primals, tangents, params):
     fun, fwd, bwd = params["subfuns"]
-    if any(x is None for x in primals):  # linear code is its own derivative
-        outs, moved, _ = arithmetic.run(
-            lambda values: (fun.call_wrapped(*values), []), primals, tangents
-        )
-        return outs, moved
     moving = tuple([dx is not None for dx in tangents])
-    outs, residuals = _forward(fwd, params["out_trees"], primals, moving)
+    rule = {
+        "name": getattr(getattr(fun, "debug_info", None), "func_name", "?"),
+        "bwd": bwd,
+        "moving": moving,
+        "symbolic_zeros": params["symbolic_zeros"],
+    }
+
+    def forward(values):
+        return _forward(fwd, params["out_trees"], values, moving)
+
+    if any([x is None for x in primals]):
+        return _on_tangents(forward, arithmetic, primals, tangents, rule)
+    outs, residuals = forward(primals)
     avals = tuple([typeof(y) for y in outs])
     live = [moves(aval.dtype) for aval in avals]
     moved = arithmetic.bind(
@@ -35,13 +55,54 @@ def _(primitive, arithmetic, primals, tangents, params):
         [*residuals, *given(tangents)],
         [aval for aval, there in zip(avals, live, strict=True) if there],
         kept=len(residuals),
-        name=getattr(getattr(fun, "debug_info", None), "func_name", "?"),
-        bwd=bwd,
-        moving=moving,
         avals=avals,
-        symbolic_zeros=params["symbolic_zeros"],
+        **rule,
     )
     return outs, spread(moved, live)
+
+
+def _on_tangents(forward, arithmetic, primals, tangents, rule):
+    """The function where operands are tangents alone: linear, it is its own tangent.
+
+    Its transpose is what the user says, if `fwd` leaves what doesn't depend on these.
+    """
+    n = 0
+
+    def run(*operands):
+        nonlocal n
+        outs, residuals = forward(operands)
+        n = len(outs)
+        return [*outs, *residuals]
+
+    pairs = zip(primals, tangents, strict=True)
+    operands = [dx if x is None else x for x, dx in pairs]
+    jaxpr = jax.make_jaxpr(run)(*map(aval_of, operands))
+    inside, env = open_jaxpr(jaxpr), environment(jaxpr, primals)
+    outs, residuals = inside.outvars[:n], inside.outvars[n:]
+    unknown = {v for v, x in zip(inside.invars, primals, strict=True) if x is None}
+    equations = needed(inside.eqns, residuals, env.keys())
+    read_by = [residuals, *(eqn.invars for eqn in equations)]
+    avals = tuple([v.aval for v in outs])
+    live = [moves(aval.dtype) for aval in avals]
+    if not unknown.isdisjoint(v for vs in read_by for v in variables(vs)):
+        error = NotLinear(
+            f"the residuals of the jax.custom_vjp function '{rule['name']}', which is "
+            f"applied to linear inputs, depend on them. At {user_line()}."
+        )
+        return [None] * n, [Refused(aval, error) for aval in avals]
+    run_equations(equations, env)
+    kept = [*given(primals), *read(env, residuals)]
+    moved = arithmetic.bind(
+        on_tangents,
+        [*kept, *given(tangents)],
+        [aval for aval, there in zip(avals, live, strict=True) if there],
+        kept=len(kept),
+        avals=avals,
+        jaxpr=jaxpr,
+        known=tuple([x is not None for x in primals]),
+        **rule,
+    )
+    return [None] * n, spread(moved, live)
 
 
 def _forward(fwd, out_trees, primals, moving):
@@ -99,4 +160,24 @@ def _apply(residuals, tangents, name, **params):
         raise refusal(f"has no transpose: {error.fact}") from None
 
 
-operator = Operator("custom_vjp", _apply, _transpose)
+def _reaches(there, moving, **params):
+    return [True] * sum(moving)
+
+
+operator = Operator("custom_vjp", _apply, _transpose, _reaches)
+
+# The same on tangents alone: it is applied by what `fwd` returns.
+
+
+def _apply_alone(residuals, tangents, jaxpr, known, moving, avals, **rule):
+    primals = spread(residuals[: sum(known)], known)
+    pairs = zip(primals, spread(tangents, moving), strict=True)
+    outs = run_jaxpr_here(jaxpr, [dx if x is None else x for x, dx in pairs])
+    return [y for y, aval in zip(outs, avals, strict=False) if moves(aval.dtype)]
+
+
+def _transpose_alone(residuals, cts, jaxpr, known, **rule):
+    return _transpose(residuals[sum(known) :], cts, **rule)
+
+
+on_tangents = Operator("custom_vjp", _apply_alone, _transpose_alone, _reaches)

@@ -14,18 +14,20 @@ from typing import Any, NamedTuple
 import jax
 from jax.extend.core import primitives
 
-from jaxkit.arithmetic import jvp_flat
+from jaxkit import tracing
+from jaxkit.arithmetic import Evaluate
 from jaxkit.control.structure import (
     Derivative,
     Operator,
     Structure,
     per_jaxpr,
+    refusals_of,
     runner,
     states,
 )
 from jaxkit.program import Code, LinearProgram
 from jaxkit.rules.verbs import structured
-from jaxkit.tangents import spread
+from jaxkit.tangents import Refused, marked, spread
 
 
 class Options(NamedTuple):
@@ -85,17 +87,22 @@ def _call(jaxpr, known, moving, options):
         outs, new = body().call(*primals)
         return spread(outs, body().known), body().all(new, primals)
 
+    refusals: dict[int, Exception | None] = {}
+
     def both(primals, tangents):
-        primals, tangents = spread(primals, known), spread(tangents, moving)
-        outs, moved, _ = jvp_flat(runner(jaxpr), primals, tangents)
-        return outs, moved
+        avals = [v.aval for v in tracing.open_jaxpr(jaxpr()).invars]
+        primals, tangents = spread(primals, known), marked(tangents, moving, avals)
+        outs, moved, _ = Evaluate().run(runner(jaxpr), primals, tangents)
+        refusals.update(refusals_of(moved))
+        return outs, [None if type(t) is Refused else t for t in moved]
 
     def linear():
         live = body().live
+        refusals.update(body().refusals)
         return live, {"code": body().code_of(live), "name": options.name}
 
     jvp = options.jit(both, ins and (list(ins), d_ins), outs)
-    return Structure(known, moving, jvp, forward, operator, linear)
+    return Structure(known, moving, jvp, forward, operator, linear, lambda: refusals)
 
 
 @cache

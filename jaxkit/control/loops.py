@@ -32,9 +32,13 @@ from jaxkit.tangents import spread
 def _(primals, tangents, params):
     n_test, n_consts = params["cond_nconsts"], params["body_nconsts"]
     body, condition = params["body_jaxpr"], params["cond_jaxpr"]
-    known, moving = states(primals, tangents)
-    carry = range(n_consts, len(primals) - n_test)
-    rest = settled(body, known[n_test:], moving[n_test:], carry)
+    return _while(body, condition, n_test, n_consts, *states(primals, tangents))
+
+
+@per_jaxpr
+def _while(body, condition, n_test, n_consts, known, moving):
+    places = range(n_consts, len(known) - n_test)
+    *rest, refusals = settled(body(), known[n_test:], moving[n_test:], places)
     known, moving = (*known[:n_test], *rest[0]), (*moving[:n_test], *rest[1])
     there = (*known[:n_test], *rest[0][n_consts:])
     unknown = zip(tracing.open_jaxpr(condition).invars, there, strict=True)
@@ -43,11 +47,6 @@ def _(primals, tangents, params):
             "how often a while loop runs depends on the linear inputs. "
             f"At {tracing.user_line()}."
         )
-    return _while(body, condition, n_test, n_consts, known, moving)
-
-
-@per_jaxpr
-def _while(body, condition, n_test, n_consts, known, moving):
     # Operands are what the condition closes over, what the body closes over, and what
     # is carried.
     test, consts = slice(n_test), slice(n_test, n_test + n_consts)
@@ -83,7 +82,7 @@ def _while(body, condition, n_test, n_consts, known, moving):
     @fused
     def jvp(primals, tangents):
         goes_on, constants, start = cut(primals)
-        n = sum(moving[consts])
+        n = moving[consts].count(True)
 
         def one(duals):
             values, moved = duals
@@ -97,15 +96,15 @@ def _while(body, condition, n_test, n_consts, known, moving):
         return lax.while_loop(lambda duals: goes_on(duals[0]), one, start)
 
     moving = (*[False] * n_test, *moving[n_test:])  # the test is no number
-    parts = known, moving, known[carry], moving[carry], forward, jvp
-    return structure(*parts, operator, loop=jvp)
+    parts = known, moving, known[carry], moving[carry], forward, jvp, refusals
+    return structure(*parts, operator, loop=jvp, code=code)
 
 
-def _apply(residuals, tangents, loop):
+def _apply(residuals, tangents, loop, code):
     return loop(list(residuals), list(tangents))[1]
 
 
-def _transpose(residuals, cts, loop):
+def _transpose(residuals, cts, loop, code):
     raise NotTransposable(
         "reverse mode can't pass through the while loop",
         "how often it runs, and so how much it would have to remember, is known only "
@@ -115,4 +114,8 @@ def _transpose(residuals, cts, loop):
     )
 
 
-operator = Operator("while", _apply, _transpose)
+def _reaches(there, code, **params):
+    return [True] * len(code.inputs)
+
+
+operator = Operator("while", _apply, _transpose, _reaches)

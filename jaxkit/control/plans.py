@@ -41,14 +41,16 @@ def share_places(groups: Sequence[Sequence[Any]]) -> tuple[list[list[int]], list
 
     Given the abstract types of the arrays of each group; returns for each array the
     number of its place, and of each place the type.  A place holds arrays of one shape
-    and dtype, one of each group.
+    and dtype, one of each group, and weakly typed ones or others.
     """
     types: list[Any] = []
 
+    def kind(aval):
+        return aval.shape, aval.dtype, aval.weak_type
+
     def place(aval, taken) -> int:
         for i, other in enumerate(types):
-            same = other.shape == aval.shape and other.dtype == aval.dtype
-            if same and i not in taken:
+            if kind(other) == kind(aval) and i not in taken:
                 return i
         types.append(aval)
         return len(types) - 1

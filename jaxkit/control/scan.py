@@ -27,21 +27,22 @@ from jaxkit.control.structure import (
     structure,
 )
 from jaxkit.fused import fused
-from jaxkit.program import Code, LinearProgram
+from jaxkit.program import Code, LinearProgram, reached
+from jaxkit.rules.terms import add_arrays
 from jaxkit.rules.verbs import structured
-from jaxkit.tangents import filled, spread, zeros
+from jaxkit.tangents import filled, spread
 
 
 @structured(primitives.scan_p)
 def _(primals, tangents, params):
     body, n_consts, n_carry, options = tracing.scan_layout(params)
     carry = range(n_consts, n_consts + n_carry)
-    known, moving = settled(body, *states(primals, tangents), carry)
-    return _scan(body, known, moving, carry, options)
+    return _scan(body, *states(primals, tangents), carry, options)
 
 
 @per_jaxpr
 def _scan(body, known, moving, carry, options):
+    known, moving, refusals = settled(body(), known, moving, carry)
     step = derivative_of(body(), known, moving)
     where = slice(carry.start, carry.stop)
     has_primal = (*known[where], *step.known[len(carry) :])
@@ -112,9 +113,9 @@ def _scan(body, known, moving, carry, options):
         )
         return [*carry, *ys], [*d_carry, *d_ys]
 
-    n_moving = sum(moving[: carry.start]), sum(moving[where])
+    n_moving = moving[: carry.start].count(True), moving[where].count(True)
     loop = Loop(step.code_of(live), stacked, *n_moving, options)
-    parts = known, moving, has_primal, live, forward, jvp
+    parts = known, moving, has_primal, live, forward, jvp, refusals
     return structure(*parts, operator, **loop._asdict())
 
 
@@ -140,6 +141,19 @@ class Loop(NamedTuple):
         """(residuals that are the same in all steps, those that are stacked)"""
         kinds = list(zip(residuals, self.stacked, strict=True))
         return [x for x, s in kinds if not s], [x for x, s in kinds if s]
+
+    def reached(self, there: Sequence[Any]) -> tuple[list, tuple[list, list, list]]:
+        """(where cotangents of the carry may be in some step, where any arrive at last)
+
+        Given is of which outputs there are some.
+        """
+        carry, ys = [x or None for x in there[: self.n_carry]], there[self.n_carry :]
+        while True:  # what arrives at the carry in one step is there in the next
+            arrives = self.split(reached(self.code, (*carry, *ys)))
+            after = [x or y for x, y in zip(carry, arrives[1], strict=True)]
+            if after == carry:
+                return carry, arrives
+            carry = after
 
     def program(self, fixed, slices) -> LinearProgram:
         """The linear program of the step with these slices of stacked residuals."""
@@ -168,26 +182,34 @@ def _transpose(residuals, cts, **params):
     loop = Loop(**params)
     fixed, stacked = loop.sort(residuals)
     n_carry = loop.n_carry
+    # Where no cotangent arrives in any step there is none, and not one of zeros.
+    inside, (sum_there, first_there, _) = loop.reached([ct is not None for ct in cts])
     consts, carry, _ = loop.split([v.aval for v in loop.code.inputs])
-    start, last = list(map(zeros, consts)), filled(cts[:n_carry], carry)
+    start = filled([None] * loop.n_consts, consts, sum_there)
+    last = filled(cts[:n_carry], carry, inside)
 
     def one(duals, slices):
         sums, ct_carry = duals
         program = loop.program(fixed, slices[0])
         cts = program.transpose([*ct_carry, *slices[1]])
         ct_consts, ct_carry, ct_xs = loop.split(cts)
-        sums = [
-            total if ct is None else lax.add(total, ct)
-            for total, ct in zip(sums, ct_consts, strict=True)
-        ]
-        return (sums, filled(ct_carry, carry)), ct_xs
+        sums = list(map(add_arrays, sums, ct_consts))
+        return (sums, filled(ct_carry, carry, inside)), ct_xs
 
     options = dict(loop.options)
     options["reverse"] = not options["reverse"]
     (sums, ct_carry), ct_xs = lax.scan(
         one, (start, last), (stacked, cts[n_carry:]), **options
     )
+    if options["length"]:
+        ct_carry = [
+            ct if x else None for ct, x in zip(ct_carry, first_there, strict=True)
+        ]
     return [*sums, *ct_carry, *ct_xs]
 
 
-operator = Operator("scan", _apply, _transpose)
+def _reaches(there, **params):
+    return [x for part in Loop(**params).reached(there)[1] for x in part]
+
+
+operator = Operator("scan", _apply, _transpose, _reaches)

@@ -34,7 +34,7 @@ from jaxkit.control.structure import (
     states,
     structure,
 )
-from jaxkit.program import Code, LinearProgram
+from jaxkit.program import Code, LinearProgram, reached
 from jaxkit.rules.arith import div
 from jaxkit.rules.verbs import structured
 from jaxkit.tangents import filled, given, spread
@@ -138,7 +138,7 @@ def _shard_map(jaxpr, known, moving, manual, in_specs, out_specs):
         specs = (ins, list(part.in_specs)), (outs, list(part.out_specs))
         return manual.shard_map(local, *specs)(list(primals), list(tangents))
 
-    parts = known, moving, body.known, body.live, forward, jvp
+    parts = known, moving, body.known, body.live, forward, jvp, body.refusals
     return structure(*parts, operator, **part._asdict())
 
 
@@ -180,20 +180,23 @@ def _transpose(residuals, cts, **params):
     part = Part(**params)
     manual, avals = part.manual, [v.aval for v in part.code.inputs]
     there = [ct is not None for ct in cts]
+    where = reached(part.code, tuple(there))
 
     def pull_back(program, cts):
         cts = [
             div(ct, n) if (n := manual.copies(spec)) > 1 else ct
             for ct, spec in zip(cts, out_specs, strict=True)
         ]
-        moved = filled(program.transpose(spread(cts, there)), avals)
+        moved = filled(program.transpose(spread(cts, there)), avals, where)
         return [
             lax.psum(ct, copied) if (copied := manual.copied(spec)) else ct
-            for ct, spec in zip(moved, part.in_specs, strict=True)
+            for ct, spec in zip(given(moved), in_specs, strict=True)
         ]
 
     out_specs = list(compress(part.out_specs, there))
-    return part.run(pull_back, residuals, given(cts), out_specs, part.in_specs)
+    in_specs = list(compress(part.in_specs, where))
+    moved = part.run(pull_back, residuals, given(cts), out_specs, in_specs)
+    return spread(moved, where)
 
 
 operator = Operator("shard_map", _apply, _transpose)

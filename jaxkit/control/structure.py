@@ -24,23 +24,31 @@ from weakref import WeakKeyDictionary, ref
 import jax
 
 from jaxkit import tracing
-from jaxkit.arithmetic import linearize_flat
-from jaxkit.program import Code, LinearProgram, Var, Zero
+from jaxkit.arithmetic import linearized
+from jaxkit.program import Code, LinearProgram, Var, Zero, reached
 from jaxkit.rules.table import RULES
 from jaxkit.rules.verbs import transposable
-from jaxkit.tangents import given, moves, spread
+from jaxkit.tangents import Refused, given, moves, spread
+
+
+def code_reaches(there, *, code, **params) -> list[bool | None]:
+    """Where cotangents arrive if the operator runs one linear program."""
+    return reached(code, there)
 
 
 class Operator:
     """A linear operator that runs code, of `kept` residuals and then tangents.
 
     `apply(residuals, tangents, **params)` returns the tangents of its outputs, and
-    `transpose(residuals, cts, **params)` the cotangents of its tangents.
+    `transpose(residuals, cts, **params)` the cotangents of its tangents, of which
+    `reaches(there, **params)` says where something may arrive (see `Rule.reaches`).
     """
 
     multiple_results = True
 
-    def __init__(self, name: str, apply: Callable, transpose: Callable):
+    def __init__(
+        self, name: str, apply: Callable, transpose: Callable, reaches=code_reaches
+    ):
         self.name, self.apply = name, apply
 
         def pull(cts, *operands, kept, **params):
@@ -48,6 +56,12 @@ class Operator:
 
         transposable(self, pull, operands=lambda n, kept, **params: range(kept, n))
         RULES[self].transposed_by = (transpose,)
+
+        def arrives(there, params, n):
+            rest = {name: x for name, x in params.items() if name != "kept"}
+            return [None] * params["kept"] + list(reaches(there, **rest))
+
+        RULES[self].reaches = arrives
 
     def bind(self, *operands, kept: int, **params):
         return self.apply(operands[:kept], operands[kept:], **params)
@@ -61,19 +75,23 @@ class Structure(NamedTuple):
 
     Attributes:
         taken, moving: of each operand whether its primal is taken, and whether it has
-            a tangent; one that isn't taken is a tangent alone.
+            a tangent (None: one that is refused); one that isn't taken is a tangent
+            alone.
         jvp: (primals, tangents) -> (outputs, their tangents)
         forward: (primals) -> (outputs, residuals)
         operator: what happens to the tangents, given the residuals.
         linear: () -> (which outputs move, the operator's parameters)
+        refusals: () -> by the number of each output whose tangent is refused the error
+            (None: that of an operand), once one of the functions has run.
     """
 
     taken: tuple[bool, ...]
-    moving: tuple[bool, ...]
+    moving: tuple[bool | None, ...]
     jvp: Callable
     forward: Callable
     operator: Operator
-    linear: Callable[[], tuple[Sequence[bool], dict[str, Any]]]
+    linear: Callable[[], tuple[Sequence[bool | None], dict[str, Any]]]
+    refusals: Callable[[], dict[int, Exception | None]]
 
     def arranged(self, primals, tangents) -> tuple[list[Any], list[Any]]:
         """(the primals that are taken, tangents for the operands that move)"""
@@ -85,7 +103,7 @@ class Structure(NamedTuple):
         return [x for x, there in taken if there], moved
 
 
-def structure(taken, moving, known, live, forward, jvp, operator, **params):
+def structure(taken, moving, known, live, forward, jvp, refusals, operator, **params):
     """A `Structure`, given functions that return only the outputs that are known, and
     only the tangents of those that are live.
     """
@@ -98,8 +116,9 @@ def structure(taken, moving, known, live, forward, jvp, operator, **params):
         outs, residuals = forward(primals)
         return spread(outs, known), residuals
 
-    run = forward if all(known) else full_forward
-    return Structure(taken, moving, full_jvp, run, operator, lambda: (live, params))
+    run, linear = forward if all(known) else full_forward, (live, params)
+    parts = taken, moving, full_jvp, run, operator
+    return Structure(*parts, lambda: linear, lambda: refusals)
 
 
 def per_jaxpr(make: Callable) -> Callable:
@@ -132,19 +151,32 @@ class Derivative:
         residuals: their variables, and `places`: the number of the input that it is,
             or None if it is new.
         code: the linear program, from the tangents of all operands that move.
-        known, live: which of the outputs are known, and which move.
+        known, live: which of the outputs are known, and which move (None: the tangent
+            is refused).
+        refusals: of those by number the error, None for that of an operand.
     """
 
     code: Code
     known: tuple[bool, ...]
+    live: tuple[bool | None, ...]
+    refusals: dict[int, Exception | None]
     places: tuple[int | None, ...]
 
     def __init__(self, jaxpr: ref, known, moving, inline=False, jit: Any = jax.jit):
         def forward(*primals):
-            outs, program, _ = linearize_flat(
+            outs, moved, recorder, _ = linearized(
                 runner(jaxpr, inline), spread(primals, known), moving, avals
             )
-            program = program.prune()
+            self.refusals = refusals_of(moved)
+            self.live = tuple(
+                [None if type(t) is Refused else t is not None for t in moved]
+            )
+            outputs = [
+                t if type(t) is Var else Zero(aval)
+                for t, aval in zip(moved, out_avals, strict=True)
+                if moves(aval.dtype)
+            ]
+            program = recorder.program(outputs).prune()
             numbers = {id(x): i for i, x in enumerate(primals)}
             self.places = tuple([numbers.get(id(x)) for x in program.residuals])
             self.code = program.code
@@ -152,14 +184,15 @@ class Derivative:
             return given(outs), self.new(program.residuals)
 
         inside = tracing.open_jaxpr(jaxpr())
-        avals = [v.aval for v in inside.invars]
+        avals, out_avals = (
+            [v.aval for v in vs] for vs in (inside.invars, inside.outvars)
+        )
         taken = [aval for aval, there in zip(avals, known, strict=True) if there]
         self.call = jit(forward)
         self.forward = self.call.trace(*taken).jaxpr  # which calls use again
         # Of each output that can move the tangent, a Var or a Zero.
-        can_move = [moves(v.aval.dtype) for v in inside.outvars]
+        can_move = [moves(aval.dtype) for aval in out_avals]
         self.tangents = spread(self.code.outputs, can_move)
-        self.live = tuple([type(t) is Var for t in self.tangents])
 
         inside, n = tracing.open_jaxpr(self.forward), sum(self.known)
         self.equations, self.constants = inside.eqns, inside.constvars
@@ -196,30 +229,49 @@ class Derivative:
 derivative_of = per_jaxpr(Derivative)
 
 
+def refusals_of(tangents: Sequence[Any]) -> dict[int, Exception | None]:
+    """The errors of those that are refused, by number, to be kept."""
+    return {
+        i: t.error and t.error.with_traceback(None)
+        for i, t in enumerate(tangents)
+        if type(t) is Refused
+    }
+
+
 def runner(jaxpr: Callable, inline=False) -> Callable:
     """A jaxpr, got by `jaxpr()`, as a flat function (see `dual.Arithmetic.run`)."""
     return lambda values: (tracing.run_jaxpr_here(jaxpr(), values, inline), [])
 
 
-def states(primals, tangents) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
-    """Of each operand whether its primal is known, and whether it has a tangent."""
+def states(primals, tangents) -> tuple[tuple[bool, ...], tuple[bool | None, ...]]:
+    """Of each operand whether its primal is known, and whether it has a tangent.
+
+    None: it has one that is refused.
+    """
     known = tuple([x is not None for x in primals])
-    return known, tuple([dx is not None for dx in tangents])
+    return known, tuple(
+        [None if type(dx) is Refused else dx is not None for dx in tangents]
+    )
 
 
-def settled(jaxpr, known, moving, carry: range) -> tuple[tuple, tuple]:
+def settled(jaxpr, known, moving, carry: range) -> tuple[tuple, tuple, dict]:
     """Which operands of a loop's body are known and which move, in all steps.
 
     Given is what holds in the first step, and where among the operands are those that
-    the first outputs replace in each step.  What moves in one step moves from then on;
-    what a tangent alone replaced has no primal.
+    the first outputs replace in each step.  What moves in one step moves from then on,
+    what is refused is refused, and what a tangent alone replaced has no primal.  Also
+    returns the refusals of outputs.
     """
+    refusals: dict[int, Exception | None] = {}
     while True:
         step = derivative_of(jaxpr, known, moving)
+        refusals = step.refusals | refusals
         after_known, after_moving = list(known), list(moving)
         for place, there, live in zip(carry, step.known, step.live, strict=False):
             after_known[place] &= there
-            after_moving[place] |= live
+            before = after_moving[place]
+            refused = live is None or before is None
+            after_moving[place] = None if refused else before or live
         if (after := (tuple(after_known), tuple(after_moving))) == (known, moving):
-            return after
+            return *after, refusals
         known, moving = after

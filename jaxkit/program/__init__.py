@@ -7,7 +7,7 @@ text.py     the program as text
 """
 
 from jaxkit.program.code import Code, Constant, Equation, Residual, Var, Zero
-from jaxkit.program.linear import LinearProgram, NotTransposable, Recorder
+from jaxkit.program.linear import LinearProgram, NotTransposable, Recorder, reached
 from jaxkit.program.text import application
 from jaxkit.program.walk import backward, forward
 
@@ -24,4 +24,5 @@ __all__ = [
     "application",
     "backward",
     "forward",
+    "reached",
 ]

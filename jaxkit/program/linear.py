@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -149,6 +150,19 @@ class LinearProgram:
 
     def __repr__(self):
         return text.format_code(self.code)
+
+
+@lru_cache(maxsize=4096)
+def reached(code: Code, there: tuple[bool | None, ...]) -> list[bool | None]:
+    """Which inputs get a cotangent if it is `there` for these outputs, else None.
+
+    Known from the code alone, and so for all steps, or devices, before one has run.
+    """
+
+    def do(eqn, arrived):
+        return eqn.rule.reaches(tuple(arrived), eqn.params, len(eqn.operands))
+
+    return backward(code, [x or None for x in there], do, operator.or_)
 
 
 def _bind(eqn: Equation, operands: Sequence[Any]) -> Sequence[Any]:

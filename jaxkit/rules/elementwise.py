@@ -20,7 +20,7 @@ from jaxkit.rules.arith import add, div, eq, ge, mul, sub
 from jaxkit.rules.extremes import SHARES
 from jaxkit.rules.terms import minus, over, times
 from jaxkit.rules.verbs import custom, elementwise, linear, transposable, zero
-from jaxkit.tangents import moves
+from jaxkit.tangents import moves, refusal
 
 
 def unfill(ct, x):
@@ -297,11 +297,12 @@ elementwise(
 
 
 def _no_closed_form(name, argument):
-    raise ValueError(
+    error = ValueError(
         f"{name} has no known derivative in closed form with respect to {argument}, "
         "and JAX has no primitive that computes it; differentiate with respect to x "
         f"only, or hold {argument} fixed with jax.lax.stop_gradient."
     )
+    raise refusal(error)
 
 
 def _i1e(z, x):

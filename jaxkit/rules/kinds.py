@@ -11,7 +11,7 @@ from jaxkit.program.code import Zero
 from jaxkit.rules.formulas import differential
 from jaxkit.rules.table import Rule, place_of
 from jaxkit.rules.terms import add_tangents, scale
-from jaxkit.tangents import given, moves
+from jaxkit.tangents import given, moves, refusal
 
 
 class Still(Rule):
@@ -22,12 +22,13 @@ class Still(Rule):
 
     def derivative(self, primitive, arithmetic, primals, tangents, params):
         if self.verb == "refused":
-            raise ValueError(
+            error = ValueError(
                 f"'{primitive}' has no derivative, since {self.why}; at "
                 f"{tracing.user_line()}. Put it into a jax.custom_jvp or "
                 "jax.custom_vjp function, which gives the derivative, or stop the "
                 "gradient before it with jax.lax.stop_gradient."
             )
+            raise refusal(error)
         out = primitive.bind(*primals, **params)
         return out, [None] * len(out) if primitive.multiple_results else None
 

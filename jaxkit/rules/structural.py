@@ -18,7 +18,7 @@ from jax.extend.core import primitives as p
 from jaxkit.program import Var
 from jaxkit.rules.arith import eq
 from jaxkit.rules.verbs import general, linear, transposable
-from jaxkit.tangents import given, spread
+from jaxkit.tangents import Refused, given, spread
 from jaxkit.tracing import aval_of, typeof
 
 linear(p.copy_p, lambda ct, x: ct)
@@ -32,11 +32,25 @@ linear(p.name_p, lambda ct, x, *, name: ct)
 
 @general("optimization_barrier", alone=True)
 def _(primitive, arithmetic, primals, tangents, params):
-    known, moving = ([x is not None for x in xs] for xs in (primals, tangents))
+    known = [x is not None for x in primals]
     outs = primitive.bind(*given(primals)) if any(known) else []
-    moved = given(tangents)
-    moved = arithmetic.bind(primitive, moved, [aval_of(dx) for dx in moved])
-    return spread(outs, known), spread(moved, moving)
+    avals = [None if dx is None else aval_of(dx) for dx in tangents]
+    return spread(outs, known), _each(primitive, arithmetic, tangents, avals, {})
+
+
+def _each(primitive, arithmetic, tangents, avals, params) -> list:
+    """The tangents of outputs, of types `avals`, one of which belongs to each operand.
+
+    So does one of each of the parameters.
+    """
+    moving = [dx is not None and type(dx) is not Refused for dx in tangents]
+    params = {name: tuple(compress(params[name], moving)) for name in params}
+    moved = compress(tangents, moving), compress(avals, moving)
+    if not any(moving):
+        return list(tangents)
+    rest = iter(arithmetic.bind(primitive, *map(list, moved), **params))
+    pairs = zip(tangents, moving, strict=True)
+    return [next(rest) if there else dx for dx, there in pairs]
 
 
 def _barrier_transpose(cts, *xs):
@@ -52,11 +66,7 @@ transposable("optimization_barrier", _barrier_transpose, operands=None)
 @general(p.device_put_p)
 def _(primitive, arithmetic, primals, tangents, params):
     outs = primitive.bind(*primals, **params)
-    moving = [dx is not None for dx in tangents]
-    avals = [typeof(y) for y, moved in zip(outs, moving, strict=True) if moved]
-    params = {name: tuple(compress(params[name], moving)) for name in params}
-    moved = arithmetic.bind(primitive, given(tangents), avals, **params)
-    return outs, spread(moved, moving)
+    return outs, _each(primitive, arithmetic, tangents, list(map(typeof, outs)), params)
 
 
 def _device_put_transpose(cts, *xs, devices, srcs, copy_semantics):

@@ -24,7 +24,7 @@ from typing import Any
 from jaxkit import tracing
 from jaxkit.fused import fused, remembered
 from jaxkit.program.code import Constant, Var, Zero
-from jaxkit.tangents import moves
+from jaxkit.tangents import Refused, moves, refusal
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,6 +33,8 @@ Positions = tuple[int, ...] | Callable[..., Sequence[int]] | None
 
 class NotLinear(NotImplementedError):
     """Code that should be linear isn't; `fact` says where, the message what to do."""
+
+    refuses = True  # see `tangents.refusal`
 
     def __init__(self, fact: str, advice: str = ""):
         super().__init__(f"{fact} {advice}".strip())
@@ -72,8 +74,8 @@ class Rule:
 
         There it is its own derivative, if it is linear.  The output has no primal.
         """
-        where = [i for i, x in enumerate(primals) if x is None]
-        self._check_linear(primitive, where, len(primals), params)
+        if not any([type(t) is Refused for t in tangents]):
+            self._check_linear(primitive, primals, params)
         operands = [
             x if t is None else t for x, t in zip(primals, tangents, strict=True)
         ]
@@ -102,10 +104,18 @@ class Rule:
             ct, arrays, rule=self, operands=static, params=tuple(params.items())
         )
 
-    def _check_linear(self, primitive, where, n, params) -> None:
+    def reaches(self, there, params, n) -> Sequence[bool | None]:
+        """Which of n operands get a cotangent, if it is `there` for these outputs.
+
+        None where certainly nothing arrives.
+        """
+        return [True] * n
+
+    def _check_linear(self, primitive, primals, params) -> None:
+        where = [i for i, x in enumerate(primals) if x is None]
         if self.transpose is None:
             raise no_transpose(primitive)
-        if not set(where) <= set(self.positions(n, **params)):
+        if not set(where) <= set(self.positions(len(primals), **params)):
             raise NotLinear(
                 f"'{primitive}' is not linear in operand {where[0]}, which depends on "
                 f"the linear inputs. {_at()}"
@@ -211,11 +221,12 @@ def declare(primitive: Any, rule: Rule) -> None:
     RULES[primitive] = rule
 
 
-def missing_rule(primitive: Any, params: dict[str, Any]) -> NotImplementedError:
+def missing_rule(primitive: Any, params: dict[str, Any]) -> Exception:
     """The exception for a primitive without a rule, at the user's line."""
     name = params.get("_prim", primitive)  # JAX's composite primitives share one name
-    return NotImplementedError(
+    error = NotImplementedError(
         f"jaxkit has no derivative rule for the primitive '{name}', reached at "
         f"{tracing.user_line()}. Add one with jaxkit.rules: elementwise, linear, "
         "bilinear, zero, or custom. (docs/coverage.md says which have none, and why.)"
     )
+    return refusal(error)

@@ -20,6 +20,7 @@ each of its steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 from jaxkit import tracing
@@ -27,6 +28,7 @@ from jaxkit.program.code import Var
 from jaxkit.rules.kinds import Elementwise, General, Linear, Still
 from jaxkit.rules.table import RULES, Positions, Rule, declare
 from jaxkit.rules.terms import add_arrays
+from jaxkit.tangents import Refused
 
 # --- No derivative, or none but zero --------------------------------------------------
 
@@ -257,7 +259,14 @@ def structured(*primitives: Any) -> Callable[[Callable], Callable]:
                 return tracing.output_avals(primitive, operands, params)
 
             arranged = structure.arranged(primals, tangents)
-            return arithmetic.structure(structure, *arranged, types)
+            outs, moved = arithmetic.structure(structure, *arranged, types)
+            if refusals := structure.refusals():
+                reason = next((t.error for t in tangents if type(t) is Refused), None)
+                alone = any([y is None for y in outs])
+                avals = types() if alone else [tracing.typeof(y) for y in outs]
+                for i, error in refusals.items():
+                    moved[i] = Refused(avals[i], copy(error) or reason)
+            return outs, moved
 
         for primitive in primitives:
             declare(primitive, General("structured", rule, make, alone=True))
