@@ -53,6 +53,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         return args.run(args)
+    except ModuleNotFoundError as error:
+        print(f"{error}; pip install 'jaxkit[experiments]' has it", file=sys.stderr)
+        return 1
     except (ValueError, TypeError, FileNotFoundError, RuntimeError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -8,7 +8,9 @@ One tracer serves both modes, because what differs is only the arithmetic of tan
                program, to be run forward or transposed later: linearize and vjp
 
 A derivative rule is written against this arithmetic (see `rules/table.py`) and can't
-tell which one it serves, so forward and reverse mode can't disagree.
+tell which one it serves, so forward and reverse mode can't disagree.  (A user's rule in
+code could: where it isn't linear in its tangents, Record refuses it, and Evaluate has
+no way to notice.)
 
 An operand of a program is still, or moves (a primal and a tangent), or is a tangent
 alone, without a primal: so it is where code acts on tangents, in a rule that is plain

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 
 from jaxkit.arithmetic import transposed
 from jaxkit.border.space import COTANGENT, TANGENT, Space, flatten
-from jaxkit.program import LinearProgram
+from jaxkit.program import LinearProgram, NotTransposable
+from jaxkit.rules.table import NotLinear
 from jaxkit.tangents import zeros
 
 
@@ -104,7 +105,13 @@ class LinearMap:
         return self._recorded.prune()
 
     def __repr__(self):
-        return repr(self.program)
+        try:
+            return repr(self.program)
+        except (NotLinear, NotTransposable, TypeError) as error:
+            why = getattr(error, "fact", error)
+            return f"the transpose, which can't be written down ({why}), of\n" + repr(
+                self._recorded.prune()
+            )
 
     def matrix(self) -> jax.Array:
         """The dense matrix, of shape (size of the codomain, size of the domain).

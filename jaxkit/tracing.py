@@ -18,9 +18,11 @@ and `jax.extend.core`, and differences between JAX versions live here.
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -50,6 +52,13 @@ ShapedArray = jax.core.ShapedArray
 typeof = jax.typeof
 
 JAX_PRIMITIVES = {x for x in vars(primitives).values() if isinstance(x, Primitive)}
+
+
+@cache
+def belongs_to_jax(thing: Any) -> bool:
+    """Whether a primitive is JAX's own: one of JAX's modules holds it by some name."""
+    modules = [m for name, m in list(sys.modules.items()) if name.startswith("jax.")]
+    return any(x is thing for m in modules for x in list(vars(m).values()))
 
 
 Tracer = jax.core.Tracer
@@ -342,8 +351,16 @@ here = source_info_util.current  # where the running operation was called, see b
 
 
 def line_of(source: Any) -> str:
-    """`file:line (function)` of the user's code, given what `here()` returned."""
-    return source_info_util.summarize(source) or "an unknown line"
+    """`file:line (function)` of the user's code, given what `here()` returned.
+
+    Empty where all of it was JAX's code.
+    """
+    return source_info_util.summarize(source) or ""
+
+
+def as_if_at(source: Any) -> Any:
+    """A context in which operations are as if from where `here()` returned that."""
+    return source_info_util.user_context(source.traceback)
 
 
 def user_line() -> str:

@@ -1,7 +1,7 @@
 """The transforms that users call, with the names, signatures and meaning of JAX's.
 
 Each flattens its pytrees, runs forward mode or linearization on the flat function
-(`dual.py`), and puts the result back into pytrees.
+(`arithmetic.py`), and puts the result back into pytrees.
 """
 
 from __future__ import annotations

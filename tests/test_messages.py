@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 from jax.extend.core import Primitive
+from jax.interpreters import mlir
 
 import jaxkit as jk
 
@@ -236,6 +237,8 @@ def test_missing_rule_names_the_primitive_and_the_users_line():
     unknown_p = Primitive("unknown")
     unknown_p.def_impl(lambda x: x)
     unknown_p.def_abstract_eval(lambda x: x)
+    lowering = mlir.lower_fun(lambda x: x, multiple_results=False)
+    mlir.register_lowering(unknown_p, lowering)
 
     def f(x):
         return unknown_p.bind(x)

@@ -32,7 +32,9 @@ def test_the_programs_behind_it():
     shown = re.search(r"```\n(linear program.*?)```", README, re.S).group(1)
     assert shown in printed
     assert "broadcast_in_dim" in printed, "the transpose is printed too"
-    assert "]]\nsin: elementwise, rules/elementwise.py:" in printed, "matrix and rule"
+    assert "]]\nsin: elementwise, jaxkit/rules/elementwise.py:" in printed, (
+        "matrix and rule"
+    )
     assert printed.rstrip().endswith("dz = cos(x) dx")
 
 

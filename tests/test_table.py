@@ -62,9 +62,9 @@ def exact(x=3.0, y=4.0):
         (primitives.floor_p, "it is constant between its steps"),
         ("pure_callback", "it calls back into Python"),
         (primitives.dot_general_p, "linear in each operand"),
-        (primitives.sort_p, "by rules/reductions.py:"),
+        (primitives.sort_p, "by jaxkit/rules/reductions.py:"),
         (primitives.polygamma_p, "no known derivative in closed form"),
-        (primitives.scan_p, "by control/scan.py:"),
+        (primitives.scan_p, "by jaxkit/control/scan.py:"),
     ],
     ids=str,
 )
@@ -74,8 +74,8 @@ def test_a_rule_prints_what_it_says(primitive, text):
 
 def test_a_rule_prints_its_verb_and_place():
     first, *_ = str(jk.rules["exp"]).splitlines()
-    assert first.startswith("exp: elementwise, rules/elementwise.py:")
-    assert "transposed by rules/structural.py:" in str(jk.rules["reshape"])
+    assert first.startswith("exp: elementwise, jaxkit/rules/elementwise.py:")
+    assert "transposed by jaxkit/rules/structural.py:" in str(jk.rules["reshape"])
 
 
 def test_every_rule_prints_and_says_where_it_is():
@@ -119,7 +119,7 @@ def test_partials_one_by_one(primitive):
     )
     for found in derivatives(primitive):
         np.testing.assert_allclose(found, exact(), rtol=1e-14)
-    assert jk.rules[primitive].file == "test_table.py"
+    assert jk.rules[primitive].file == "tests/test_table.py"
 
 
 def test_partials_together_share_their_work(primitive):

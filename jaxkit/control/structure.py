@@ -125,14 +125,15 @@ def per_jaxpr(make: Callable) -> Callable:
     """Remember what `make(jaxpr, *key)` made for as long as the jaxpr is alive.
 
     `make` gets a weak reference: a jaxpr holds the arrays its function closes over, and
-    what is made must not keep it alive.  Jaxprs in `key` are kept as long.
+    what is made must not keep it alive.  Jaxprs in `key` are kept as long.  It is made
+    anew when the table of rules has changed.
     """
     made = WeakKeyDictionary()
 
     def get(jaxpr, *key):
-        entries = made.setdefault(jaxpr, {})
+        entries, key = made.setdefault(jaxpr, {}), (RULES.edition, *key)
         if key not in entries:
-            entries[key] = make(ref(jaxpr), *key)
+            entries[key] = make(ref(jaxpr), *key[1:])
         return entries[key]
 
     return get

@@ -2,7 +2,7 @@
 
 `ExplainTrace` lets the function run as it is.  For each primitive it notes what went in
 and what came out, and the local linear map, which the kit's own rules give
-(`dual.linearize_flat` of that primitive alone).
+(`arithmetic.linearize_flat` of that primitive alone).
 """
 
 from __future__ import annotations

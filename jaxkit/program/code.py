@@ -77,6 +77,8 @@ class Equation:
     Attributes:
         operator: a JAX primitive, or an operator of ours that runs code (`control`).
         rule: what the table says of it, its transpose for one (`rules.table.Rule`).
+            It is compared by identity, so that what was compiled by a rule that was
+            replaced isn't used again.
         source: the primitive whose derivative this is, and where it was called.
             Programs that differ in it alone are equal.
     """
@@ -85,7 +87,7 @@ class Equation:
     operands: tuple[Operand, ...]
     params: dict[str, Any]
     outputs: tuple[Var, ...]
-    rule: Any = field(compare=False)
+    rule: Any
     source: tuple[Any, Any] = field(compare=False)
 
     @property
@@ -96,7 +98,7 @@ class Equation:
     @property
     def line(self) -> str:
         """`file:line (function)` of the user's code that called that primitive."""
-        return tracing.line_of(self.source[1])
+        return tracing.line_of(self.source[1]) or "an unknown line"
 
 
 class Code:

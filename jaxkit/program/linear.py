@@ -106,10 +106,13 @@ class LinearProgram:
             residuals[x.index] if type(x) is Residual else x for x in eqn.operands
         ]
         ct = cts if eqn.operator.multiple_results else cts[0]
+        source = eqn.source[1]
         try:
-            return eqn.rule.pull(eqn.operator, ct, operands, eqn.params)
+            with tracing.as_if_at(source):
+                return eqn.rule.pull(eqn.operator, ct, operands, eqn.params)
         except NotTransposable as error:
-            raise error.at(eqn.line) from None
+            line = tracing.line_of(source) or tracing.user_line()
+            raise error.at(line) from None
 
     def prune(self) -> LinearProgram:
         """Drop equations and residuals that reach no output, and number anew."""

@@ -29,11 +29,16 @@ def _body(code: Code) -> list[str]:
     lines = []
 
     def do(eqn, operands):
-        left, inner = _typed(eqn.outputs), eqn.params.get("code")
-        lines.append(f"{left} = {application(eqn, operands)}")
-        if isinstance(inner, Code):
-            lines[-1] += f"   where {_typed(inner.inputs)}:"
-            lines.extend(_body(inner))
+        lines.append(f"{_typed(eqn.outputs)} = {application(eqn, operands)}")
+        inner = [eqn.params.get("code")]
+        for i, code in enumerate(eqn.params.get("codes", inner)):
+            if isinstance(code, Code):
+                head = f"   where {_typed(code.inputs)}:"
+                if "codes" in eqn.params:
+                    lines.append(f"  in branch {i},{head[2:]}")
+                else:
+                    lines[-1] += head
+                lines.extend(_body(code))
         return list(map(str, eqn.outputs))
 
     outs = forward(code, list(map(str, code.inputs)), do, lambda x, eqn: str(x))

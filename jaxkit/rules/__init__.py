@@ -67,6 +67,11 @@ __all__ = [
 class _Rules(ModuleType):
     def __getitem__(self, primitive: Any) -> Rule:
         """The rule of a primitive, or of one of this name; KeyError if it has none."""
+        if not isinstance(primitive, str) and not hasattr(primitive, "bind"):
+            raise TypeError(
+                f"rules are found by primitive (jax.extend.core.primitives.sin_p), or "
+                f"by the name of one ('sin'), not by {primitive!r}"
+            )
         rule = named(primitive)
         if rule is NONE:
             raise KeyError(f"the primitive '{primitive}' has no rule")

@@ -18,6 +18,7 @@ from jaxkit.rules.terms import Factor
 
 NAMES = "z", "x", "y", "w"  # where the partials don't say
 SUM, PRODUCT, POWER, ATOM = range(4)  # how strongly an expression holds together
+UNKNOWN = "?", SUM
 INFIX = {
     "add": ("+", SUM), "add_any": ("+", SUM), "sub": ("-", SUM), "mul": ("*", PRODUCT),
     "div": ("/", PRODUCT), "pow": ("**", POWER), "eq": ("==", SUM), "lt": ("<", SUM),
@@ -31,16 +32,24 @@ def differential(
     """The differential of an output with these partials: `dz = y dx + x dy`."""
     functions = [together, *partials] if together else partials
     names = next((_arguments(f) for f in functions if callable(f)), NAMES)
-    try:
-        if together:
-            factors = _traced(together, names)
-        else:
-            factors = [_traced(f, names) if callable(f) else f for f in partials]
-    except Exception as error:  # it says itself what it doesn't know
-        return f"in part: {error}"
+    unknown = []
+
+    def factor(function: Callable) -> Any:
+        try:
+            return _traced(function, names)
+        except Exception as error:  # whatever a user's function raises when traced
+            unknown.append(f"; ?: {error}".splitlines()[0])
+            return UNKNOWN
+
+    if together:
+        factors = factor(together)
+        factors = [UNKNOWN] * len(names[1:]) if factors is UNKNOWN else list(factors)
+    else:
+        factors = [factor(f) if callable(f) else f for f in partials]
     pairs = zip(names[1:], factors, strict=False)
     terms = [_term(factor, name) for name, factor in pairs if factor is not None]
-    return f"d{names[0]} = {' + '.join(terms) or '0'}".replace("+ -", "- ")
+    formula = f"d{names[0]} = {' + '.join(terms) or '0'}".replace("+ -", "- ")
+    return formula + "".join(unknown[:1])
 
 
 def _arguments(function: Callable) -> Sequence[str]:

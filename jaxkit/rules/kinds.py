@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import numpy as np
+
 from jaxkit import tracing
 from jaxkit.fused import fused, remembered
 from jaxkit.program.code import Zero
@@ -54,10 +57,11 @@ class Elementwise(Rule):
         else:
             y = primitive.bind(*primals, **params)
             factors = self.factors(primitive, y, primals, params, moving)
+            self._check_shapes(primitive, y, factors)
         aval, total = y.aval, None
         for i, (dx, factor) in enumerate(zip(tangents, factors, strict=True)):
-            if factor is None and self.partials:
-                factor = self.partials[i]  # a number
+            if factor is None and self.partials and not callable(self.partials[i]):
+                factor = self.partials[i]  # a number, or None
             if dx is not None and factor is not None:
                 term = scale(arithmetic, dx, factor, aval)
                 total = add_tangents(arithmetic, total, term, aval)
@@ -83,6 +87,14 @@ class Elementwise(Rule):
                 f"the rule of '{primitive}' has {count} partials, but the "
                 f"primitive has {n} operands; give elementwise one for each."
             )
+
+    def _check_shapes(self, primitive, y, factors) -> None:
+        for array in jax.tree.leaves(factors):
+            if np.shape(array) not in ((), y.shape):
+                raise TypeError(
+                    f"a partial of '{primitive}' has shape {np.shape(array)}, but it "
+                    f"must have that of the output, {y.shape}, or be a number"
+                )
 
     def lines(self):
         if self.static:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from jaxkit.fused import fused, remembered
 from jaxkit.program.code import Constant, Var, Zero
 from jaxkit.tangents import Refused, moves, refusal
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 Positions = tuple[int, ...] | Callable[..., Sequence[int]] | None
 
@@ -99,10 +100,14 @@ class Rule:
             return self.transpose(ct, *operands, **params)
         static = tuple([_static(x) for x in operands])
         arrays = [x for x, kind in zip(operands, static, strict=True) if kind is None]
-        pull = _quick_pull if operator in tracing.JAX_PRIMITIVES else _pull
-        return pull(
-            ct, arrays, rule=self, operands=static, params=tuple(params.items())
-        )
+        ours = operator in tracing.JAX_PRIMITIVES
+        pull = _quick_pull if ours else _pull
+        cts = pull(ct, arrays, rule=self, operands=static, params=tuple(params.items()))
+        if not ours:
+            for x, moved in zip(operands, cts, strict=True):
+                if type(x) is Var and moved is not None:
+                    check_type(operator, "transpose", "a cotangent", moved, x.aval)
+        return cts
 
     def reaches(self, there, params, n) -> Sequence[bool | None]:
         """Which of n operands get a cotangent, if it is `there` for these outputs.
@@ -179,6 +184,7 @@ def no_transpose(primitive) -> NotLinear:
 
 def place_of(function: Callable) -> str:
     """`file:line` of a function that was given to a verb."""
+    function = getattr(function, "__wrapped__", function)  # of one that is fused
     function = getattr(function, "func", function)  # of a functools.partial
     code = getattr(function, "__code__", None)
     if code is None:
@@ -192,12 +198,19 @@ def _short(file: str) -> str:
 
 
 class Rules(dict[Any, Rule]):
-    """The table: rules by primitive, or by its name for one that JAX doesn't export."""
+    """The table: rules by primitive, or by its name for one that JAX doesn't export.
+
+    `edition` counts its changes.
+    """
+
+    edition = 0
 
     def __missing__(self, primitive: Any) -> Rule:
+        name = getattr(primitive, "name", None)
+        if name is None or not tracing.belongs_to_jax(primitive):
+            return NONE  # a user's primitive may be called like one of JAX's
         # Before JAX 0.12 some are named like the variable that holds them, with a _p.
-        name = getattr(primitive, "name", primitive).removesuffix("_p")
-        return self.get(name, NONE)
+        return self.get(name.removesuffix("_p"), NONE)
 
 
 NONE = Rule()  # of a primitive without a rule: it refuses
@@ -219,6 +232,27 @@ def declare(primitive: Any, rule: Rule) -> None:
         rule.transpose, rule.transposed_by = before.transpose, before.transposed_by
         rule.positions, rule.jointly = before.positions, before.jointly
     RULES[primitive] = rule
+    RULES.edition += 1
+
+
+def replaced(primitive: Any) -> Rule:
+    """A copy of a primitive's rule, put in its place: one to be changed.
+
+    What was remembered, or compiled, by the rule as it was isn't taken for this one.
+    """
+    RULES[primitive] = copy(RULES[primitive])
+    RULES.edition += 1
+    return RULES[primitive]
+
+
+def check_type(primitive, part: str, what: str, x: Any, aval: Any) -> None:
+    """Raise TypeError if what a user's rule returned isn't of the type it must be."""
+    got = tracing.aval_of(x)
+    if got.shape != aval.shape or got.dtype != aval.dtype:
+        raise TypeError(
+            f"the {part} of '{primitive}' returned {what} of type {got.str_short()}, "
+            f"but it must be {aval.str_short()}"
+        )
 
 
 def missing_rule(primitive: Any, params: dict[str, Any]) -> Exception:

@@ -39,11 +39,19 @@ def over(d: Any) -> Factor:
 
 def minus(f: Any) -> Factor:
     """A partial derivative -f: the tangent is negated, and not the array `f`."""
-    return Factor(-1, f)
+    return times(-1, f)
 
 
 def times(c: float, f: Any, over: Any = None) -> Factor:
-    """A partial derivative c f, or c f / over, for a number c."""
+    """A partial derivative c f, or c f / over, for a number c.
+
+    Here f is an array, a number, or what `over`, `minus` or `times` returned.
+    """
+    if isinstance(f, Factor):
+        assert over is None or f.d is None, "two divisors: multiply them"
+        return Factor(c * f.c, f.f, f.d if over is None else over)
+    if isinstance(f, int | float):
+        return Factor(c * f, None, over)
     return Factor(c, f, over)
 
 

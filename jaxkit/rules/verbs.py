@@ -26,7 +26,7 @@ from typing import Any
 from jaxkit import tracing
 from jaxkit.program.code import Var
 from jaxkit.rules.kinds import Elementwise, General, Linear, Still
-from jaxkit.rules.table import RULES, Positions, Rule, declare
+from jaxkit.rules.table import RULES, Positions, Rule, check_type, declare, replaced
 from jaxkit.rules.terms import add_arrays
 from jaxkit.tangents import Refused
 
@@ -63,7 +63,8 @@ def elementwise(
     """Declare a primitive that acts on each element, by one partial per operand.
 
     `partials[i](y, *operands)` is dy/dx_i for each element; `y` is the output, for
-    reuse.  It is written in `jax.numpy`, and depends on types alone, for it is traced.
+    reuse.  It is written in `jax.numpy`, and should depend on types alone: partials of
+    JAX's primitives are always traced, those of others where values are.
     It returns an array, `over(d)` for 1/d, `minus(f)` for -f, or `times(c, f)` for a
     number c times f.  In place of the function may stand a number, or None for zero.
     Where partials share work, one function, `together(y, *operands)`, returns all of
@@ -72,6 +73,11 @@ def elementwise(
 
     Example: `elementwise(exp_p, lambda y, x: y)`.
     """
+    if bool(partials) == bool(together):
+        raise TypeError(
+            f"elementwise: give '{primitive}' either one partial for each operand, or "
+            "together=, a function that returns all of them."
+        )
     declare(primitive, Elementwise(partials, together, tuple(static)))
 
 
@@ -129,7 +135,7 @@ def transposable(
     """
     if primitive not in RULES:
         declare(primitive, Rule())
-    rule = RULES[primitive]
+    rule = replaced(primitive)
     rule.transpose, rule.transposed_by = transpose, (transpose,)
     if isinstance(operands, tuple) and len(operands) == 1:
         rule.transpose = _place(transpose, operands[0])
@@ -212,9 +218,19 @@ def by_code(body: Callable) -> Callable:
             return (out, moved) if several else ([out], [moved])
 
         out, moved = arithmetic.trace(flat, tangents)
+        _check_tangents(primitive, out, moved)
         return (out, moved) if several else (out[0], moved[0])
 
     return rule
+
+
+def _check_tangents(primitive, out, moved) -> None:
+    """Raise TypeError if a user's rule returned tangents that don't fit its outputs."""
+    if primitive in tracing.JAX_PRIMITIVES:
+        return
+    for y, dy in zip(out, moved, strict=True):
+        if dy is not None:
+            check_type(primitive, "rule", "a tangent", dy, tracing.typeof(y))
 
 
 def by_terms(terms: Sequence[Callable | None]) -> Callable:
@@ -234,7 +250,13 @@ def by_terms(terms: Sequence[Callable | None]) -> Callable:
                     sums = [add_arrays(*pair) for pair in pairs]
             return [], sums
 
+        if len(terms) != len(primals):
+            raise TypeError(
+                f"the rule of '{primitive}' has {len(terms)} terms, but the primitive "
+                f"has {len(primals)} operands; give custom one for each."
+            )
         _, moved = arithmetic.trace(flat, tangents)
+        _check_tangents(primitive, out if several else [out], moved)
         return out, moved if several else moved[0]
 
     return rule

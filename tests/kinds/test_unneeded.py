@@ -1,0 +1,188 @@
+"""What nothing needs may be anything: it is neither judged, nor differentiated."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from jax.sharding import PartitionSpec as P
+
+import jaxkit as jk
+
+# --- Code on tangents alone that isn't linear -----------------------------------------
+
+UNUSED = {
+    "direct": lambda x: (2 * x, x > 0)[0],
+    "jit": lambda x: jax.jit(lambda x: (2 * x, x > 0))(x)[0],
+    "scan": lambda x: lax.scan(lambda c, _: (c * 2, c > 0), x, None, 1)[0],
+    "carry": lambda x: lax.scan(lambda c, _: ((c[0] * 2, c[1] ** 2), None),
+                                (x, x), None, 1)[0][0],
+    "cond": lambda x: lax.cond(True, lambda x: (2 * x, jnp.sin(x)),
+                               lambda x: (x, x), x)[0],
+    "while": lambda x: lax.while_loop(lambda c: c[2] < 1, lambda c: (
+        2 * c[0], jnp.sin(c[1]), c[2] + 1), (x, x, 0))[0],
+    "checkpoint": lambda x: jax.checkpoint(lambda x: (2 * x, abs(x)))(x)[0],
+    "print": lambda x: (jax.debug.print("{}", x), 2 * x)[1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in UNUSED if name != "while"])
+def test_linear_transpose(name):
+    assert jk.linear_transpose(UNUSED[name], 1.0)(3.0) == (6.0,)
+
+
+LOOKS = {
+    "print": lambda t: jax.debug.print("{}", t),
+    "isnan": jnp.isnan,
+    "norm": lambda t: jnp.sqrt(t * t),
+    "stop": lax.stop_gradient,
+    "abs": jnp.abs,
+    "scan": UNUSED["scan"],
+    "while": UNUSED["while"],
+    "sorted": lambda t: jnp.sort(jnp.stack([t, -t])),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+def test_a_rule_may_look_at_its_tangent(look):
+    @jax.custom_jvp
+    def f(x):
+        return x**2
+
+    @f.defjvp
+    def _(primals, tangents):
+        look(tangents[0])
+        return f(*primals), 2 * primals[0] * tangents[0]
+
+    for g in (
+        f,
+        jax.jit(f),
+        lambda x: lax.scan(lambda c, _: (f(c), None), x, None, 1)[0],
+    ):
+        assert jk.grad(g)(3.0) == 6.0
+        assert jk.linearize(g, 3.0)[1](1.0) == 6.0
+        assert jk.jvp(g, (3.0,), (1.0,))[1] == 6.0
+        assert jk.hessian(g)(3.0) == 2.0
+
+
+@pytest.mark.parametrize("name", UNUSED)
+def test_what_is_needed_is_judged(name):
+    """The other output of the same code."""
+    f = {
+        "direct": lambda x: x * x,
+        "jit": lambda x: jax.jit(lambda x: (2 * x, x * x))(x)[1],
+        "scan": lambda x: lax.scan(lambda c, _: (c * 2, c * c), x, None, 1)[1],
+        "carry": lambda x: lax.scan(lambda c, _: ((c[0] * 2, c[1] ** 2), None),
+                                    (x, x), None, 2)[0][1],
+        "cond": lambda x: lax.cond(True, lambda x: (2 * x, jnp.sin(x)),
+                                   lambda x: (x, x), x)[1],
+        "while": lambda x: lax.while_loop(lambda c: c[2] < 1, lambda c: (
+            2 * c[0], jnp.sin(c[1]), c[2] + 1), (x, x, 0))[1],
+        "checkpoint": lambda x: jax.checkpoint(lambda x: (2 * x, x * x))(x)[1],
+        "print": lambda x: jnp.sqrt(x),
+    }[name]  # fmt: skip
+    with pytest.raises(NotImplementedError, match="not linear"):
+        jk.linear_transpose(f, 1.0)
+
+
+# --- Derivatives that there aren't ----------------------------------------------------
+
+
+def no_second(c):
+    """igamma's derivative in `a` has none."""
+    return lax.igamma(c + 1, c + 1)
+
+
+SIN_TWICE = -0.7783957  # the second derivative of sin(sin(x)) at 1
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda x: (jnp.sin(jnp.sin(x)), no_second(x))[0], SIN_TWICE),
+        (lambda x: lax.scan(lambda c, _: (jnp.sin(c), no_second(c)), x, None, 2)[0],
+         SIN_TWICE),
+        (lambda x: lax.scan(lambda c, _: ((jnp.sin(c[0]), no_second(c[1])), None),
+                            (x, x), None, 2)[0][0], SIN_TWICE),
+        (lambda x: jax.jit(lambda x: (jnp.sin(x), no_second(x)))(x)[0], -np.sin(1)),
+        (lambda x: lax.cond(x > 0, lambda x: (jnp.sin(x), no_second(x)),
+                            lambda x: (x, x), x)[0], -np.sin(1)),
+        (lambda x: jax.checkpoint(lambda x: (jnp.sin(x), no_second(x)))(x)[0],
+         -np.sin(1)),
+    ],
+)  # fmt: skip
+def test_a_derivative_that_nothing_needs(f, expected):
+    for hessian in (jk.hessian(f), jax.jit(jk.hessian(f)), jk.jacrev(jk.jacrev(f))):
+        np.testing.assert_allclose(hessian(1.0), expected, rtol=1e-6)
+
+
+def test_a_derivative_that_is_needed_is_missed():
+    for f in (
+        no_second,
+        lambda x: lax.scan(lambda c, _: (c, no_second(c)), x, None, 2)[1][0],
+    ):
+        with pytest.raises(
+            NotImplementedError, match=r"test_unneeded.py:\d+:\d+ \(no_second"
+        ):
+            jk.hessian(f)(1.0)
+
+
+def test_auxiliary_values_may_come_from_python():
+    def f(x):
+        seen = jax.pure_callback(np.sin, jax.ShapeDtypeStruct((), x.dtype), x)
+        return x * x, seen
+
+    assert jk.grad(f, has_aux=True)(jnp.float64(3.0)) == (6.0, np.sin(3.0))
+    assert jax.jit(jk.grad(f, has_aux=True))(jnp.float64(3.0))[0] == 6.0
+
+
+# --- Cotangents that are none ---------------------------------------------------------
+
+stop = lax.stop_gradient
+
+
+def steep(x):
+    """0, with an infinite derivative: what is multiplied by it shows."""
+    return jnp.sqrt(x * 0)
+
+
+def doubled(x):
+    return lax.while_loop(lambda c: c < 9, lambda c: c * 2, x)
+
+
+NOT_REACHED = {
+    "cond": (lambda x: lax.cond(x > 0, lambda x, n: x * stop(n) + x,
+                                lambda x, n: x, x, steep(x)), 1),
+    "switch": (lambda x: lax.switch(1, [lambda x, n: x, lambda x, n: x + stop(n)],
+                                    x, steep(x)), 1),
+    "scan, constant": (lambda x: (lambda n: lax.scan(
+        lambda c, _: (c + c * stop(n), None), x, None, 2)[0])(steep(x)), 1),
+    "scan, slices": (lambda x: lax.scan(
+        lambda c, n: (c + c * stop(n), None), x, jnp.stack([steep(x)] * 2))[0], 1),
+    "fori_loop": (lambda x: lax.fori_loop(
+        0, 2, lambda i, c: (c[0] * 2, c[1] * 3), (x, steep(x)))[0], 4),
+    "carry that is replaced": (lambda x: sum(lax.fori_loop(
+        0, 2, lambda i, c: (c[0] * 2, 0.0), (x, steep(x)))), 4),
+    "while upstream, cond": (lambda x: lax.cond(
+        x > 0, lambda x, n: x * stop(n), lambda x, n: x, x, doubled(x)), 16),
+    "while upstream, scan": (lambda x: (lambda n: lax.scan(
+        lambda c, _: (c * stop(n), None), x, None, 2)[0])(doubled(x)), 256),
+    "jit": (lambda x: jax.jit(lambda x, n: x * stop(n) + x)(x, steep(x)), 1),
+    "checkpoint": (lambda x: jax.checkpoint(
+        lambda x, n: x * stop(n) + x)(x, steep(x)), 1),
+    "cond in scan": (lambda x: lax.scan(lambda c, _: (lax.cond(
+        x > 0, lambda x, n: x * stop(n) + x, lambda x, n: x, c, steep(c)), None),
+        x, None, 2)[0], 1),
+    "shard_map": (lambda x: jax.shard_map(
+        lambda x, n: x * stop(n) + x, mesh=jax.make_mesh((2,), ("i",)),
+        in_specs=(P(), P()), out_specs=P())(x, steep(x)), 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("f", "expected"), NOT_REACHED.values(), ids=NOT_REACHED)
+def test_no_cotangent_stays_none(f, expected):
+    """An array of zeros in its place would be 0 times infinity upstream."""
+    for gradient in (jk.grad(f), jax.jit(jk.grad(f)), jk.grad(jax.jit(f))):
+        np.testing.assert_allclose(gradient(1.0), expected)

@@ -1,0 +1,197 @@
+"""Rules of users count: not dropped, not taken for others, not believed blindly."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import mlir
+
+import jaxkit as jk
+from jaxkit.rules import minus, over, times
+
+
+def primitive(name, function):
+    p = Primitive(name)
+    p.def_impl(jax.jit(function))
+    p.def_abstract_eval(lambda x, *_: ShapedArray(x.shape, x.dtype))
+    mlir.register_lowering(p, mlir.lower_fun(function, multiple_results=False))
+    return p
+
+
+# --- A backward rule on linear values -------------------------------------------------
+
+clipped = jax.custom_vjp(lambda t: 2.0 * t)
+clipped.defvjp(lambda t: (clipped(t), None), lambda _, ct: (jnp.clip(2.0 * ct, -1, 1),))
+scaled = jax.custom_vjp(lambda a, t: a * t)
+scaled.defvjp(
+    lambda a, t: (scaled(a, t), a), lambda a, ct: (0.0, jnp.clip(a * ct, -1, 1))
+)
+
+
+@pytest.mark.parametrize(
+    ("f", "ct", "expected"),
+    [
+        (clipped, 5.0, 1.0),
+        (jax.jit(clipped), 5.0, 1.0),
+        (jax.checkpoint(clipped), 5.0, 1.0),
+        (lambda t: scaled(3.0, t), 5.0, 1.0),
+        (
+            lambda t: lax.scan(lambda t, _: (scaled(3.0, t), None), t, None, 2)[0],
+            0.1,
+            0.9,
+        ),
+    ],
+)
+def test_backward_rule_of_a_linear_function(f, ct, expected):
+    np.testing.assert_allclose(jk.linear_transpose(f, 1.0)(ct)[0], expected)
+
+
+def test_backward_rule_on_the_tangent_of_a_rule():
+    f = jax.custom_jvp(lambda x: x)
+    f.defjvp(lambda primals, tangents: (primals[0], clipped(tangents[0])))
+    assert jk.grad(lambda x: 5.0 * f(x))(1.0) == 1.0
+    assert jk.jvp(f, (1.0,), (5.0,)) == (1.0, 10.0)
+    assert jk.linearize(f, 1.0)[1](5.0) == 10.0
+
+
+def test_backward_rule_that_needs_the_linear_input():
+    f = jax.custom_vjp(lambda t: 2.0 * t)
+    f.defvjp(lambda t: (f(t), t), lambda t, ct: (t * ct,))
+    with pytest.raises(NotImplementedError, match=r"residuals .* depend on them"):
+        jk.linear_transpose(f, 1.0)
+    assert jk.linear_transpose(lambda t: (f(t), t)[1], 1.0)(5.0) == (5.0,)
+
+
+# --- Which rule it is -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["check", "debug_print", "mulhi", "Nonzero", "log2", "polynomial", "split"]
+)
+def test_a_primitive_called_like_one_of_jax(name):
+    p = primitive(name, lambda x: x * x)
+    with pytest.raises(NotImplementedError, match=f"no derivative rule .* '{name}'"):
+        jk.grad(lambda x: p.bind(x))(3.0)
+    jk.rules.elementwise(p, lambda y, x: 2.0 * x)
+    assert jk.grad(lambda x: p.bind(x))(3.0) == 6.0
+
+
+STRUCTURES = {
+    "eager": lambda f: f,
+    "jit": jax.jit,
+    "scan": lambda f: lambda x: lax.scan(lambda c, _: (f(c), None), x, None, 1)[0],
+    "checkpoint": jax.checkpoint,
+}
+
+
+@pytest.mark.parametrize("structure", STRUCTURES.values(), ids=STRUCTURES)
+def test_a_rule_that_is_corrected(structure):
+    """Before, what was compiled by the first one was used again, for new functions."""
+    p = primitive("triple", lambda x: 3 * x)
+    same = structure(lambda x: p.bind(x))
+    for factor in 7.0, 3.0:
+        jk.rules.linear(p, lambda ct, x, factor=factor: factor * ct)
+        assert jk.grad(structure(lambda x: p.bind(x)))(1.0) == factor
+        assert jk.grad(same)(1.0) == factor
+    jk.rules.transposable(p, lambda ct, x: 5.0 * ct)
+    assert jk.grad(same)(1.0) == 5.0
+    jk.rules.elementwise(p, lambda y, x: 4.0)
+    assert jk.grad(same)(1.0) == 4.0
+
+
+# --- What rules return ----------------------------------------------------------------
+
+
+def test_a_transpose_of_the_wrong_shape():
+    p = primitive("identity", lambda x: x)
+    jk.rules.linear(p, lambda ct, x: jnp.ones(5))
+    with pytest.raises(TypeError, match=r"transpose of 'identity' .* float64\[5\]"):
+        jk.grad(lambda x: p.bind(x))(1.0)
+
+
+def test_a_partial_of_the_wrong_shape():
+    p = primitive("identity", lambda x: x)
+    jk.rules.elementwise(p, lambda y, x: jnp.ones(7))
+    for call in (jk.grad(p.bind), lambda x: jk.jvp(p.bind, (x,), (x,))):
+        with pytest.raises(TypeError, match=r"partial of 'identity' has shape \(7,\)"):
+            call(1.0)
+
+
+@pytest.mark.parametrize("by", ["code", "terms"])
+def test_a_tangent_of_the_wrong_shape(by):
+    p = primitive("identity", lambda x: x)
+    if by == "code":
+        jk.rules.custom(p)(lambda x, dx: (p.bind(*x), dx[0] * jnp.ones(4)))
+    else:
+        jk.rules.custom(p, lambda dx, y, x: dx * jnp.ones(4))
+    for call in (jk.grad(p.bind), lambda x: jk.jvp(p.bind, (x,), (x,))):
+        with pytest.raises(TypeError, match=r"rule of 'identity' .* float64\[4\]"):
+            call(1.0)
+
+
+@pytest.mark.parametrize(
+    ("partial", "value", "text"),
+    [
+        (lambda y, x: None, 0.0, "dy = 0"),
+        (lambda y, x: minus(over(x)), -0.5, "dy = -dx / x"),
+        (lambda y, x: minus(-2.0), 2.0, "dy = 2 dx"),
+        (lambda y, x: times(2, over(x)), 1.0, "dy = 2 dx / x"),
+        (lambda y, x: times(2, minus(x)), -4.0, "dy = -2 x dx"),
+    ],
+)
+def test_partials_of_every_form(partial, value, text):
+    p = primitive("any", lambda x: x)
+    jk.rules.elementwise(p, partial)
+    assert jk.grad(p.bind)(2.0) == value
+    assert jk.jvp(p.bind, (2.0,), (1.0,))[1] == value
+    assert text in str(jk.rules[p])
+
+
+def test_elementwise_needs_partials():
+    p = primitive("any", lambda x: x)
+    for partials, rest in ((), {}), ((1.0,), {"together": lambda y, x: [1.0]}):
+        with pytest.raises(TypeError, match="either one partial for each operand, or"):
+            jk.rules.elementwise(p, *partials, **rest)
+
+
+def test_custom_needs_a_term_for_each_operand():
+    p = primitive("first", lambda x, y: x)
+    jk.rules.custom(p, lambda dx, z, x, y: dx)
+    with pytest.raises(TypeError, match="1 terms, but the primitive has 2 operands"):
+        jk.grad(lambda x: p.bind(x, 2.0))(1.0)
+
+
+def test_rules_are_not_found_by_functions():
+    with pytest.raises(TypeError, match="not by <"):
+        jk.rules[jnp.sin]
+
+
+def test_a_transpose_that_cannot_be_written_down_prints():
+    text = repr(jk.vjp(clipped, 2.0)[1])
+    assert "can't be written down" in text and "custom_vjp" in text
+
+
+# --- Where it was ---------------------------------------------------------------------
+
+
+def test_the_line_of_code_inside_a_function_of_jax():
+    f = lambda a: jax.random.gamma(jax.random.key(0), a)  # noqa: E731
+    with pytest.raises(ValueError, match=r"while loop at \S*test_user_rules.py:\d+"):
+        jk.grad(lambda x: jk.jvp(f, (x,), (1.0,))[1])(1.5)
+
+
+@pytest.mark.parametrize("structure", ["jit", "scan", "checkpoint"])
+def test_the_lines_of_a_transposed_structure(structure):
+    f = STRUCTURES[structure](lambda x: jnp.tanh(x))
+    program = jk.vjp(f, 1.0)[1].program
+    inner = [
+        inside
+        for eqn in program.code.equations
+        for inside in (eqn.params["code"].equations if "code" in eqn.params else [eqn])
+    ]
+    assert inner and all("test_user_rules.py" in eqn.line for eqn in inner)
