@@ -88,6 +88,10 @@ class Dual(Tracer):
     def to_concrete_value(self):
         return tracing.concrete(self.primal)
 
+    def _contents(self):
+        # What it holds, as far as JAX looks; that it moves is all that counts.
+        return [("primal", self.primal), ("tangent", tracing.MAY_MOVE)]
+
     def _short_repr(self):
         if self.primal is None:
             return f"Tangent<{self.tangent}>"
@@ -136,7 +140,7 @@ class DualTrace(Trace):
         arithmetic.source = before or (primitive, tracing.here())
         try:
             out, moved = differentiate(primitive, arithmetic, primals, tangents, params)
-        except (NotImplementedError, ValueError) as error:
+        except Exception as error:
             if not getattr(error, "refuses", False):
                 raise
             out, moved = _refuse(error, primitive, primals, tangents, params)

@@ -61,7 +61,29 @@ def belongs_to_jax(thing: Any) -> bool:
     return any(x is thing for m in modules for x in list(vars(m).values()))
 
 
+def is_jaxs(function_or_class: Any) -> bool:
+    """Whether it is JAX's own code."""
+    return function_or_class.__module__.split(".")[0] == "jax"
+
+
 Tracer = jax.core.Tracer
+
+
+def _tracer_class() -> type:
+    """The class of the tracers of `jax.make_jaxpr`."""
+    found = []
+    jax.make_jaxpr(lambda x: found.append(type(x)))(0.0)
+    return found[0]
+
+
+# `jax.closure_convert` must find the values that may move among those that a function
+# closes over.  It looks into tracers, and takes those of `jax.make_jaxpr` for such:
+# what has this among its contents is found.
+MAY_MOVE = type(
+    "MayMove",
+    (),
+    {"__class__": _tracer_class(), "aval": ShapedArray((), jax.numpy.float32)},
+)()
 
 
 class Trace(jax.core.Trace):
@@ -96,6 +118,11 @@ class Trace(jax.core.Trace):
             return run_jaxpr(self, params["jaxpr"], operands)
         with set_current_trace(self.parent):
             return self.interpret(primitive, operands, params)
+
+    def process_call(self, primitive, fun, operands, params, /):
+        # How JAX 0.10 calls a function in what it has partially evaluated.
+        with set_current_trace(self):
+            return fun.call_wrapped(*operands)
 
     def process_custom_jvp_call(
         self, primitive, fun, jvp, operands, /, *, symbolic_zeros

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from functools import partial, reduce
 from operator import or_
+from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import primitives
 
-from jaxkit.control.jit import Options, call
 from jaxkit.control.plans import share_places
 from jaxkit.control.structure import (
     Operator,
@@ -33,27 +33,33 @@ from jaxkit.tracing import user_line
 
 @structured(primitives.cond_p)
 def _(primals, tangents, params):
-    branches = params["branches"]
-    platforms = params.get("branches_platforms")
-    if platforms is not None:
-        # `lax.platform_dependent`: ways to compute the same that suit different
-        # platforms (jax.numpy.diagonal has one).  Any of them will do.
-        which = platforms.index(None) if None in platforms else -1
-        options = Options("platform_dependent")
-        chosen = call(branches[which], primals[1:], tangents[1:], options)
-        taken, moving = (False, *chosen.taken), (False, *chosen.moving)
-        return chosen._replace(taken=taken, moving=moving)
+    first, *others = params["branches"]
     known, moving = states(primals, tangents)
     if not known[0]:
         raise NotLinear(
             "which branch of a conditional is taken depends on the linear inputs. "
             f"At {user_line()}."
         )
-    return _switch(branches[0], branches[1:], known, moving)
+    platforms = params.get("branches_platforms")
+    return _switch(first, tuple(others), known, moving, platforms)
+
+
+def _choose(index, branches, operands, platforms) -> Any:
+    """The branch with this index, on the operands.
+
+    Given `platforms`, of each branch those that it is for (None: for all others), it is
+    that of the platform for which this is compiled, as in `lax.platform_dependent`.
+    """
+    if platforms is None:
+        return lax.switch(index, branches, *operands)
+    ways = list(zip(platforms, branches, strict=True))
+    default = next((branch for names, branch in ways if names is None), None)
+    named = {name: branch for names, branch in ways for name in names or ()}
+    return lax.platform_dependent(*operands, default=default, **named)
 
 
 @per_jaxpr
-def _switch(first, others, known, moving):
+def _switch(first, others, known, moving, platforms):
     branches = [derivative_of(b, known[1:], moving[1:]) for b in (first(), *others)]
     has_primal = tuple(map(all, zip(*(b.known for b in branches), strict=True)))
     # What one branch refuses isn't known until it is known which is taken.
@@ -97,17 +103,18 @@ def _switch(first, others, known, moving):
     def forward(primals):
         index, *primals = primals
         takes = [partial(leave, *pair) for pair in zip(branches, numbers, strict=True)]
-        outs, left = lax.switch(index, takes, primals)
+        outs, left = _choose(index, takes, [primals], platforms)
         return outs, [index, *(primals[i] for i in operands), *left]
 
     @fused
     def jvp(primals, tangents):
         index, *primals = primals
         takes = [partial(both, *pair) for pair in zip(branches, codes, strict=True)]
-        return lax.switch(index, takes, primals, tangents)
+        return _choose(index, takes, [primals, tangents], platforms)
 
     parts = known, moving, has_primal, live, forward, jvp, refusals
-    return structure(*parts, operator, codes=codes, places=places)
+    linear = {"codes": codes, "places": places, "platforms": platforms}
+    return structure(*parts, operator, **linear)
 
 
 # The linear operator: one of several linear programs.  Its residuals are which of them,
@@ -124,18 +131,18 @@ def _programs(codes, places):
 
 
 @fused
-def _apply(residuals, tangents, codes, places):
+def _apply(residuals, tangents, codes, places, platforms):
     index, *residuals = residuals
 
     def branch(program, residuals, tangents):
         return program(residuals).apply(tangents)
 
     branches = [partial(branch, program) for program in _programs(codes, places)]
-    return lax.switch(index, branches, residuals, list(tangents))
+    return _choose(index, branches, [residuals, list(tangents)], platforms)
 
 
 @fused
-def _transpose(residuals, cts, codes, places):
+def _transpose(residuals, cts, codes, places, platforms):
     index, *residuals = residuals
     avals = [v.aval for v in codes[0].inputs]
     where = _reaches([ct is not None for ct in cts], codes)
@@ -144,7 +151,7 @@ def _transpose(residuals, cts, codes, places):
         return filled(program(residuals).transpose(cts), avals, where)
 
     branches = [partial(branch, program) for program in _programs(codes, places)]
-    return lax.switch(index, branches, residuals, cts)
+    return _choose(index, branches, [residuals, cts], platforms)
 
 
 def _reaches(there, codes, **params):

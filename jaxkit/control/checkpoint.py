@@ -33,6 +33,13 @@ def _(primals, tangents, params):
     return _region(params["jaxpr"], *states(primals, tangents), *options)
 
 
+@structured("RematTraced")
+def _(primals, tangents, params):
+    composed = params["_prim"]  # as `jax.checkpoint` is under `jax_remat3`
+    options = composed.policy, getattr(composed, "prevent_cse", True)
+    return _region(composed.jaxpr, *states(primals, tangents), *options)
+
+
 @per_jaxpr
 def _region(jaxpr, known, moving, policy, prevent_cse):
     # A policy is asked about single operations, so calls are run inline.

@@ -7,6 +7,8 @@ passes through such a function, unless its rule isn't linear (clips the gradient
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 from jax.custom_derivatives import SymbolicZero
 
@@ -14,8 +16,8 @@ from jaxkit.arithmetic import record
 from jaxkit.control.structure import Operator
 from jaxkit.program import NotTransposable
 from jaxkit.rules.table import NotLinear
-from jaxkit.rules.verbs import general
-from jaxkit.tangents import Refused, filled, given, moves, spread, zeros
+from jaxkit.rules.verbs import general, transposable
+from jaxkit.tangents import Refused, filled, given, moves, refusal, spread, zeros
 from jaxkit.tracing import (
     aval_of,
     environment,
@@ -122,10 +124,16 @@ def _forward(fwd, out_trees, primals, moving):
 
 
 def _transpose(residuals, cts, name, bwd, moving, avals, symbolic_zeros):
+    cts = spread(cts, [moves(aval.dtype) for aval in avals])
+    return _backward(bwd, residuals, cts, avals, moving, symbolic_zeros)
+
+
+def _backward(bwd, residuals, cts, avals, moving, symbolic_zeros) -> list[Any]:
+    """The cotangents of the operands that are `moving`, by the user's `bwd`."""
+
     def zero(aval):
         return SymbolicZero(aval) if symbolic_zeros else zeros(aval)
 
-    cts = spread(cts, [moves(aval.dtype) for aval in avals])
     pairs = zip(cts, avals, strict=True)
     out = bwd.call_wrapped(
         *residuals, *(zero(aval) if ct is None else ct for ct, aval in pairs)
@@ -138,17 +146,25 @@ def _transpose(residuals, cts, name, bwd, moving, avals, symbolic_zeros):
 
 
 def _apply(residuals, tangents, name, **params):
-    def refusal(why: str) -> TypeError:
-        return TypeError(
-            f"forward mode can't pass through the jax.custom_vjp function '{name}', "
-            f"for its backward rule {why} Use reverse mode (vjp, grad, jacrev), or "
-            "give the function a jax.custom_jvp rule."
-        )
-
     def pull_back(cts):
         return _transpose(residuals, cts, name, **params)
 
     avals = [aval for aval in params["avals"] if moves(aval.dtype)]
+    return transpose_of_backward(
+        pull_back, avals, tangents, f"the jax.custom_vjp function '{name}'"
+    )
+
+
+def transpose_of_backward(pull_back, avals, tangents, what: str) -> list[Any]:
+    """The tangents, of types `avals`, of what has a backward rule only: `what`."""
+
+    def refusal(why: str) -> TypeError:
+        return TypeError(
+            f"forward mode can't pass through {what}, for its backward rule {why} Use "
+            "reverse mode (vjp, grad, jacrev), or give it a rule for forward mode "
+            "(jax.custom_jvp)."
+        )
+
     try:
         program = record(pull_back, avals, [typeof(dx) for dx in tangents])
     except NotLinear as error:
@@ -181,3 +197,33 @@ def _transpose_alone(residuals, cts, jaxpr, known, **rule):
 
 
 on_tangents = Operator("custom_vjp", _apply_alone, _transpose_alone, _reaches)
+
+
+# What JAX's own transforms leave of such a function in what they linearize: the same
+# operator, for which JAX has a transpose, and nothing else.
+
+
+@general("custom_lin")
+def _(primitive, arithmetic, primals, tangents, params):
+    raise refusal(
+        TypeError(
+            "can't apply forward-mode differentiation (jvp) to a custom_vjp function "
+            f"that JAX has linearized. At {user_line()}."
+        )
+    )
+
+
+def _lin_transpose(
+    cts, *operands, num_res, bwd, out_avals, symbolic_zeros, in_zeros, **params
+):
+    moving = [not zero for zero in in_zeros]
+    residuals = operands[:num_res]
+    moved = _backward(bwd, residuals, cts, out_avals, moving, symbolic_zeros)
+    return [None] * num_res + moved
+
+
+transposable(
+    "custom_lin",
+    _lin_transpose,
+    operands=lambda n, num_res, **params: range(num_res, n),
+)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from itertools import compress
 
+import jax
+import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import primitives
 
@@ -30,28 +32,64 @@ from jaxkit.tangents import spread
 
 @structured(primitives.while_p)
 def _(primals, tangents, params):
-    n_test, n_consts = params["cond_nconsts"], params["body_nconsts"]
-    body, condition = params["body_jaxpr"], params["cond_jaxpr"]
-    return _while(body, condition, n_test, n_consts, *states(primals, tangents))
+    counts = params["cond_nconsts"], params["body_nconsts"]
+    body, condition, first = one_test(
+        params["body_jaxpr"], params["cond_jaxpr"], *counts
+    )
+    return _while(body, condition, first, *counts, *states(primals, tangents))
+
+
+def one_test(body, condition, n_test, n_consts):
+    """(body, condition, number of the first operand that the body takes) of a loop.
+
+    Under `jax.vmap` many loops are one, with as many truth values.  It goes on while
+    one of them does, and those that don't keep what they carry.
+    """
+    (test,) = tracing.open_jaxpr(condition).outvars
+    if not test.aval.shape:
+        return body, condition, n_test
+    return *_one_of_many(body, condition, n_test, n_test + n_consts), 0
 
 
 @per_jaxpr
-def _while(body, condition, n_test, n_consts, known, moving):
-    places = range(n_consts, len(known) - n_test)
-    *rest, refusals = settled(body(), known[n_test:], moving[n_test:], places)
-    known, moving = (*known[:n_test], *rest[0]), (*moving[:n_test], *rest[1])
-    there = (*known[:n_test], *rest[0][n_consts:])
+def _one_of_many(body, condition, n, m):
+    def tests(*operands):
+        return tracing.run_jaxpr_here(condition, operands)[0]
+
+    def step(*operands):
+        carry = operands[m:]
+        after = tracing.run_jaxpr_here(body(), operands[n:])
+        on = tests(*operands[:n], *carry)
+        return [
+            lax.select(lax.broadcast_in_dim(on, x.shape, range(on.ndim)), y, x)
+            for x, y in zip(carry, after, strict=True)
+        ]
+
+    tested, avals = (
+        [v.aval for v in tracing.open_jaxpr(x).invars] for x in (condition, body())
+    )
+    closed = jax.make_jaxpr(step)(*tested[:n], *avals)
+    return closed, jax.make_jaxpr(lambda *xs: jnp.any(tests(*xs)))(*tested)
+
+
+@per_jaxpr
+def _while(body, condition, first, n_test, n_consts, known, moving):
+    # Operands are what the condition closes over, what the body closes over, and what
+    # is carried.
+    n, m = n_test, n_test + n_consts
+    moving = (*[False] * n, *moving[n:])  # the test is no number
+    places = range(m - first, len(known) - first)
+    *rest, refusals = settled(body(), known[first:], moving[first:], places)
+    known, moving = (*known[:first], *rest[0]), (*moving[:first], *rest[1])
+    there = (*known[:n], *known[m:])
     unknown = zip(tracing.open_jaxpr(condition).invars, there, strict=True)
     if not tracing.used(condition).isdisjoint(v for v, there in unknown if not there):
         raise NotLinear(
             "how often a while loop runs depends on the linear inputs. "
             f"At {tracing.user_line()}."
         )
-    # Operands are what the condition closes over, what the body closes over, and what
-    # is carried.
-    test, consts = slice(n_test), slice(n_test, n_test + n_consts)
-    carry = slice(n_test + n_consts, None)
-    step = derivative_of(body(), known[n_test:], moving[n_test:])
+    test, consts, carry = slice(n), slice(first, m), slice(m, None)
+    step = derivative_of(body(), known[first:], moving[first:])
     code = step.code_of(moving[carry])
     outputs = list(compress(spread(step.outputs, step.known), known[carry]))
     inputs = {*step.constants, *step.inputs}
@@ -59,14 +97,14 @@ def _while(body, condition, n_test, n_consts, known, moving):
 
     def cut(primals):
         """(a test of the carry, the body's constants, the first carry)"""
-        n, m = sum(known[test]), sum(known[test]) + sum(known[consts])
-        tested = spread(primals[:n], known[test])
+        tested = spread(primals[: sum(known[test])], known[test])
+        start, stop = sum(known[:first]), sum(known[:m])
 
         def goes_on(values):
             operands = [*tested, *spread(values, known[carry])]
             return tracing.run_jaxpr_here(condition, operands)[0]
 
-        return goes_on, primals[n:m], primals[m:]
+        return goes_on, primals[start:stop], primals[stop:]
 
     @fused
     def forward(primals):
@@ -95,7 +133,6 @@ def _while(body, condition, n_test, n_consts, known, moving):
         start = start, list(tangents[n:])
         return lax.while_loop(lambda duals: goes_on(duals[0]), one, start)
 
-    moving = (*[False] * n_test, *moving[n_test:])  # the test is no number
     parts = known, moving, known[carry], moving[carry], forward, jvp, refusals
     return structure(*parts, operator, loop=jvp, code=code)
 

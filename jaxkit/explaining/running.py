@@ -16,6 +16,7 @@ from jax.extend.core import primitives
 
 from jaxkit import tracing
 from jaxkit.arithmetic import linearize_flat
+from jaxkit.control.loops import one_test
 from jaxkit.explaining.nodes import Node, Step
 from jaxkit.fused import apart
 from jaxkit.rules import RULES
@@ -195,10 +196,11 @@ def _unrolled(params, values) -> list[Any]:
 def _repeated(params, values) -> list[Any]:
     """A while loop as a sequence of calls, as many as it takes."""
     n, m = params["cond_nconsts"], params["body_nconsts"]
-    test, consts, carry = values[:n], values[n : n + m], list(values[n + m :])
+    body, condition, first = one_test(params["body_jaxpr"], params["cond_jaxpr"], n, m)
+    test, consts, carry = values[:n], values[first : n + m], list(values[n + m :])
     count = 0
-    while tracing.run_jaxpr_here(params["cond_jaxpr"], [*test, *carry])[0]:
-        carry = _call(f"step_{count}", params["body_jaxpr"], [*consts, *carry])
+    while tracing.run_jaxpr_here(condition, [*test, *carry])[0]:
+        carry = _call(f"step_{count}", body, [*consts, *carry])
         count += 1
     return carry
 

@@ -272,29 +272,36 @@ def structured(*primitives: Any) -> Callable[[Callable], Callable]:
     def decorate(make):
         def rule(primitive, arithmetic, primals, tangents, params):
             structure = make(primals, tangents, params)
-
-            def types() -> list[Any]:
-                operands = [
-                    tracing.aval_of(dx if x is None else x)
-                    for x, dx in zip(primals, tangents, strict=True)
-                ]
-                return tracing.output_avals(primitive, operands, params)
-
-            arranged = structure.arranged(primals, tangents)
-            outs, moved = arithmetic.structure(structure, *arranged, types)
-            if refusals := structure.refusals():
-                reason = next((t.error for t in tangents if type(t) is Refused), None)
-                alone = any([y is None for y in outs])
-                avals = types() if alone else [tracing.typeof(y) for y in outs]
-                for i, error in refusals.items():
-                    moved[i] = Refused(avals[i], copy(error) or reason)
-            return outs, moved
+            return taken_apart(
+                structure, primitive, arithmetic, primals, tangents, params
+            )
 
         for primitive in primitives:
             declare(primitive, General("structured", rule, make, alone=True))
         return make
 
     return decorate
+
+
+def taken_apart(structure, primitive, arithmetic, primals, tangents, params) -> Any:
+    """(outputs, their tangents) of a primitive that has this structure."""
+
+    def types() -> list[Any]:
+        operands = [
+            tracing.aval_of(dx if x is None else x)
+            for x, dx in zip(primals, tangents, strict=True)
+        ]
+        return tracing.output_avals(primitive, operands, params)
+
+    arranged = structure.arranged(primals, tangents)
+    outs, moved = arithmetic.structure(structure, *arranged, types)
+    if refusals := structure.refusals():
+        reason = next((t.error for t in tangents if type(t) is Refused), None)
+        alone = any([y is None for y in outs])
+        avals = types() if alone else [tracing.typeof(y) for y in outs]
+        for i, error in refusals.items():
+            moved[i] = Refused(avals[i], copy(error) or reason)
+    return outs, moved
 
 
 def equivalent(primitive: Any) -> Callable[[Callable], Callable]:

@@ -2,6 +2,7 @@
 
 # Not in the table, since the tracer itself sees to them: where, and how.
 BUILT_IN = {
+    "closed_call": ("tracing.py", "the function is run; JAX 0.10 makes it of a scan"),
     "stage": ("tracing.py", "a value of the trace stays what it is"),
 }
 
@@ -21,12 +22,10 @@ _REASONS = {
     "Made by JAX in linearizing one of its composite primitives.": (
         "call_hi_primitive_linearized"
     ),
-    "Made by JAX in differentiating, and used up before it is done: the slot for the "
-    "backward rule of a `custom_vjp`.": "custom_lin",
     "Of `custom_vjp(..., optimize_remat=True)`, an experiment of JAX's: it appears in "
     "the forward rule when JAX itself differentiates it.": "remat_opt",
     "Left over from earlier ways of calling functions; no public function makes one "
-    "(`jit` makes a `jit`).": "call closed_call",
+    "(`jit` makes a `jit`).": "call",
     "Inside JAX, for an order between two values; no public function makes one.": "tie",
     "A private experiment of JAX 0.11 on the order of effects, gone in 0.12.": (
         "program_order"
