@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import wraps
+from types import EllipsisType
 from typing import Any
 
 import jax
@@ -29,7 +30,7 @@ from jaxkit.transforms import push_forward
 
 def value_and_grad(
     fun: Callable,
-    argnums: int | Sequence[int] | None = None,
+    argnums: int | Collection[int] | EllipsisType = ...,
     has_aux: bool = False,
     holomorphic: bool = False,
     allow_int: bool = False,
@@ -53,7 +54,7 @@ def value_and_grad(
 
 def grad(
     fun: Callable,
-    argnums: int | Sequence[int] | None = None,
+    argnums: int | Collection[int] | EllipsisType = ...,
     has_aux: bool = False,
     holomorphic: bool = False,
     allow_int: bool = False,
@@ -65,14 +66,15 @@ def grad(
 
     Args:
         fun: function whose output is a scalar, of shape () and a float dtype.
-        argnums: which positional arguments to differentiate: an int (default 0), or a
-            tuple of ints; negative ones count from the end.
+        argnums: which positional arguments to differentiate: an int, or several in a
+            tuple; negative ones count from the end.  By default the first, or none
+            where `argnames` is given.
         has_aux: whether `fun` returns a pair (output, auxiliary data).
         holomorphic: whether `fun` is complex-differentiable, from complex to complex.
         allow_int: whether to accept integer arguments, with float0 gradients.
         reduce_axes: accepted, as in JAX, and without effect.
         argnames: which arguments to differentiate by name: a string, or a tuple of
-            strings.  Alone it replaces the default of `argnums`.
+            strings.
 
     Returns:
         a function of the same arguments.  It returns the gradient with respect to the
@@ -122,7 +124,7 @@ def _value_and_grad(transform, fun, argnums, argnames, has_aux, holomorphic, all
 
 def jacfwd(
     fun: Callable,
-    argnums: int | Sequence[int] | None = None,
+    argnums: int | Collection[int] | EllipsisType = ...,
     has_aux: bool = False,
     holomorphic: bool = False,
     *,
@@ -188,7 +190,7 @@ def jacfwd(
 
 def jacrev(
     fun: Callable,
-    argnums: int | Sequence[int] | None = None,
+    argnums: int | Collection[int] | EllipsisType = ...,
     has_aux: bool = False,
     holomorphic: bool = False,
     allow_int: bool = False,
@@ -252,7 +254,7 @@ jacobian = jacrev
 
 def hessian(
     fun: Callable,
-    argnums: int | Sequence[int] | None = None,
+    argnums: int | Collection[int] | EllipsisType = ...,
     has_aux: bool = False,
     holomorphic: bool = False,
     *,

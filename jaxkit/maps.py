@@ -12,7 +12,6 @@ from jaxkit.arithmetic import transposed
 from jaxkit.border.space import COTANGENT, TANGENT, Space, flatten
 from jaxkit.program import LinearProgram, NotTransposable
 from jaxkit.rules.table import NotLinear
-from jaxkit.tangents import zeros
 
 
 @jax.tree_util.register_pytree_node_class
@@ -39,6 +38,8 @@ class LinearMap:
         >>> f_jvp(1.0)
         Array(6., dtype=float32, weak_type=True)
     """
+
+    of = "a function"  # its name, for messages; lost where the map is a pytree
 
     def __init__(
         self,
@@ -80,8 +81,8 @@ class LinearMap:
         if self._transposed:
             if len(element) != 1:
                 raise TypeError(
-                    f"{self.name}: takes one {role[0]}, a pytree like the {role[1]}, "
-                    f"but got {len(element)} arguments."
+                    f"{self.name}: what it returned for {self.of} takes one {role[0]}, "
+                    f"a pytree like the {role[1]}, but got {len(element)} arguments."
                 )
             (element,) = element
         moved = flatten(self.name, role, self.domain, element)
@@ -91,7 +92,9 @@ class LinearMap:
     def T(self) -> LinearMap:
         """The transpose: the same program, run the other way."""
         spaces = self._inputs, self._outputs
-        return LinearMap(self._recorded, not self._transposed, *spaces, self.name)
+        flipped = LinearMap(self._recorded, not self._transposed, *spaces, self.name)
+        flipped.of = self.of
+        return flipped
 
     @property
     def program(self) -> LinearProgram:
@@ -133,7 +136,10 @@ class LinearMap:
     def _columns(self):
         def column(values):
             outs = zip(self._run(values), self.codomain.moving_avals, strict=True)
-            return [jnp.ravel(zeros(aval) if y is None else y) for y, aval in outs]
+            return [
+                jnp.ravel(self.codomain.zero(aval) if y is None else y)
+                for y, aval in outs
+            ]
 
         n = sum(self.domain.sizes)
         outs = jax.vmap(column, out_axes=-1, axis_size=n)(self.domain.basis())

@@ -65,11 +65,6 @@ def moves(dtype: Any) -> bool:
     return bool(jnp.issubdtype(dtype, np.inexact))
 
 
-def tangent_dtype(dtype: Any) -> Any:
-    """The dtype of tangents of values of `dtype`: itself, or float0."""
-    return dtype if moves(dtype) else float0
-
-
 def zeros(aval: Any) -> Any:
     """A tangent of zeros for values of abstract type `aval`, as an array."""
     if not moves(aval.dtype):

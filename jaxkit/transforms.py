@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxkit.arithmetic import jvp_flat, linearize_flat, record
 from jaxkit.border.arguments import check_callable
@@ -18,7 +19,7 @@ from jaxkit.border.flat import Flat, arguments
 from jaxkit.border.messages import leaf_name, short
 from jaxkit.border.space import TANGENT, Space, flatten
 from jaxkit.maps import LinearMap
-from jaxkit.tangents import moves, spread
+from jaxkit.tangents import spread
 
 
 def jvp(
@@ -134,6 +135,7 @@ def _linear_map(transform, fun, primals, has_aux):
     flat = Flat(transform, lambda args: fun(*args), domain.tree, has_aux)
     outs, program, aux = linearize_flat(flat, leaves)
     pushforward = LinearMap(program, False, domain, flat.out_space(outs), transform)
+    pushforward.of = f"'{getattr(fun, '__name__', fun)}'"
     result = flat.result(outs), pushforward
     return (*result, flat.aux(aux)) if has_aux else result
 
@@ -144,7 +146,8 @@ def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
     Args:
         fun: linear function of pytrees of arrays to a pytree of arrays.
         *primals: its arguments, or anything with their shapes and dtypes
-            (`jax.ShapeDtypeStruct`); the values aren't used.
+            (`jax.ShapeDtypeStruct`); the values aren't used.  Integers are numbers too
+            here.
 
     Returns:
         a `LinearMap` from a cotangent of the output to a tuple of cotangents, one for
@@ -152,7 +155,7 @@ def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
 
     Raises:
         NotImplementedError: `fun` isn't linear; the message names the operation.
-        TypeError: an argument is not a float or complex array.
+        TypeError: an argument is not an array of numbers.
 
     Example:
 
@@ -160,17 +163,20 @@ def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
         (Array(6., ...),)
     """
     check_callable("linear_transpose", fun, "linear_transpose(f, x)")
-    arrays = jax.tree.map(
-        lambda x: jnp.empty(x.shape, x.dtype) if type(x) is jax.ShapeDtypeStruct else x,
-        primals,
-    )
-    _, domain = arguments("linear_transpose", arrays)
+
+    def array(x):
+        if isinstance(x, jax.Array | np.ndarray) or not hasattr(x, "dtype"):
+            return x
+        return jnp.empty(x.shape, x.dtype)  # of which the values don't matter
+
+    _, domain = arguments("linear_transpose", jax.tree.map(array, primals))
+    domain = domain.linear()
     for i, aval in enumerate(domain.avals):
-        if not moves(aval.dtype):
+        if not domain.moving[i]:
             raise TypeError(
                 f"linear_transpose: {leaf_name(enumerate(primals), i)} is "
-                f"{short(aval)}; a linear function takes float or complex arrays, so "
-                "close over the others."
+                f"{short(aval)}; a linear function takes arrays of numbers, so close "
+                "over the others."
             )
     flat = Flat("linear_transpose", lambda args: fun(*args), domain.tree, False)
     out_avals = []
@@ -181,5 +187,5 @@ def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
         return outs
 
     program = record(linear, domain.avals, out_avals)
-    codomain = Space(flat.out_tree, tuple(out_avals))
+    codomain = Space(flat.out_tree, tuple(out_avals)).linear()
     return LinearMap(program, False, domain, codomain, "linear_transpose").T

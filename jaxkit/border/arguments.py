@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from types import EllipsisType
 from typing import Any, NamedTuple
 
 
@@ -33,19 +34,21 @@ def check_callable(transform: str, fun: Any, usage: str) -> None:
 def select(
     transform: str,
     fun: Callable,
-    argnums: int | Sequence[int] | None,
+    argnums: int | Collection[int] | EllipsisType,
     argnames: str | Sequence[str] | None,
 ) -> Callable[[tuple, dict], Selection]:
-    """The function (args, kwargs) -> Selection; position 0 if nothing is named.
+    """The function (args, kwargs) -> Selection.
+
+    `argnums` is `...` where it isn't given: position 0, if nothing is named.
 
     Raises TypeError where `argnums` are no ints or `argnames` no strings; on a call,
     TypeError (Jacobians: ValueError) for a missing argument, and ValueError for a
     negative one out of range.
     """
     check_callable(transform, fun, f"{transform}(f)(x)")
-    if argnums is None and argnames is None:
-        argnums = 0
-    positions = None if argnums is None else _positions(transform, argnums)
+    if argnums is ...:
+        argnums = 0 if argnames is None else ...
+    positions = None if argnums is ... else _positions(transform, argnums)
     names = None if argnames is None else _names(transform, argnames)
 
     def selection(args: tuple, kwargs: dict) -> Selection:
@@ -60,7 +63,7 @@ def select(
         chosen = where[0] if len(where) == 1 else tuple(where)
         keys = [key for key, _ in _pairs(chosen, _map(lambda key: key, chosen))]
         if len(set(keys)) < len(keys):
-            given = [f"argnums={argnums}"] if argnums is not None else []
+            given = [f"argnums={argnums}"] if argnums is not ... else []
             given += [f"argnames={argnames!r}"] if argnames is not None else []
             raise TypeError(
                 f"{transform}: {' and '.join(given)} select an argument twice; name "
@@ -110,7 +113,7 @@ def _positions(transform, argnums):
     try:
         if isinstance(argnums, str):
             raise TypeError
-        if isinstance(argnums, Sequence):
+        if isinstance(argnums, Collection):
             if not argnums:
                 raise ValueError(f"{transform}: argnums is empty; name a position.")
             return tuple(map(operator.index, argnums))

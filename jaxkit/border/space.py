@@ -13,26 +13,36 @@ from jax.dtypes import float0
 from jax.tree_util import tree_flatten, tree_unflatten
 
 from jaxkit.border.messages import Named, aval_or_none, describe, leaf_name, short
-from jaxkit.tangents import as_typed, moves, tangent_dtype, zeros
+from jaxkit.tangents import as_typed, full, moves, zeros
 
 
 class Space(NamedTuple):
     """The tangent space of a pytree of arrays: its structure and its abstract values.
 
-    Leaves of integers, booleans and random keys don't move.
+    Leaves of integers, booleans and random keys don't move; where a function is linear
+    already, integers do.
     """
 
     tree: Any
     avals: tuple[Any, ...]
+    integers: bool = False
+
+    def linear(self) -> Space:
+        """The same for functions that are linear already."""
+        return self._replace(integers=True)
+
+    def moves(self, aval: Any) -> bool:
+        integer = self.integers and jnp.issubdtype(aval.dtype, np.integer)
+        return integer or moves(aval.dtype)
 
     @property
     def moving(self) -> list[bool]:
         """Of each leaf whether it moves."""
-        return [moves(aval.dtype) for aval in self.avals]
+        return list(map(self.moves, self.avals))
 
     @property
     def moving_avals(self) -> list[Any]:
-        return [aval for aval in self.avals if moves(aval.dtype)]
+        return list(filter(self.moves, self.avals))
 
     @property
     def sizes(self) -> list[int]:
@@ -44,9 +54,13 @@ class Space(NamedTuple):
         values = iter(moved)
         leaves = []
         for aval in self.avals:
-            x = next(values) if moves(aval.dtype) else None
-            leaves.append(zeros(aval) if x is None else x)
+            x = next(values) if self.moves(aval) else None
+            leaves.append(self.zero(aval) if x is None else x)
         return tree_unflatten(self.tree, leaves)
+
+    def zero(self, aval: Any) -> Any:
+        """The zero of a leaf."""
+        return full(aval, 0) if self.moves(aval) else zeros(aval)
 
     def basis(self) -> list[jax.Array]:
         """The standard basis, of n elements: moving leaves of shape (n, *shape)."""
@@ -88,8 +102,8 @@ def flatten(transform: str, role: tuple[str, str], space: Space, element: Any) -
         )
     moved = []
     for i, (x, aval) in enumerate(zip(leaves, space.avals, strict=True)):
-        x = _checked(transform, role, element, i, x, aval)
-        if moves(aval.dtype):
+        x = _checked(transform, role, element, i, x, aval, space.moves(aval))
+        if space.moves(aval):
             moved.append(x)
     return moved
 
@@ -118,11 +132,12 @@ def _difference(role, space: Space, element: Any) -> str:
     return " and ".join(parts) or f"its containers differ; pass a {kind}"
 
 
-def _checked(transform, role, element, i, x, aval) -> Any:
+def _checked(transform, role, element, i, x, aval, moves) -> Any:
     """The i-th leaf of an element, as an array of the type it must have."""
-    dtype = tangent_dtype(aval.dtype)
-    if dtype is not float0 and type(x) in (float, complex) and aval.shape == ():
-        if type(x) is float or aval.dtype.kind == "c":
+    dtype = aval.dtype if moves else float0
+    if moves and type(x) in (float, complex) and aval.shape == ():
+        kind = np.inexact if type(x) is float else np.complexfloating
+        if jnp.issubdtype(aval.dtype, kind):
             number = jnp.asarray(x) if aval.weak_type else None
             same = number is not None and number.dtype == dtype
             return number if same else jnp.asarray(x, dtype)

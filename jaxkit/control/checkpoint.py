@@ -8,6 +8,7 @@ ch. 12).
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import Any
 
 import jax
@@ -52,6 +53,10 @@ def _region(jaxpr, known, moving, policy, prevent_cse):
     # What is saved, and where in memory (None: where it is).
     saved = {v: allowed.get(v) for v in dict.fromkeys(tracing.variables(read))}
     saved = {v: to for v, to in saved.items() if v in have and v not in body.constants}
+    # Which of these XLA must not take for what it has seen before.
+    each = prevent_cse if isinstance(prevent_cse, tuple) else [prevent_cse] * len(known)
+    given = dict(zip(body.inputs, compress(each, known), strict=True))
+    hidden = [given.get(v, any(each)) for v in saved]
     wanted = [*body.outputs, *saved]
     inputs = {*body.constants, *body.inputs}
     first = tracing.needed(body.equations, wanted, inputs, effects=True)
@@ -67,8 +72,11 @@ def _region(jaxpr, known, moving, policy, prevent_cse):
 
         What goes in passes a barrier, lest XLA find that it has seen all this before.
         """
-        if prevent_cse:
-            residuals, values = _barrier(residuals, values)
+        if any(hidden):
+            passed, values = _barrier(list(compress(residuals, hidden)), values)
+            rest = iter(passed)
+            pairs = zip(residuals, hidden, strict=True)
+            residuals = [next(rest) if there else r for r, there in pairs]
         env = dict(zip(body.constants, body.forward.consts, strict=True))
         for (v, to), x in zip(saved.items(), residuals, strict=True):
             env[v] = _moved(x, to and to.src)
@@ -87,7 +95,7 @@ def _region(jaxpr, known, moving, policy, prevent_cse):
         return linear.transpose(cts)
 
     def remat(function):
-        return jax.checkpoint(function, policy=policy, prevent_cse=prevent_cse)
+        return jax.checkpoint(function, policy=policy, prevent_cse=any(each))
 
     parts = known, moving, body.known, body.live, forward, remat(jvp)
     region = remat(apply), remat(transpose)

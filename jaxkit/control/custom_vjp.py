@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
 from jaxkit.arithmetic import record
@@ -188,7 +189,8 @@ operator = Operator("custom_vjp", _apply, _transpose, _reaches)
 def _apply_alone(residuals, tangents, jaxpr, known, moving, avals, **rule):
     primals = spread(residuals[: sum(known)], known)
     pairs = zip(primals, spread(tangents, moving), strict=True)
-    outs = run_jaxpr_here(jaxpr, [dx if x is None else x for x, dx in pairs])
+    operands = [jnp.asarray(dx) if x is None else x for x, dx in pairs]
+    outs = run_jaxpr_here(jaxpr, operands)
     return [y for y, aval in zip(outs, avals, strict=False) if moves(aval.dtype)]
 
 

@@ -60,6 +60,8 @@ def _lengths(shape, spec):
 def _left(ct, x, w, *, dimension_numbers, padding, **params):
     # Of w, outputs become inputs, within each of the groups.  Output features and
     # input batches that are in groups together are together again in X.
+    if 0 in x.aval.shape:
+        return None
     x_spec, w_spec, z_spec = dimension_numbers
     strides, dilations = params["window_strides"], params["lhs_dilation"]
     batch_groups = params["batch_group_count"]

@@ -159,11 +159,10 @@ linear(p.slice_p, _slice_transpose)
 
 
 def _pad_transpose(ct, x, value, *, padding_config):
-    lows, highs, interiors = zip(*padding_config, strict=True)
     # Cut off (or, where it was negative, put back) the border, then skip the gaps.
-    border = [(-low, -high, 0) for low, high in zip(lows, highs, strict=True)]
+    border = [(-low, -high, 0) for low, high, _ in padding_config]
     inner = lax.pad(ct, np.zeros((), ct.dtype), border)
-    strides = [interior + 1 for interior in interiors]
+    strides = [interior + 1 for _, _, interior in padding_config]
     ct_x = lax.slice(inner, [0] * ct.ndim, inner.shape, strides)
     if type(value) is not Var:
         return ct_x, None

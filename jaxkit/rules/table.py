@@ -83,7 +83,8 @@ class Rule:
         avals = [tracing.aval_of(x) for x in operands]
         aval = tracing.output_aval(primitive, avals, params)
         if not primitive.multiple_results and not moves(aval.dtype):
-            raise NotLinear(f"'{primitive}' to {aval.dtype} is not linear. {_at()}")
+            if any(moves(tracing.aval_of(t).dtype) for t in tangents if t is not None):
+                raise NotLinear(f"'{primitive}' to {aval.dtype} is not linear. {_at()}")
         moved = arithmetic.bind(primitive, operands, aval, **params)
         return ([None] * len(moved) if primitive.multiple_results else None), moved
 

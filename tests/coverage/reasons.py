@@ -56,7 +56,8 @@ REASONS: dict[str, str] = {
 
 # Rules that no case can show at work on CPU, with the first version of JAX.
 NOTES = {
-    "call_hi_primitive": "JAX's composite primitives, which it has from 0.12 on.",
-    "eval_jaxpr": "What these hold, so that it is not reached before 0.12 either.",
+    "eval_jaxpr": "What composite primitives hold from JAX 0.12 on, and not before.",
+    "custom_lin": "Only JAX's own transforms make it; a test uses these.",
+    "RematTraced": "`jax.checkpoint` under the switch `jax_remat3`; a test sets that.",
     "pbroadcast": "It runs on GPUs alone; a test checks its transpose by tracing.",
 }

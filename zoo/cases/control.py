@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,14 +11,24 @@ from jax import lax
 from jax.ad_checkpoint import checkpoint_name
 from jax.custom_batching import custom_vmap
 from jax.custom_derivatives import linear_call
-from jax.experimental import checkify
+from jax.experimental import checkify, hijax
 from jax.extend.core import primitives as p
 
-from jaxkit.control import branches, checkpoint, custom_vjp, jit, loops, scan
+from jaxkit.control import (
+    branches,
+    checkpoint,
+    composites,
+    custom_vjp,
+    jit,
+    loops,
+    scan,
+)
 from zoo.case import BOTH, DOUBLE, REAL, Case
 from zoo.samplers import constant, sampler, uniform
 
 x3 = sampler(uniform(3))
+# By its name before JAX 0.12, or since.
+COMPOSITE: Any = getattr(hijax, "VJPHiPrimitive", None) or hijax.HiPrim
 
 # --- Calls ----------------------------------------------------------------------------
 
@@ -193,6 +205,69 @@ CALLS = [
                 lambda x, y: lax.scan(lambda c, z: (jnp.sum(x * x) * c * z, c), y, x),
             ),
         }.items()
+    ),
+]
+
+# --- Rules of users on tangents, and of composite primitives --------------------------
+
+
+@jax.custom_vjp
+def _twice(dx):
+    return 2 * dx
+
+
+_twice.defvjp(lambda dx: (_twice(dx), None), lambda _, ct: (2 * ct,))
+
+
+@jax.custom_jvp
+def _square(x):
+    return x * x
+
+
+@_square.defjvp
+def _square_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    return _square(x), x * _twice(dx)
+
+
+class _Cube(COMPOSITE):
+    """The cube of an array, with a backward rule."""
+
+    def __init__(self, aval):
+        self.in_avals, self.out_aval, self.params = (aval,), aval, {}
+        super().__init__()
+
+    def expand(self, x):
+        return x**3
+
+    def vjp_fwd(self, moving, x):
+        return self(x), x
+
+    def vjp_bwd_retval(self, x, ct):
+        return (3 * x * x * ct,)
+
+
+RULES_OF_USERS = [
+    Case(
+        custom_vjp.on_tangents,
+        "custom_vjp on a tangent",
+        _square,
+        x3,
+        reference=lambda x: x * x,
+    ),
+    *(
+        Case(
+            key,
+            f"{name} with a backward rule",
+            lambda x: _Cube(jax.typeof(x))(x),
+            x3,
+            reference=lambda x: x**3,
+            batches=False,
+        )
+        for key, name in (
+            (composites.operator, "operator of a composite"),
+            ("call_hi_primitive", "composite"),
+        )
     ),
 ]
 
@@ -412,7 +487,7 @@ def _root(x):
 
 COMPOSITES = [
     Case(key, f"custom_root, by {key}", _root, x3, since=(0, 12))
-    for key in ("CustomRoot", "call_hi_primitive", "eval_jaxpr")
+    for key in ("CustomRoot", "eval_jaxpr")
 ]
 
-CASES = [*COMPOSITES, *CALLS, *CONDITIONALS, *LOOPS, *CHECKPOINTS]
+CASES = [*COMPOSITES, *CALLS, *RULES_OF_USERS, *CONDITIONALS, *LOOPS, *CHECKPOINTS]

@@ -320,7 +320,8 @@ PLACEMENTS = [
     ),
 ]
 
-# JAX runs them on GPUs only; tests/test_mesh.py checks their transpose.
-ELSEWHERE = {"pbroadcast", "pbroadcast_dynamic"}
+# JAX runs the first two on GPUs only; tests/test_mesh.py checks their transpose.  The
+# others need JAX's own transforms or switches, and are in tests/kinds.
+ELSEWHERE = {"pbroadcast", "pbroadcast_dynamic", "custom_lin", "RematTraced"}
 
 CASES = [*COLLECTIVE_CASES, *SHARDS, *PLACEMENTS]
