@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from functools import cache
 from operator import attrgetter
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jax
 import jax.core
@@ -114,7 +115,7 @@ class Trace(jax.core.Trace):
         else:
             avals = [typeof(x) for x in operands]
             return primitive.bind_with_trace(self.parent, operands, avals, params)
-        if primitive is primitives.jit_p and is_inlined(params["inline"]):
+        if primitive is primitives.jit_p and in_place(params):
             return run_jaxpr(self, params["jaxpr"], operands)
         with set_current_trace(self.parent):
             return self.interpret(primitive, operands, params)
@@ -194,11 +195,26 @@ def bind(primitive: Primitive, operands: Sequence[Any], params) -> Any:
 
 
 def run_jaxpr(trace: jax.core.Trace, jaxpr, operands: Sequence[Any]) -> list[Any]:
-    """Run a closed jaxpr's equations one by one under `trace`."""
+    """Run a closed jaxpr's equations one by one under `trace`.
+
+    So are those of calls that are nested too deeply, and without recursion.
+    """
     env, inside = environment(jaxpr, operands), open_jaxpr(jaxpr)
-    for eqn in inside.eqns:
-        _run_equation(trace, eqn, env)
-    return read(env, inside.outvars)
+    stack = [(iter(inside.eqns), env, inside, ())]
+    while True:
+        equations, env, inside, _ = stack[-1]
+        for eqn in equations:
+            if eqn.primitive is primitives.jit_p and is_deep(eqn.params["jaxpr"]):
+                called, values = eqn.params["jaxpr"], read(env, eqn.invars)
+                env, inside = environment(called, values), open_jaxpr(called)
+                stack.append((iter(inside.eqns), env, inside, eqn.outvars))
+                break
+            _run_equation(trace, eqn, env)
+        else:
+            outs, (*_, results) = read(env, inside.outvars), stack.pop()
+            if not stack:
+                return outs
+            stack[-1][1].update(zip(results, outs, strict=True))
 
 
 def run_jaxpr_here(jaxpr, operands: Sequence[Any], inline=False) -> list[Any]:
@@ -351,6 +367,32 @@ def is_inlined(inline: Any) -> bool:
     JAX 0.10 has a truth value here, later versions an enumeration.
     """
     return inline is True or getattr(inline, "name", "").startswith("JAX_")
+
+
+def in_place(params: dict[str, Any]) -> bool:
+    """Whether a jit is run equation by equation: one to be inlined, or too deep."""
+    return is_inlined(params["inline"]) or is_deep(params["jaxpr"])
+
+
+DEEPEST = 20  # each level of calls takes some of Python's stack
+_depths: WeakKeyDictionary = WeakKeyDictionary()
+
+
+def is_deep(jaxpr) -> bool:
+    """Whether calls of `jax.jit` are nested more than `DEEPEST` times in a jaxpr."""
+    stack = [] if jaxpr in _depths else [jaxpr]
+    while stack:
+        inner = [
+            eqn.params["jaxpr"]
+            for eqn in open_jaxpr(stack[-1]).eqns
+            if eqn.primitive is primitives.jit_p
+        ]
+        unknown = [x for x in inner if x not in _depths]
+        if not unknown:
+            x = stack.pop()
+            _depths[x] = 1 + max([_depths[y] for y in inner], default=0)
+        stack += unknown
+    return _depths[jaxpr] > DEEPEST
 
 
 def concrete(x: Any) -> Any:
