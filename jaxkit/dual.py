@@ -67,6 +67,8 @@ class Arithmetic:
         tangent alone.
         """
         with tracing.running(DualTrace, self) as trace:
+            if tracing.narrowed(primals):
+                trace.interpret = tracing.widened(trace.interpret)
             duals = [
                 x if dx is None else Dual(trace, x, dx)
                 for x, dx in zip(primals, tangents, strict=True)

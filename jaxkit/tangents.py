@@ -28,7 +28,7 @@ from jax import lax
 from jax.dtypes import float0
 from jax.extend.core import primitives
 
-from jaxkit.tracing import varying_like
+from jaxkit.tracing import varying_like, wide_enough
 
 SCALARS = int, float, complex, np.generic
 
@@ -85,11 +85,13 @@ def ones(aval: Any) -> Any:
 
 def full(aval: Any, value: float) -> Any:
     """A constant array, weakly typed if `aval` is (a Python number's own type)."""
-    if aval.weak_type and aval.shape == ():  # quicker than to convert it
-        number = jnp.asarray(value + 0j if aval.dtype.kind == "c" else value)
-        if number.dtype == aval.dtype:
-            return varying_like(number, aval)
-    return as_typed(varying_like(lax.full(aval.shape, value, aval.dtype), aval), aval)
+    with wide_enough([aval]):
+        if aval.weak_type and aval.shape == ():  # quicker than to convert it
+            number = jnp.asarray(value + 0j if aval.dtype.kind == "c" else value)
+            if number.dtype == aval.dtype:
+                return varying_like(number, aval)
+        array = varying_like(lax.full(aval.shape, value, aval.dtype), aval)
+        return as_typed(array, aval)
 
 
 def as_typed(x: Any, aval: Any) -> Any:

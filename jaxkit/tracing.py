@@ -20,8 +20,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -48,6 +48,40 @@ _INTERNAL = (
     os.path.dirname(os.__file__),
 )
 source_info_util.register_exclusion(_HERE)
+
+_config: Any = jax.config
+
+
+def x64_is_off() -> bool:
+    return not _config.jax_enable_x64
+
+
+WIDE = {jax.numpy.dtype(x) for x in ("float64", "complex128", "int64", "uint64")}
+
+
+def narrowed(values: Iterable[Any]) -> bool:
+    """Whether there are arrays of 64 bits among the values, though JAX makes none now.
+
+    They were made when `jax_enable_x64` was on, and are differentiated when it is off.
+    What belongs to them, a zero, a number in a derivative, must be as wide.
+    """
+    return x64_is_off() and any([getattr(x, "dtype", None) in WIDE for x in values])
+
+
+def wide_enough(values: Iterable[Any]) -> Any:
+    """A context in which there are arrays of 64 bits, if there are among the values."""
+    return jax.enable_x64(True) if narrowed(values) else nullcontext()
+
+
+def widened(function: Callable) -> Callable:
+    """`function`, run where there are arrays of 64 bits."""
+
+    def run(*args):
+        with jax.enable_x64(True):
+            return function(*args)
+
+    return run
+
 
 ShapedArray = jax.core.ShapedArray
 typeof = jax.typeof
@@ -370,8 +404,13 @@ def is_inlined(inline: Any) -> bool:
 
 
 def in_place(params: dict[str, Any]) -> bool:
-    """Whether a jit is run equation by equation: one to be inlined, or too deep."""
-    return is_inlined(params["inline"]) or is_deep(params["jaxpr"])
+    """Whether a jit is run equation by equation: one to be inlined, or too deep.
+
+    Where JAX looks for infinities, or NaNs, it is to look at results alone.
+    """
+    if is_inlined(params["inline"]):
+        return not (_config.jax_debug_infs or _config.jax_debug_nans)
+    return is_deep(params["jaxpr"])
 
 
 DEEPEST = 20  # each level of calls takes some of Python's stack

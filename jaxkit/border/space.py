@@ -14,6 +14,7 @@ from jax.tree_util import tree_flatten, tree_unflatten
 
 from jaxkit.border.messages import Named, aval_or_none, describe, leaf_name, short
 from jaxkit.tangents import as_typed, full, moves, zeros
+from jaxkit.tracing import wide_enough
 
 
 class Space(NamedTuple):
@@ -65,10 +66,11 @@ class Space(NamedTuple):
     def basis(self) -> list[jax.Array]:
         """The standard basis, of n elements: moving leaves of shape (n, *shape)."""
         n, starts = sum(self.sizes), accumulate(self.sizes, initial=0)
-        return [
-            jnp.eye(n, aval.size, -start, dtype=aval.dtype).reshape(n, *aval.shape)
-            for aval, start in zip(self.moving_avals, starts, strict=False)
-        ]
+        with wide_enough(self.avals):
+            return [
+                jnp.eye(n, aval.size, -start, dtype=aval.dtype).reshape(n, *aval.shape)
+                for aval, start in zip(self.moving_avals, starts, strict=False)
+            ]
 
 
 # What an element is called, what it belongs to, and how it is passed.

@@ -87,7 +87,8 @@ class LinearProgram:
                 return x.value
             return tracing.varying_like(x.value, eqn.outputs[0].aval)
 
-        return forward(self.code, tangents, _bind, read, observe)
+        with tracing.wide_enough([v.aval for v in self.code.inputs]):
+            return forward(self.code, tangents, _bind, read, observe)
 
     def transpose(
         self, cotangents: Sequence[Any], observe: Observer | None = None
@@ -97,7 +98,8 @@ class LinearProgram:
         An input that reaches no output, or only zeros, gets None.  `observe` is told of
         each equation, and of the cotangents of its outputs.
         """
-        return backward(self.code, cotangents, self.pull, lax.add_p.bind, observe)
+        with tracing.wide_enough([v.aval for v in self.code.inputs]):
+            return backward(self.code, cotangents, self.pull, lax.add_p.bind, observe)
 
     def pull(self, eqn: Equation, cts: Sequence[Any]) -> Sequence[Any]:
         """The cotangents of an equation's operands, given those of its outputs."""

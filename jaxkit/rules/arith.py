@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 from jax import lax
+
+from jaxkit.tracing import x64_is_off
 
 
 def _with_constants(op: Callable) -> Callable:
@@ -34,8 +35,7 @@ def constant(value: float, dtype: Any) -> Any:
 
 def _python_float() -> Any:
     """The dtype that JAX gives to a Python float."""
-    x64 = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
-    return np.float64 if x64 else np.float32
+    return np.float32 if x64_is_off() else np.float64
 
 
 def cast(x: Any, dtype: Any):
