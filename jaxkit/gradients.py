@@ -24,7 +24,7 @@ from jaxkit.border.checks import (
 from jaxkit.border.flat import Flat, as_leaves
 from jaxkit.border.messages import leaf_name
 from jaxkit.tangents import as_typed, ones, spread, still
-from jaxkit.tracing import typeof
+from jaxkit.tracing import typeof, wide_enough
 from jaxkit.transforms import push_forward
 
 
@@ -115,9 +115,10 @@ def _value_and_grad(transform, fun, argnums, argnames, has_aux, holomorphic, all
         flat = Flat(transform, call, domain.tree, has_aux)
         outs, program, aux = linearize_flat(flat, leaves)
         check_scalar(transform, flat, outs, holomorphic)
-        cts = program.transpose([ones(program.code.outputs[0].aval)])
         value = (outs[0], flat.aux(aux)) if has_aux else outs[0]
-        return value, domain.unflatten(cts)
+        with wide_enough(domain.avals):
+            cts = program.transpose([ones(program.code.outputs[0].aval)])
+            return value, domain.unflatten(cts)
 
     return value_and_grad_f
 
@@ -227,7 +228,8 @@ def jacrev(
             check_reverse_output("jacrev", y, name, holomorphic)
         codomain = flat.out_space(outs)
         pull = jax.vmap(program.transpose, axis_size=sum(codomain.sizes))
-        rows = pull(codomain.basis())
+        with wide_enough(domain.avals):
+            rows = pull(codomain.basis())
 
         def blocks(row, x):
             """The rows of one input leaf, cut at the output leaves."""

@@ -12,6 +12,7 @@ from jaxkit.arithmetic import transposed
 from jaxkit.border.space import COTANGENT, TANGENT, Space, flatten
 from jaxkit.program import LinearProgram, NotTransposable
 from jaxkit.rules.table import NotLinear
+from jaxkit.tracing import wide_enough
 
 
 @jax.tree_util.register_pytree_node_class
@@ -86,7 +87,8 @@ class LinearMap:
                 )
             (element,) = element
         moved = flatten(self.name, role, self.domain, element)
-        return self.codomain.unflatten(self._run(moved))
+        with wide_enough(self._inputs.avals):
+            return self.codomain.unflatten(self._run(moved))
 
     @property
     def T(self) -> LinearMap:

@@ -28,7 +28,7 @@ from jax import lax
 from jax.dtypes import float0
 from jax.extend.core import primitives
 
-from jaxkit.tracing import varying_like, wide_enough
+from jaxkit.tracing import varying_like
 
 SCALARS = int, float, complex, np.generic
 
@@ -85,13 +85,11 @@ def ones(aval: Any) -> Any:
 
 def full(aval: Any, value: float) -> Any:
     """A constant array, weakly typed if `aval` is (a Python number's own type)."""
-    with wide_enough([aval]):
-        if aval.weak_type and aval.shape == ():  # quicker than to convert it
-            number = jnp.asarray(value + 0j if aval.dtype.kind == "c" else value)
-            if number.dtype == aval.dtype:
-                return varying_like(number, aval)
-        array = varying_like(lax.full(aval.shape, value, aval.dtype), aval)
-        return as_typed(array, aval)
+    if aval.weak_type and aval.shape == ():  # quicker than to convert it
+        number = jnp.asarray(value + 0j if aval.dtype.kind == "c" else value)
+        if number.dtype == aval.dtype:
+            return varying_like(number, aval)
+    return as_typed(varying_like(lax.full(aval.shape, value, aval.dtype), aval), aval)
 
 
 def as_typed(x: Any, aval: Any) -> Any:

@@ -59,18 +59,14 @@ def x64_is_off() -> bool:
 WIDE = {jax.numpy.dtype(x) for x in ("float64", "complex128", "int64", "uint64")}
 
 
-def narrowed(values: Iterable[Any]) -> bool:
-    """Whether there are arrays of 64 bits among the values, though JAX makes none now.
+def wide_enough(avals: Iterable[Any]) -> Any:
+    """A context in which there are arrays of 64 bits, if there are among these.
 
-    They were made when `jax_enable_x64` was on, and are differentiated when it is off.
-    What belongs to them, a zero, a number in a derivative, must be as wide.
+    They may have been made when `jax_enable_x64` was on, and be differentiated when it
+    is off.  What belongs to them, a zero, a number in a derivative, must be as wide.
     """
-    return x64_is_off() and any([getattr(x, "dtype", None) in WIDE for x in values])
-
-
-def wide_enough(values: Iterable[Any]) -> Any:
-    """A context in which there are arrays of 64 bits, if there are among the values."""
-    return jax.enable_x64(True) if narrowed(values) else nullcontext()
+    wide = x64_is_off() and any([aval.dtype in WIDE for aval in avals])
+    return jax.enable_x64(True) if wide else nullcontext()
 
 
 def widened(function: Callable) -> Callable:
@@ -466,9 +462,9 @@ def line_of(source: Any) -> str:
     return source_info_util.summarize(source) or ""
 
 
-def as_if_at(source: Any) -> Any:
-    """A context in which operations are as if from where `here()` returned that."""
-    return source_info_util.user_context(source.traceback)
+# A context in which operations are as if from where `here()` returned this: with
+# `as_if_at(source.traceback)`.
+as_if_at = source_info_util.user_context
 
 
 def user_line() -> str:

@@ -133,7 +133,7 @@ def _by_rules(composed, rules, tangents) -> Structure:
         refusals = {i: None for i, there in enumerate(live) if there}
         live = tuple([None if there else False for there in live])
     return Structure(
-        known, moving, jvp, forward, operator, lambda: (live, linear), lambda: refusals
+        known, moving, jvp, forward, operator, lambda: (live, linear), refusals
     )
 
 

@@ -102,7 +102,7 @@ def _call(jaxpr, known, moving, options):
         return live, {"code": body().code_of(live), "name": options.name}
 
     jvp = options.jit(both, ins and (list(ins), d_ins), outs)
-    return Structure(known, moving, jvp, forward, operator, linear, lambda: refusals)
+    return Structure(known, moving, jvp, forward, operator, linear, refusals)
 
 
 @cache

@@ -41,7 +41,7 @@ class Operator:
 
     `apply(residuals, tangents, **params)` returns the tangents of its outputs, and
     `transpose(residuals, cts, **params)` the cotangents of its tangents, of which
-    `reaches(there, **params)` says where something may arrive (see `Rule.reaches`).
+    `reaches(there, **params)` says where something may arrive (see `Rule`).
     """
 
     multiple_results = True
@@ -57,7 +57,7 @@ class Operator:
         transposable(self, pull, operands=lambda n, kept, **params: range(kept, n))
         RULES[self].transposed_by = (transpose,)
 
-        def arrives(there, params, n):
+        def arrives(there, params):
             rest = {name: x for name, x in params.items() if name != "kept"}
             return [None] * params["kept"] + list(reaches(there, **rest))
 
@@ -81,8 +81,8 @@ class Structure(NamedTuple):
         forward: (primals) -> (outputs, residuals)
         operator: what happens to the tangents, given the residuals.
         linear: () -> (which outputs move, the operator's parameters)
-        refusals: () -> by the number of each output whose tangent is refused the error
-            (None: that of an operand), once one of the functions has run.
+        refusals: by the number of each output whose tangent is refused the error
+            (None: that of an operand); all are in it once one of the functions has run.
     """
 
     taken: tuple[bool, ...]
@@ -91,7 +91,7 @@ class Structure(NamedTuple):
     forward: Callable
     operator: Operator
     linear: Callable[[], tuple[Sequence[bool | None], dict[str, Any]]]
-    refusals: Callable[[], dict[int, Exception | None]]
+    refusals: dict[int, Exception | None]
 
     def arranged(self, primals, tangents) -> tuple[list[Any], list[Any]]:
         """(the primals that are taken, tangents for the operands that move)"""
@@ -118,7 +118,7 @@ def structure(taken, moving, known, live, forward, jvp, refusals, operator, **pa
 
     run, linear = forward if all(known) else full_forward, (live, params)
     parts = taken, moving, full_jvp, run, operator
-    return Structure(*parts, lambda: linear, lambda: refusals)
+    return Structure(*parts, lambda: linear, refusals)
 
 
 def per_jaxpr(make: Callable) -> Callable:
@@ -184,10 +184,7 @@ class Derivative:
             self.known = tuple([y is not None for y in outs])
             return given(outs), self.new(program.residuals)
 
-        inside = tracing.open_jaxpr(jaxpr())
-        avals, out_avals = (
-            [v.aval for v in vs] for vs in (inside.invars, inside.outvars)
-        )
+        avals, out_avals = jaxpr().in_avals, jaxpr().out_avals
         taken = [aval for aval, there in zip(avals, known, strict=True) if there]
         self.call = jit(forward)
         self.forward = self.call.trace(*taken).jaxpr  # which calls use again

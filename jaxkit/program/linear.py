@@ -87,8 +87,7 @@ class LinearProgram:
                 return x.value
             return tracing.varying_like(x.value, eqn.outputs[0].aval)
 
-        with tracing.wide_enough([v.aval for v in self.code.inputs]):
-            return forward(self.code, tangents, _bind, read, observe)
+        return forward(self.code, tangents, _bind, read, observe)
 
     def transpose(
         self, cotangents: Sequence[Any], observe: Observer | None = None
@@ -98,8 +97,7 @@ class LinearProgram:
         An input that reaches no output, or only zeros, gets None.  `observe` is told of
         each equation, and of the cotangents of its outputs.
         """
-        with tracing.wide_enough([v.aval for v in self.code.inputs]):
-            return backward(self.code, cotangents, self.pull, lax.add_p.bind, observe)
+        return backward(self.code, cotangents, self.pull, lax.add_p.bind, observe)
 
     def pull(self, eqn: Equation, cts: Sequence[Any]) -> Sequence[Any]:
         """The cotangents of an equation's operands, given those of its outputs."""
@@ -110,7 +108,7 @@ class LinearProgram:
         ct = cts if eqn.operator.multiple_results else cts[0]
         source = eqn.source[1]
         try:
-            with tracing.as_if_at(source):
+            with tracing.as_if_at(source.traceback):
                 return eqn.rule.pull(eqn.operator, ct, operands, eqn.params)
         except NotTransposable as error:
             line = tracing.line_of(source) or tracing.user_line()
@@ -165,7 +163,9 @@ def reached(code: Code, there: tuple[bool | None, ...]) -> list[bool | None]:
     """
 
     def do(eqn, arrived):
-        return eqn.rule.reaches(tuple(arrived), eqn.params, len(eqn.operands))
+        if eqn.rule.reaches is None:
+            return [True] * len(eqn.operands)
+        return eqn.rule.reaches(tuple(arrived), eqn.params)
 
     return backward(code, [x or None for x in there], do, operator.or_)
 

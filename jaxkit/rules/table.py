@@ -56,6 +56,9 @@ class Rule:
             operands in which it is linear.
         jointly: whether it is so in all of these at once (add), or in each while the
             others are fixed (mul).
+        reaches: of what runs code a function (there, params) -> at which operands a
+            cotangent may arrive, True or None, if it is `there` for these outputs; of
+            others it may at all.
     """
 
     verb = "transposable"
@@ -65,6 +68,7 @@ class Rule:
     transposed_by: tuple[Callable, ...] = ()
     positions: Callable[..., Sequence[int]]
     jointly: bool
+    reaches: Callable | None = None
 
     def derivative(self, primitive, arithmetic, primals, tangents, params) -> Any:
         """(output, its tangent) of the primitive; lists if it has several outputs."""
@@ -109,13 +113,6 @@ class Rule:
                 if type(x) is Var and moved is not None:
                     check_type(operator, "transpose", "a cotangent", moved, x.aval)
         return cts
-
-    def reaches(self, there, params, n) -> Sequence[bool | None]:
-        """Which of n operands get a cotangent, if it is `there` for these outputs.
-
-        None where certainly nothing arrives.
-        """
-        return [True] * n
 
     def _check_linear(self, primitive, primals, params) -> None:
         where = [i for i, x in enumerate(primals) if x is None]

@@ -295,11 +295,11 @@ def taken_apart(structure, primitive, arithmetic, primals, tangents, params) -> 
 
     arranged = structure.arranged(primals, tangents)
     outs, moved = arithmetic.structure(structure, *arranged, types)
-    if refusals := structure.refusals():
+    if structure.refusals:
         reason = next((t.error for t in tangents if type(t) is Refused), None)
         alone = any([y is None for y in outs])
         avals = types() if alone else [tracing.typeof(y) for y in outs]
-        for i, error in refusals.items():
+        for i, error in structure.refusals.items():
             moved[i] = Refused(avals[i], copy(error) or reason)
     return outs, moved
 
