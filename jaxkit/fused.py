@@ -59,7 +59,7 @@ def remembered(function: Callable) -> Callable:
     """
 
     @lru_cache(maxsize=MOST)
-    def traced(avals, tree, static, x64):
+    def traced(avals, tree, static, x64, mesh):
         result = None
 
         def flat(*leaves):
@@ -79,7 +79,8 @@ def remembered(function: Callable) -> Callable:
         leaves = [jnp.asarray(x) if type(x) is np.ndarray else x for x in leaves]
         avals = tuple([tracing.aval_of(x) for x in leaves])
         x64 = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
-        jaxpr, equations, tree = traced(avals, tree, tuple(static.items()), x64)
+        setting = x64, tracing.mesh_here()
+        jaxpr, equations, tree = traced(avals, tree, tuple(static.items()), *setting)
         return tree_unflatten(tree, tracing.run_again(jaxpr, equations, leaves))
 
     return run

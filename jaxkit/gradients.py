@@ -22,7 +22,7 @@ from jaxkit.border.checks import (
 )
 from jaxkit.border.flat import Flat, as_leaves
 from jaxkit.border.messages import leaf_name
-from jaxkit.tangents import as_typed, ones, spread, still
+from jaxkit.tangents import as_typed, ones, spread, still, zero_cotangent
 from jaxkit.tracing import typeof
 from jaxkit.transforms import push_forward
 
@@ -115,7 +115,7 @@ def _value_and_grad(transform, fun, argnums, argnames, has_aux, holomorphic, all
         check_scalar(transform, flat, outs, holomorphic)
         cts = program.transpose([ones(program.code.outputs[0].aval)])
         value = (outs[0], flat.aux(aux)) if has_aux else outs[0]
-        return value, domain.unflatten(cts)
+        return value, domain.unflatten(cts, zero_cotangent)
 
     return value_and_grad_f
 

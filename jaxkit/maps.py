@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ from jaxkit.arithmetic import transposed
 from jaxkit.border.space import COTANGENT, TANGENT, Space, flatten
 from jaxkit.program import LinearProgram, NotTransposable
 from jaxkit.rules.table import NotLinear
-from jaxkit.tangents import zeros
+from jaxkit.tangents import zero_cotangent, zeros
 
 
 @jax.tree_util.register_pytree_node_class
@@ -61,6 +61,10 @@ class LinearMap:
     def codomain(self) -> Space:
         return self._inputs if self._transposed else self._outputs
 
+    @property
+    def _zero(self) -> Callable:
+        return zero_cotangent if self._transposed else zeros
+
     def tree_flatten(self):
         aux = self._transposed, self._inputs, self._outputs, self.name
         return (self._recorded,), aux
@@ -85,7 +89,7 @@ class LinearMap:
                 )
             (element,) = element
         moved = flatten(self.name, role, self.domain, element)
-        return self.codomain.unflatten(self._run(moved))
+        return self.codomain.unflatten(self._run(moved), self._zero)
 
     @property
     def T(self) -> LinearMap:
@@ -133,7 +137,7 @@ class LinearMap:
     def _columns(self):
         def column(values):
             outs = zip(self._run(values), self.codomain.moving_avals, strict=True)
-            return [jnp.ravel(zeros(aval) if y is None else y) for y, aval in outs]
+            return [jnp.ravel(self._zero(aval) if y is None else y) for y, aval in outs]
 
         n = sum(self.domain.sizes)
         outs = jax.vmap(column, out_axes=-1, axis_size=n)(self.domain.basis())

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxkit.arithmetic import jvp_flat, linearize_flat, record
 from jaxkit.border.arguments import check_callable
@@ -18,7 +17,8 @@ from jaxkit.border.flat import Flat, arguments
 from jaxkit.border.messages import leaf_name, short
 from jaxkit.border.space import TANGENT, Space, flatten
 from jaxkit.maps import LinearMap
-from jaxkit.tangents import moves, spread
+from jaxkit.tangents import full, moves, spread
+from jaxkit.tracing import typeof
 
 
 def jvp(
@@ -161,7 +161,7 @@ def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
     """
     check_callable("linear_transpose", fun, "linear_transpose(f, x)")
     arrays = jax.tree.map(
-        lambda x: jnp.empty(x.shape, x.dtype) if type(x) is jax.ShapeDtypeStruct else x,
+        lambda x: full(typeof(x), 0) if type(x) is jax.ShapeDtypeStruct else x,
         primals,
     )
     _, domain = arguments("linear_transpose", arrays)
