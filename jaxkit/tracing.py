@@ -391,22 +391,22 @@ def cotangent_of(aval: Any) -> Any:
 
 
 mesh_here = jax.sharding.get_abstract_mesh  # the one that operations are on, or none
-_HERE_IS_IT = nullcontext()
+_STAY = nullcontext()
 
 
-def on_mesh_of(avals: Sequence[Any]) -> Any:
-    """A context in which operations are on the mesh that arrays of these types are on.
+def on_mesh_of(operands: Sequence[Any]) -> Any:
+    """A context in which operations are on the mesh that these are on (by `.aval`).
 
     A part of a program may see the axes of its mesh as another kind, and what it
     computed is differentiated as it was computed.
     """
     here = mesh_here()
     if here.axis_names:
-        for aval in avals:
+        for aval in [x.aval for x in operands if hasattr(x, "aval")]:
             mesh = aval.sharding.mesh
             if mesh is not here and mesh.shape_tuple == here.shape_tuple:
                 return jax.sharding.use_abstract_mesh(mesh)
-    return _HERE_IS_IT
+    return _STAY
 
 
 def is_traced(x: Any) -> bool:

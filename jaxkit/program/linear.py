@@ -108,7 +108,7 @@ class LinearProgram:
         ct = cts if eqn.operator.multiple_results else cts[0]
         source = eqn.source[1]
         try:
-            with tracing.as_if_at(source), tracing.on_mesh_of(_types(eqn.operands)):
+            with tracing.as_if_at(source), tracing.on_mesh_of(eqn.operands):
                 return eqn.rule.pull(eqn.operator, ct, operands, eqn.params)
         except NotTransposable as error:
             line = tracing.line_of(source) or tracing.user_line()
@@ -168,13 +168,8 @@ def reached(code: Code, there: tuple[bool | None, ...]) -> list[bool | None]:
     return backward(code, [x or None for x in there], do, operator.or_)
 
 
-def _types(operands: Sequence[Operand]) -> list[Any]:
-    """The types of the tangents among them."""
-    return [x.aval for x in operands if type(x) is Var]
-
-
 def _bind(eqn: Equation, operands: Sequence[Any]) -> Sequence[Any]:
-    with tracing.on_mesh_of(_types(eqn.outputs)):
+    with tracing.on_mesh_of(eqn.outputs):
         out = eqn.operator.bind(*operands, **eqn.params)
     return out if eqn.operator.multiple_results else (out,)
 
