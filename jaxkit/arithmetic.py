@@ -163,8 +163,8 @@ def transposed(program: LinearProgram) -> LinearProgram:
 
         return backward(program.code, cts, do, lax.add_p.bind)
 
-    outs = [x.aval for x in program.code.outputs]
-    return _recorded(pull_back, outs, [v.aval for v in program.code.inputs]).prune()
+    cts = [tracing.cotangent_of(x.aval) for x in program.code.outputs]
+    return _recorded(pull_back, cts, program.code.cotangents).prune()
 
 
 def _recorded(fun: Callable, in_avals, out_avals) -> LinearProgram:

@@ -59,7 +59,7 @@ def remembered(function: Callable) -> Callable:
     """
 
     @lru_cache(maxsize=MOST)
-    def traced(avals, tree, static, narrow):
+    def traced(avals, tree, static, narrow, mesh):
         result = None
 
         def flat(*leaves):
@@ -78,8 +78,8 @@ def remembered(function: Callable) -> Callable:
         leaves, tree = tree_flatten(arrays)
         leaves = [jnp.asarray(x) if type(x) is np.ndarray else x for x in leaves]
         avals = tuple([tracing.aval_of(x) for x in leaves])
-        narrow = tracing.x64_is_off()
-        jaxpr, equations, tree = traced(avals, tree, tuple(static.items()), narrow)
+        setting = tracing.x64_is_off(), tracing.mesh_here()
+        jaxpr, equations, tree = traced(avals, tree, tuple(static.items()), *setting)
         return tree_unflatten(tree, tracing.run_again(jaxpr, equations, leaves))
 
     return run

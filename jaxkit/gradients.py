@@ -23,7 +23,7 @@ from jaxkit.border.checks import (
 )
 from jaxkit.border.flat import Flat, as_leaves
 from jaxkit.border.messages import leaf_name
-from jaxkit.tangents import as_typed, ones, spread, still
+from jaxkit.tangents import as_typed, ones, spread, still, zero_cotangent
 from jaxkit.tracing import typeof, wide_enough
 from jaxkit.transforms import push_forward
 
@@ -118,7 +118,7 @@ def _value_and_grad(transform, fun, argnums, argnames, has_aux, holomorphic, all
         value = (outs[0], flat.aux(aux)) if has_aux else outs[0]
         with wide_enough(domain.avals):
             cts = program.transpose([ones(program.code.outputs[0].aval)])
-            return value, domain.unflatten(cts)
+            return value, domain.unflatten(cts, zero_cotangent)
 
     return value_and_grad_f
 

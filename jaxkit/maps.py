@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -12,6 +12,7 @@ from jaxkit.arithmetic import transposed
 from jaxkit.border.space import COTANGENT, TANGENT, Space, flatten
 from jaxkit.program import LinearProgram, NotTransposable
 from jaxkit.rules.table import NotLinear
+from jaxkit.tangents import zero_cotangent, zeros
 from jaxkit.tracing import wide_enough
 
 
@@ -63,6 +64,10 @@ class LinearMap:
     def codomain(self) -> Space:
         return self._inputs if self._transposed else self._outputs
 
+    @property
+    def _zero(self) -> Callable:
+        return zero_cotangent if self._transposed else zeros
+
     def tree_flatten(self):
         aux = self._transposed, self._inputs, self._outputs, self.name
         return (self._recorded,), aux
@@ -88,7 +93,7 @@ class LinearMap:
             (element,) = element
         moved = flatten(self.name, role, self.domain, element)
         with wide_enough(self._inputs.avals):
-            return self.codomain.unflatten(self._run(moved))
+            return self.codomain.unflatten(self._run(moved), self._zero)
 
     @property
     def T(self) -> LinearMap:
@@ -139,7 +144,7 @@ class LinearMap:
         def column(values):
             outs = zip(self._run(values), self.codomain.moving_avals, strict=True)
             return [
-                jnp.ravel(self.codomain.zero(aval) if y is None else y)
+                jnp.ravel(self.codomain.zero(aval, self._zero) if y is None else y)
                 for y, aval in outs
             ]
 

@@ -28,7 +28,7 @@ from jax import lax
 from jax.dtypes import float0
 from jax.extend.core import primitives
 
-from jaxkit.tracing import varying_like
+from jaxkit.tracing import aval_of, cotangent_of, sharding_of, varying_like
 
 SCALARS = int, float, complex, np.generic
 
@@ -72,6 +72,11 @@ def zeros(aval: Any) -> Any:
     return full(aval, 0.0)
 
 
+def zero_cotangent(aval: Any) -> Any:
+    """A cotangent of zeros for values of abstract type `aval`, as an array."""
+    return zeros(cotangent_of(aval))
+
+
 def still(aval: Any) -> Any:
     """A block of zeros of a Jacobian: of integers integers, as in JAX."""
     integer = jnp.issubdtype(aval.dtype, np.integer)
@@ -89,7 +94,19 @@ def full(aval: Any, value: float) -> Any:
         number = jnp.asarray(value + 0j if aval.dtype.kind == "c" else value)
         if number.dtype == aval.dtype:
             return varying_like(number, aval)
-    return as_typed(varying_like(lax.full(aval.shape, value, aval.dtype), aval), aval)
+    x = lax.full(aval.shape, value, aval.dtype, sharding=sharding_of(aval))
+    return as_typed(varying_like(x, aval), aval)
+
+
+def full_like(x: Any, value: float, dtype: Any = None) -> Any:
+    """A constant array of the type of x, or as that in another dtype.
+
+    JAX's forgets how x is divided, where x is an array and something else is traced.
+    """
+    aval = aval_of(x)
+    if dtype is not None:
+        aval = aval.update(dtype=np.dtype(dtype), weak_type=False)
+    return full(aval, value)
 
 
 def as_typed(x: Any, aval: Any) -> Any:

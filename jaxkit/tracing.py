@@ -39,6 +39,7 @@ from jax.extend.core import (
     set_current_trace,
     take_current_trace,
 )
+from jax.sharding import AxisType
 
 # Frames of jaxkit are not the user's: "the user's line" is the first one outside.
 _HERE = os.path.dirname(__file__) + os.sep
@@ -185,7 +186,7 @@ class Trace(jax.core.Trace):
         env = environment(jaxpr, operands)
         operands = read(env, eqn.invars)
         if not any(map(self.owns, operands)):
-            _run_equation(self.parent, eqn, env)
+            _run_equation(self.parent, eqn, env, mesh_here())
             return outs.update(read(env, eqn.outvars))
         with set_current_trace(self.parent):
             return outs.update(self.interpret(primitive, operands, eqn.params))
@@ -229,7 +230,7 @@ def run_jaxpr(trace: jax.core.Trace, jaxpr, operands: Sequence[Any]) -> list[Any
 
     So are those of calls that are nested too deeply, and without recursion.
     """
-    env, inside = environment(jaxpr, operands), open_jaxpr(jaxpr)
+    env, inside, here = environment(jaxpr, operands), open_jaxpr(jaxpr), mesh_here()
     stack = [(iter(inside.eqns), env, inside, ())]
     while True:
         equations, env, inside, _ = stack[-1]
@@ -239,7 +240,7 @@ def run_jaxpr(trace: jax.core.Trace, jaxpr, operands: Sequence[Any]) -> list[Any
                 env, inside = environment(called, values), open_jaxpr(called)
                 stack.append((iter(inside.eqns), env, inside, eqn.outvars))
                 break
-            _run_equation(trace, eqn, env)
+            _run_equation(trace, eqn, env, here)
         else:
             outs, (*_, results) = read(env, inside.outvars), stack.pop()
             if not stack:
@@ -259,6 +260,7 @@ def run_jaxpr_here(jaxpr, operands: Sequence[Any], inline=False) -> list[Any]:
 
 def run_equations(equations, env: dict[Any, Any], inline=False) -> None:
     """Run equations of a jaxpr here: inputs are read in `env`, outputs added to it."""
+    here = mesh_here()
     for eqn in equations:
         if inline and eqn.primitive is primitives.jit_p:
             inner = eqn.params["jaxpr"]
@@ -267,19 +269,24 @@ def run_equations(equations, env: dict[Any, Any], inline=False) -> None:
             continue
         with source_info_util.user_context(eqn.source_info.traceback):
             with take_current_trace() as trace:
-                _run_equation(trace, eqn, env)
+                _run_equation(trace, eqn, env, here)
 
 
 def run_again(jaxpr, equations, operands: Sequence[Any]) -> list[Any]:
     """Run some of a closed jaxpr's equations here, as if from the line that runs."""
     env = environment(jaxpr, operands)
+    here = mesh_here()
     with take_current_trace() as trace:
         for eqn in equations:
-            _run_equation(trace, eqn, env)
+            _run_equation(trace, eqn, env, here)
     return read(env, open_jaxpr(jaxpr).outvars)
 
 
-def _run_equation(trace, eqn, env) -> None:
+def _run_equation(trace, eqn, env, here) -> None:
+    if (mesh := eqn.ctx.cur_abstract_mesh) is not here and mesh != here:
+        with jax.sharding.use_abstract_mesh(mesh):
+            _run_equation(trace, eqn, env, mesh)
+        return
     inputs = [v.val if type(v) is Literal else env[v] for v in eqn.invars]
     avals = list(map(_aval, eqn.invars))
     params = eqn.primitive.get_bind_params(eqn.params)
@@ -384,6 +391,68 @@ def varying_like(x: Any, aval: Any) -> Any:
         return x
     axes -= typeof(x).manual_axis_type.varying
     return lax.pcast(x, tuple(sorted(axes, key=str)), to="varying") if axes else x
+
+
+# Where the axes of a mesh are explicit, how an array is divided is a part of its type.
+
+
+def sharding_of(aval: Any, axes: Sequence[int | None] | None = None) -> Any:
+    """How an array of this type is divided, or None where its type doesn't say.
+
+    Given `axes`, it is of an array that has these axes of that one (None: another one,
+    which isn't divided).
+    """
+    sharding = aval.sharding
+    if AxisType.Explicit not in sharding.mesh.axis_types:
+        return None
+    if axes is None:
+        return sharding
+    spec = sharding.spec
+    parts = tuple([None if d is None else spec.partitions[d] for d in axes])
+    return sharding.update(spec=spec.update(partitions=parts))
+
+
+def is_divided_like(aval: Any, other: Any) -> bool:
+    """Whether an array of this type is divided as one of another type has to be."""
+    own = aval.sharding
+    if own is other.sharding or sharding_of(other) is None:  # nearly always
+        return True
+    return own == other.sharding
+
+
+def divided_like(x: Any, aval: Any) -> Any:
+    """x, divided as an array of this type is."""
+    if is_divided_like(aval_of(x), aval):
+        return x
+    return jax.sharding.reshard(x, sharding_of(aval))
+
+
+def cotangent_of(aval: Any) -> Any:
+    """The type of the cotangents of values of this type.
+
+    It is the same, but that partial sums and copies ("unreduced", "reduced") change
+    places.
+    """
+    return aval.to_ct_aval()
+
+
+mesh_here = jax.sharding.get_abstract_mesh  # the one that operations are on, or none
+STAY = nullcontext()
+
+
+def on_mesh_of(operands: Sequence[Any]) -> Any:
+    """A context in which operations are on the mesh that these are on (by `.aval`).
+
+    A part of a program may see the axes of its mesh as another kind, and what it
+    computed is differentiated as it was computed.
+    """
+    here = mesh_here()
+    if here.axis_names:
+        for aval in [x.aval for x in operands if hasattr(x, "aval")]:
+            mesh = aval.sharding.mesh
+            if mesh is not here and mesh.shape_tuple == here.shape_tuple:
+                return jax.sharding.use_abstract_mesh(mesh)
+    return STAY
 
 
 def is_traced(x: Any) -> bool:

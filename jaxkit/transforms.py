@@ -19,7 +19,8 @@ from jaxkit.border.flat import Flat, arguments
 from jaxkit.border.messages import leaf_name, short
 from jaxkit.border.space import TANGENT, Space, flatten
 from jaxkit.maps import LinearMap
-from jaxkit.tangents import spread
+from jaxkit.tangents import full, spread
+from jaxkit.tracing import typeof
 
 
 def jvp(
@@ -164,10 +165,12 @@ def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
     """
     check_callable("linear_transpose", fun, "linear_transpose(f, x)")
 
-    def array(x):
+    def array(x):  # of which the values don't matter
+        if type(x) is jax.ShapeDtypeStruct:
+            return full(typeof(x), 0)
         if isinstance(x, jax.Array | np.ndarray) or not hasattr(x, "dtype"):
             return x
-        return jnp.empty(x.shape, x.dtype)  # of which the values don't matter
+        return jnp.empty(x.shape, x.dtype)
 
     _, domain = arguments("linear_transpose", jax.tree.map(array, primals))
     domain = domain.linear()

@@ -8,7 +8,7 @@ from typing import Any
 from jax.dtypes import float0
 from jax.tree_util import keystr, tree_flatten_with_path
 
-from jaxkit.tracing import typeof
+from jaxkit.tracing import ShapedArray, sharding_of, typeof
 
 Named = Iterable[tuple[int | str, Any]]  # pytrees by position, or by what they are
 
@@ -31,6 +31,8 @@ def describe(x: Any) -> str:
 
 def short(aval: Any) -> str:
     """An abstract type in a message: `float32[3]`."""
+    if isinstance(aval, ShapedArray) and sharding_of(aval):
+        return aval.str_short()  # with its axes of the mesh
     dtype = "float0" if aval.dtype == float0 else aval.dtype.name
     return f"{dtype}[{','.join(map(str, aval.shape))}]"
 

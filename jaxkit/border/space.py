@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -14,7 +14,13 @@ from jax.tree_util import tree_flatten, tree_unflatten
 
 from jaxkit.border.messages import Named, aval_or_none, describe, leaf_name, short
 from jaxkit.tangents import as_typed, full, moves, zeros
-from jaxkit.tracing import wide_enough
+from jaxkit.tracing import (
+    cotangent_of,
+    divided_like,
+    is_divided_like,
+    sharding_of,
+    wide_enough,
+)
 
 
 class Space(NamedTuple):
@@ -50,18 +56,19 @@ class Space(NamedTuple):
         """How many numbers each leaf that moves has."""
         return [aval.size for aval in self.moving_avals]
 
-    def unflatten(self, moved: Sequence[Any]) -> Any:
-        """The element whose moving leaves are given; None becomes zeros."""
+    def unflatten(self, moved: Sequence[Any], zero: Callable = zeros) -> Any:
+        """The element whose moving leaves are given; None becomes `zero(aval)`."""
         values = iter(moved)
         leaves = []
         for aval in self.avals:
             x = next(values) if self.moves(aval) else None
-            leaves.append(self.zero(aval) if x is None else x)
+            leaves.append(self.zero(aval, zero) if x is None else x)
         return tree_unflatten(self.tree, leaves)
 
-    def zero(self, aval: Any) -> Any:
-        """The zero of a leaf."""
-        return full(aval, 0) if self.moves(aval) else zeros(aval)
+    def zero(self, aval: Any, zero: Callable = zeros) -> Any:
+        """The zero of a leaf, `zero(aval)`, or one of integers that move."""
+        integer = self.moves(aval) and not moves(aval.dtype)
+        return full(aval, 0) if integer else zero(aval)
 
     def basis(self) -> list[jax.Array]:
         """The standard basis, of n elements: moving leaves of shape (n, *shape)."""
@@ -143,7 +150,7 @@ def _checked(transform, role, element, i, x, aval, moves) -> Any:
             number = jnp.asarray(x) if aval.weak_type else None
             same = number is not None and number.dtype == dtype
             return number if same else jnp.asarray(x, dtype)
-    got = getattr(x, "aval", None) or aval_or_none(x)
+    want, got = None, getattr(x, "aval", None) or aval_or_none(x)
     if getattr(x, "dtype", None) == float0:
         got = jax.ShapeDtypeStruct(np.shape(x), float0)
     if got is not None and got.shape == aval.shape:
@@ -153,10 +160,17 @@ def _checked(transform, role, element, i, x, aval, moves) -> Any:
             if got.dtype == dtype or (role == COTANGENT and got.dtype == aval.dtype):
                 return x
         elif got.dtype == dtype:
-            x = x if isinstance(x, jax.Array) else jnp.asarray(x)
-            return as_typed(x, aval) if role == TANGENT else x
+            numpy = not isinstance(x, jax.Array)
+            x = jnp.asarray(x) if numpy else x
+            x = as_typed(x, aval) if role == TANGENT else x
+            if sharding_of(aval) is None:
+                return x
+            want = cotangent_of(aval) if role == COTANGENT else aval
+            # As JAX's, forward mode divides what isn't divided so.
+            if numpy or transform in ("jvp", "hvp") or is_divided_like(got, want):
+                return divided_like(x, want)
     what, of = role
-    want = jax.ShapeDtypeStruct(aval.shape, dtype)
+    want = want or jax.ShapeDtypeStruct(aval.shape, dtype)
     text = (
         f"{transform}: the {what} of {leaf_name(_named(role, element), i)} is "
         f"{describe(x) if got is None else short(got)}, but the {of} is "

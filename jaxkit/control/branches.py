@@ -144,7 +144,7 @@ def _apply(residuals, tangents, codes, places, platforms):
 @fused
 def _transpose(residuals, cts, codes, places, platforms):
     index, *residuals = residuals
-    avals = [v.aval for v in codes[0].inputs]
+    avals = codes[0].cotangents
     where = _reaches([ct is not None for ct in cts], codes)
 
     def branch(program, residuals, cts):

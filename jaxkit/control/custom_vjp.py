@@ -21,6 +21,7 @@ from jaxkit.rules.verbs import general, transposable
 from jaxkit.tangents import Refused, filled, given, moves, refusal, spread, zeros
 from jaxkit.tracing import (
     aval_of,
+    cotangent_of,
     environment,
     needed,
     none_if_zero,
@@ -133,6 +134,7 @@ def _backward(bwd, residuals, cts, avals, moving, symbolic_zeros) -> list[Any]:
     """The cotangents of the operands that are `moving`, by the user's `bwd`."""
 
     def zero(aval):
+        aval = cotangent_of(aval)
         return SymbolicZero(aval) if symbolic_zeros else zeros(aval)
 
     pairs = zip(cts, avals, strict=True)

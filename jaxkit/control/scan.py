@@ -184,7 +184,7 @@ def _transpose(residuals, cts, **params):
     n_carry = loop.n_carry
     # Where no cotangent arrives in any step there is none, and not one of zeros.
     inside, (sum_there, first_there, _) = loop.reached([ct is not None for ct in cts])
-    consts, carry, _ = loop.split([v.aval for v in loop.code.inputs])
+    consts, carry, _ = loop.split(loop.code.cotangents)
     start = filled([None] * loop.n_consts, consts, sum_there)
     last = filled(cts[:n_carry], carry, inside)
 

@@ -178,7 +178,7 @@ def _apply(residuals, tangents, **params):
 
 def _transpose(residuals, cts, **params):
     part = Part(**params)
-    manual, avals = part.manual, [v.aval for v in part.code.inputs]
+    manual, avals = part.manual, part.code.cotangents
     there = [ct is not None for ct in cts]
     where = reached(part.code, tuple(there))
 

@@ -207,7 +207,7 @@ def gradient_of(flat: Callable) -> Callable:
                 f"has shape {shapes}"
             )
         cts = program.transpose([jnp.ones((), jnp.result_type(outs[0]))])
-        return filled(cts, [v.aval for v in program.code.inputs])
+        return filled(cts, program.code.cotangents)
 
     return gradient
 

@@ -126,6 +126,11 @@ class Code:
         }
         return [found[i] for i in sorted(found)]
 
+    @property
+    def cotangents(self) -> list[Any]:
+        """The types of the inputs' cotangents."""
+        return [tracing.cotangent_of(v.aval) for v in self.inputs]
+
     def __hash__(self):
         if self._hash is None:  # what tells most programs apart; `==` compares all
             operators = tuple([eqn.operator for eqn in self.equations])

@@ -106,9 +106,11 @@ class LinearProgram:
             residuals[x.index] if type(x) is Residual else x for x in eqn.operands
         ]
         ct = cts if eqn.operator.multiple_results else cts[0]
-        source = eqn.source[1]
+        source, on_mesh = eqn.source[1], tracing.STAY
+        if tracing.mesh_here().axis_names:
+            on_mesh = tracing.on_mesh_of(eqn.operands)
         try:
-            with tracing.as_if_at(source.traceback):
+            with tracing.as_if_at(source.traceback), on_mesh:
                 return eqn.rule.pull(eqn.operator, ct, operands, eqn.params)
         except NotTransposable as error:
             line = tracing.line_of(source) or tracing.user_line()
@@ -171,7 +173,8 @@ def reached(code: Code, there: tuple[bool | None, ...]) -> list[bool | None]:
 
 
 def _bind(eqn: Equation, operands: Sequence[Any]) -> Sequence[Any]:
-    out = eqn.operator.bind(*operands, **eqn.params)
+    with tracing.on_mesh_of(eqn.outputs):
+        out = eqn.operator.bind(*operands, **eqn.params)
     return out if eqn.operator.multiple_results else (out,)
 
 

@@ -22,6 +22,7 @@ from jax.extend.core import primitives as p
 
 from jaxkit.rules.arith import cast
 from jaxkit.rules.verbs import bilinear
+from jaxkit.tracing import sharding_of
 
 
 def dilated(n, by):
@@ -91,7 +92,7 @@ def _left(ct, x, w, *, dimension_numbers, padding, **params):
             dimension_numbers=lax.ConvDimensionNumbers(z_spec, _swap(w_spec), x_spec),
             feature_group_count=groups,
             batch_group_count=1,
-            out_sharding=None,
+            out_sharding=sharding_of(x.aval) if batch_groups == 1 else None,
         ),
     )
     return cast(_regroup(product, x_spec[1], x_spec[0], batch_groups), x.aval.dtype)
@@ -129,7 +130,7 @@ def _right(ct, x, w, *, dimension_numbers, padding, **params):
             ),
             feature_group_count=params["batch_group_count"],
             batch_group_count=params["feature_group_count"],
-            out_sharding=None,
+            out_sharding=sharding_of(w.aval),
         ),
     )
     return cast(product, w.aval.dtype)

@@ -18,9 +18,11 @@ from jax.extend.core import primitives as p
 from jaxkit.program import Var
 from jaxkit.rules.arith import add, div, eq, ge, mul, sub
 from jaxkit.rules.extremes import SHARES
+from jaxkit.rules.shapes import repeated, summed
 from jaxkit.rules.terms import minus, over, times
 from jaxkit.rules.verbs import custom, elementwise, linear, transposable, zero
-from jaxkit.tangents import moves, refusal
+from jaxkit.tangents import full_like, moves, refusal
+from jaxkit.tracing import aval_of
 
 
 def unfill(ct, x):
@@ -31,9 +33,9 @@ def unfill(ct, x):
     if shape == ct.shape:
         return ct
     if shape == ():
-        return lax.reduce_sum(ct, range(ct.ndim))
-    repeated = [d for d, n in enumerate(shape) if n != ct.shape[d]]
-    return lax.reshape(lax.reduce_sum(ct, repeated), shape)
+        return summed(ct, range(ct.ndim), x.aval, ())
+    axes = [d for d, n in enumerate(shape) if n != ct.shape[d]]
+    return summed(ct, axes, x.aval, range(ct.ndim))
 
 
 def _fill(x, like):
@@ -41,7 +43,8 @@ def _fill(x, like):
     shape = np.shape(x)
     if shape == like.shape:
         return x
-    return lax.broadcast_in_dim(x, like.shape, range(len(shape)))
+    axes = range(len(shape), like.ndim)
+    return repeated(x, aval_of(like), axes)
 
 
 # --- Derivative zero wherever it exists: comparisons, rounding, integers and bits ----
@@ -161,7 +164,7 @@ custom(p.sign_p, _sign)
 def _(primals, tangents, **params):
     # z = x 2^n.
     (x, n), (dx, _) = primals, tangents
-    return [jnp.ldexp(x, n)], [mul(dx, jnp.ldexp(lax.full_like(x, 1), n))]
+    return [jnp.ldexp(x, n)], [mul(dx, jnp.ldexp(full_like(x, 1), n))]
 
 
 @custom("Frexp")
@@ -169,7 +172,7 @@ def _(primals, tangents, **params):
     # x = m 2^n with n constant: dm = dx 2^-n.
     (x,), (dx,) = primals, tangents
     m, n = jnp.frexp(x)
-    return [m, n], [mul(dx, jnp.ldexp(lax.full_like(x, 1), lax.neg(n))), None]
+    return [m, n], [mul(dx, jnp.ldexp(full_like(x, 1), lax.neg(n))), None]
 
 
 # --- Powers and roots ----------------------------------------------------------------

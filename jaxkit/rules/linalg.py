@@ -36,6 +36,7 @@ from jaxkit.rules.matrices import (
 )
 from jaxkit.rules.terms import add_arrays
 from jaxkit.rules.verbs import custom, transposable
+from jaxkit.tangents import full_like
 
 # --- Linear systems: A x = b gives dx = A^-1 (db - dA x) ------------------------------
 
@@ -184,7 +185,7 @@ def _(primals, tangents):
     (a, taus), (da, d_taus) = primals, tangents
     vs = lax.add(lax.mul(a, below(a, -1)), eye(a))
     d_vs = None if da is None else lax.mul(da, below(a, -1))
-    q, dq = lax.add(eye(a), lax.full_like(a, 0)), None
+    q, dq = lax.add(eye(a), full_like(a, 0)), None
     for j in reversed(range(taus.shape[-1])):
         v, t = vs[..., j : j + 1], taus[..., j, None, None]
         dv = None if d_vs is None else d_vs[..., j : j + 1]

@@ -26,7 +26,9 @@ from jax.extend.core import primitives as p
 
 from jaxkit.rules.arith import eq
 from jaxkit.rules.extremes import attains, mean_at_extreme
+from jaxkit.rules.shapes import repeated, reshaped
 from jaxkit.rules.verbs import custom, linear, zero
+from jaxkit.tracing import aval_of
 
 zero("axis_index", why="the number of a device doesn't move")
 
@@ -39,15 +41,10 @@ def _split(axes):
     return tuple(axis for axis in axes if axis not in own), own
 
 
-def _repeat(y, shape, own):
-    kept = [d for d in range(len(shape)) if d not in own]
-    return lax.broadcast_in_dim(y, shape, kept)
-
-
 def _psum_transpose(ct, x, *, axes, **params):
     named, own = _split(axes)
     total = p.psum_p.bind(ct, axes=named, **params) if named else ct
-    return _repeat(total, x.aval.shape, own)
+    return repeated(total, x.aval, own)
 
 
 def _sum(ct, x, *, axes, **params):
@@ -111,7 +108,7 @@ def _own_part(ct, x, *, all_gather_dimension, axis_name, tiled, **params):
     size = x.aval.shape[all_gather_dimension] if tiled else 1
     start = lax.axis_index(axis_name) * size
     part = lax.dynamic_slice_in_dim(ct, start, size, all_gather_dimension)
-    return lax.reshape(part, x.aval.shape)
+    return reshaped(part, x.aval)
 
 
 linear(p.all_gather_p, _scatter)
@@ -147,7 +144,7 @@ def _extremum(dx, y, x, *, axes, axis_index_groups):
         groups = {"axis_index_groups": axis_index_groups}
         return lax.psum(x, named, **groups) if named else x
 
-    return mean_at_extreme(total, [dx], [attains(x, _repeat(y, x.shape, own))])
+    return mean_at_extreme(total, [dx], [attains(x, repeated(y, aval_of(x), own))])
 
 
 custom(p.pmax_p, _extremum)

@@ -20,17 +20,17 @@ from jax.extend.core import primitives as p
 
 from jaxkit.rules.convolution import dilated
 from jaxkit.rules.verbs import equivalent
-from jaxkit.tracing import run_jaxpr_here
+from jaxkit.tracing import aval_of, run_jaxpr_here, sharding_of
 
 
 def on_elements(jaxpr: Any) -> Callable:
     """Code on scalars, for each element of arrays."""
 
     def op(*arrays):
-        shape = arrays[0].shape
-        flat = [lax.reshape(x, (math.prod(shape),)) for x in arrays]
-        outs = jax.vmap(lambda *xs: run_jaxpr_here(jaxpr, xs))(*flat)
-        return [lax.reshape(y, shape) for y in outs]
+        each = lambda *xs: run_jaxpr_here(jaxpr, xs)  # noqa: E731
+        for _ in arrays[0].shape:
+            each = jax.vmap(each)
+        return each(*arrays)
 
     return op
 
@@ -67,10 +67,6 @@ def _fold(op, arrays, valid):
     return [lax.squeeze(x, (0,)) for x in arrays], valid[0]
 
 
-def _filled(starts, shape):
-    return [lax.broadcast(x, shape) for x in starts]
-
-
 def _halves(operands):
     half = len(operands) // 2
     return operands[:half], operands[half:]
@@ -83,10 +79,15 @@ def _(*operands, jaxpr, dimensions, **params):
     op, axes = on_elements(jaxpr), sorted(dimensions)
     kept = [d for d in range(len(shape)) if d not in axes]
     n, rest = math.prod(shape[d] for d in axes), tuple(shape[d] for d in kept)
-    starts = _filled(starts, rest)
+    like = aval_of(arrays[0])
+    starts = [
+        lax.broadcast(x, rest, out_sharding=sharding_of(like, kept)) for x in starts
+    ]
     if n == 0:
         return starts
-    arrays = [lax.reshape(lax.transpose(x, [*axes, *kept]), (n, *rest)) for x in arrays]
+    parts = sharding_of(like, [None, *kept])
+    arrays = [lax.transpose(x, [*axes, *kept]) for x in arrays]
+    arrays = [lax.reshape(x, (n, *rest), out_sharding=parts) for x in arrays]
     totals, _ = _fold(op, arrays, np.full(n, True))
     return op(*starts, *totals)
 
@@ -113,7 +114,7 @@ def _(
     shape, op = arrays[0].shape, on_elements(jaxpr)
     sizes = window_dimensions, window_strides, padding, base_dilation, window_dilation
     reads = [_reads(*axis) for axis in zip(shape, *sizes, strict=True)]
-    starts = _filled(starts, [place.shape[1] for place, _ in reads])
+    starts = [lax.broadcast(x, [place.shape[1] for place, _ in reads]) for x in starts]
     if 0 in shape or 0 in starts[0].shape:
         return starts
     somewhere = []

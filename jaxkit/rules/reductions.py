@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
 from jaxkit.rules.arith import cast, constant
 from jaxkit.rules.extremes import SHARES, attains, mean_at_extreme
+from jaxkit.rules.shapes import numbers, repeated
 from jaxkit.rules.verbs import bilinear, custom, linear, zero
+from jaxkit.tracing import aval_of, sharding_of
 
 zero(p.argmax_p, p.argmin_p, why="a place doesn't move")
 zero(p.reduce_and_p, p.reduce_or_p, p.reduce_xor_p, why="an integer doesn't move")
@@ -19,15 +20,9 @@ zero(p.reduce_and_p, p.reduce_or_p, p.reduce_xor_p, why="an integer doesn't move
 # --- Sums -----------------------------------------------------------------------------
 
 
-def _spread(y, shape, axes):
-    """y, which lacks `axes`, repeated along them to `shape`."""
-    kept = [d for d in range(len(shape)) if d not in axes]
-    return lax.broadcast_in_dim(y, shape, kept)
-
-
 linear(
     p.reduce_sum_p,
-    lambda ct, x, *, axes, **params: _spread(ct, x.aval.shape, axes),
+    lambda ct, x, *, axes, **params: repeated(ct, x.aval, axes),
 )
 linear(
     p.cumsum_p,
@@ -99,7 +94,8 @@ def _(primals, tangents, *, axes, **params):
 
     def factors_first(x):
         moved = lax.transpose(x, [*axes, *kept])
-        return lax.reshape(moved, (n, *moved.shape[len(axes) :]))
+        shape, parts = moved.shape[len(axes) :], sharding_of(aval_of(x), [None, *kept])
+        return lax.reshape(moved, (n, *shape), out_sharding=parts)
 
     a, da = factors_first(x), factors_first(dx)
     while n > 1:
@@ -126,7 +122,7 @@ def _join(x, rest):
 
 
 def _extreme(dx, y, x, *, axes, **params):
-    attaining = attains(x, _spread(y, x.shape, axes))
+    attaining = attains(x, repeated(y, aval_of(x), axes))
     return mean_at_extreme(lambda x: lax.reduce_sum(x, axes), [dx], [attaining])
 
 
@@ -139,8 +135,7 @@ custom(p.reduce_min_p, _extreme)
 @custom(p.sort_p)
 def _(primals, tangents, *, dimension, **params):
     # Sorting permutes: the tangents move as their elements did.
-    shape = primals[0].shape
-    places = lax.broadcasted_iota(np.int32, shape, dimension)
+    places = numbers(aval_of(primals[0]), dimension)
     *out, places = p.sort_p.bind(*primals, places, dimension=dimension, **params)
     moved = [None if dx is None else _take(dx, places, dimension) for dx in tangents]
     return out, moved
@@ -195,13 +190,11 @@ def _in_order_of(keys, values):
     return [v for _, v in sorted(zip(keys, values, strict=True))]
 
 
-def _product(x, y, contracted, batch, params):
+def _product(x, y, contracted, batch, axes, aval, params):
+    """The product of x and y, whose axes are those numbered `axes` in an operand."""
     numbers = (tuple(map(tuple, contracted)), tuple(map(tuple, batch)))
-    return p.dot_general_p.bind(x, y, **dict(params, dimension_numbers=numbers))
-
-
-def _arrange(product, axes, aval):
-    """A product whose axes are those numbered `axes` in an operand, as the operand."""
+    own = {"dimension_numbers": numbers, "out_sharding": sharding_of(aval, axes)}
+    product = p.dot_general_p.bind(x, y, **params | own)
     if axes != sorted(axes):
         product = lax.transpose(product, sorted(range(len(axes)), key=axes.__getitem__))
     return cast(product, aval.dtype)
@@ -211,9 +204,9 @@ def _dot_left(ct, x, y, *, dimension_numbers, **params):
     (xc, yc), (xb, yb) = dimension_numbers
     y_free = _free(y.ndim, yc, yb)
     ct_free = range(ct.ndim - len(y_free), ct.ndim)
-    product = _product(ct, y, (ct_free, y_free), (range(len(xb)), yb), params)
+    numbers = (ct_free, y_free), (range(len(xb)), yb)
     axes = [*xb, *_free(x.aval.ndim, xc, xb), *_in_order_of(yc, xc)]
-    return _arrange(product, axes, x.aval)
+    return _product(ct, y, *numbers, axes, x.aval, params)
 
 
 def _dot_right(ct, x, y, *, dimension_numbers, **params):
@@ -221,9 +214,9 @@ def _dot_right(ct, x, y, *, dimension_numbers, **params):
     x_free = _free(x.ndim, xc, xb)
     ct_free = range(len(xb), len(xb) + len(x_free))
     # Z x and not x Z, for XLA runs it faster where Z has one more axis, of a batch.
-    product = _product(ct, x, (ct_free, x_free), (range(len(xb)), xb), params)
+    numbers = (ct_free, x_free), (range(len(xb)), xb)
     axes = [*yb, *_free(y.aval.ndim, yc, yb), *_in_order_of(xc, yc)]
-    return _arrange(product, axes, y.aval)
+    return _product(ct, x, *numbers, axes, y.aval, params)
 
 
 bilinear(p.dot_general_p, _dot_left, _dot_right)

@@ -17,6 +17,7 @@ from jaxkit.program import Var
 from jaxkit.rules.arith import add, eq, lt, mul
 from jaxkit.rules.extremes import attains, mean_at_extreme
 from jaxkit.rules.reducers import on_elements
+from jaxkit.rules.shapes import automatic, numbers
 from jaxkit.rules.verbs import (
     by_code,
     custom,
@@ -25,7 +26,8 @@ from jaxkit.rules.verbs import (
     stands_for,
     transposable,
 )
-from jaxkit.tangents import full
+from jaxkit.tangents import full, full_like
+from jaxkit.tracing import aval_of
 
 # --- Reading what is written, and adding ----------------------------------------------
 
@@ -102,7 +104,7 @@ def _extreme(primitive):
         y = primitive.bind(x, indices, update, **params)
 
         def total(x_part, update_part):
-            x_part = lax.full_like(x, 0) if x_part is None else x_part
+            x_part = full_like(x, 0) if x_part is None else x_part
             if update_part is None:
                 return x_part
             return add_at(x_part, indices, update_part, **params)
@@ -126,9 +128,11 @@ def _(primals, tangents, **params):
     if du is not None:
         others = read_back(x, indices, update, **params)
         if not params["unique_indices"]:
-            rest = _product_of_others(update, _places(x, indices, update, **params))
+            places = _places(x, indices, update, **params)
+            like = aval_of(update)
+            rest = automatic(_product_of_others, update, places, like=like)
             others = mul(others, rest)
-        total = lax.full_like(x, 0) if total is None else total
+        total = full_like(x, 0) if total is None else total
         total = add_at(total, indices, mul(du, others), **params)
     return y, total
 
@@ -141,10 +145,14 @@ transposable(
 )
 
 
+def _numbers(x):
+    """The numbers from 1, in the shape of x."""
+    return add(numbers(aval_of(x)), 1)
+
+
 def _places(x, indices, update, **params):
     """The number of the place that each update goes to, and 0 if to none."""
-    number = lax.reshape(add(lax.iota(np.int32, x.size), 1), x.shape)
-    return read_back(number, indices, update, **params)
+    return read_back(_numbers(x), indices, update, **params)
 
 
 def _product_of_others(x, groups):
@@ -165,11 +173,11 @@ def _product_of_others(x, groups):
         lax.concatenate(parts, 0) for parts in ([edge, changes], [changes, edge])
     )
     flat = flat[order]
-    one = lax.full_like(edge, 1, x.dtype)
+    one = full_like(edge, 1, x.dtype)
 
     def product(starts, previous, reverse):
         # An associative scan of (is first of its group, product so far).
-        factors = lax.select(starts, lax.full_like(previous, 1), previous)
+        factors = lax.select(starts, full_like(previous, 1), previous)
         return lax.associative_scan(_within_group, (starts, factors), reverse)[1]
 
     before = product(first, lax.concatenate([one, flat[:-1]], 0), False)
@@ -200,21 +208,19 @@ def _set(primals, tangents, **params):
     dx, _, du = tangents
     y = p.scatter_p.bind(x, indices, update, **params)
     if params["unique_indices"]:
-        dx = lax.full_like(x, 0) if dx is None else dx
-        du = lax.full_like(update, 0) if du is None else du
+        dx = full_like(x, 0) if dx is None else dx
+        du = full_like(update, 0) if du is None else du
         return y, p.scatter_p.bind(dx, indices, du, **params)
-    count = int(np.prod(update.shape))
-    number = lax.reshape(add(lax.iota(np.int32, count), 1), update.shape)
-    nobody = lax.full(x.shape, 0, np.int32)
-    winner = p.scatter_p.bind(nobody, indices, number, **params)
+    number = _numbers(update)
+    winner = p.scatter_p.bind(full_like(x, 0, np.int32), indices, number, **params)
     if dx is None:
-        dx = lax.full_like(x, 0)
+        dx = full_like(x, 0)
     else:
-        dx = lax.select(eq(winner, 0), dx, lax.full_like(dx, 0))
+        dx = lax.select(eq(winner, 0), dx, full_like(dx, 0))
     if du is None:
         return y, dx
     wins = eq(read_back(winner, indices, update, **params), number)
-    du = lax.select(wins, du, lax.full_like(du, 0))
+    du = lax.select(wins, du, full_like(du, 0))
     return y, add_at(dx, indices, du, **params)
 
 
@@ -248,8 +254,8 @@ def _apply(x, indices, update, *, update_jaxpr, **params):
     if params["unique_indices"]:
         after = f(before)
     else:
-        ones = lax.full_like(update, 1, np.int32)
-        count = add_at(lax.full_like(x, 0, np.int32), indices, ones, **params)
+        ones = full_like(update, 1, np.int32)
+        count = add_at(full_like(x, 0, np.int32), indices, ones, **params)
         count = read_back(count, indices, update, **params)
 
         def again(y, i):

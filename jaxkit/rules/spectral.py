@@ -28,8 +28,10 @@ from jaxkit.rules.matrices import (
     row,
     solve,
 )
+from jaxkit.rules.shapes import numbers
 from jaxkit.rules.verbs import custom
 from jaxkit.tangents import refusal
+from jaxkit.tracing import aval_of
 
 
 def _per_gap(x, values):
@@ -116,7 +118,7 @@ def _eigenvectors(v, dual, da_v, w):
     axis = v.ndim - 2
     re, im = lax.real(v), lax.imag(v)
     size = lax.mul(lax.abs(re), cast(eq(im, 0), re.dtype))
-    places = lax.broadcasted_iota(np.int32, v.shape, axis)
+    places = numbers(aval_of(v), axis)
     largest = cast(eq(places, row(lax.argmax(size, axis, np.int32))), re.dtype)
 
     def at_largest(x):

@@ -17,9 +17,10 @@ from jax.extend.core import primitives as p
 
 from jaxkit.program import Var
 from jaxkit.rules.arith import eq
+from jaxkit.rules.shapes import reshaped, summed
 from jaxkit.rules.verbs import general, linear, transposable
-from jaxkit.tangents import Refused, given, spread
-from jaxkit.tracing import aval_of, typeof
+from jaxkit.tangents import Refused, full, given, spread
+from jaxkit.tracing import aval_of, sharding_of, typeof
 
 linear(p.copy_p, lambda ct, x: ct)
 linear(
@@ -112,14 +113,15 @@ linear(p.convert_element_type_p, _convert_transpose)
 
 
 def _like(ct, x, **params):
-    return lax.reshape(ct, x.aval.shape)
+    return reshaped(ct, x.aval)
 
 
 def _reshape_transpose(ct, x, *, dimensions, **params):
     if dimensions is None:
         return _like(ct, x)
     # The operand's axes were read in the order `dimensions`.
-    read = lax.reshape(ct, [x.aval.shape[d] for d in dimensions])
+    shape = [x.aval.shape[d] for d in dimensions]
+    read = lax.reshape(ct, shape, out_sharding=sharding_of(x.aval, dimensions))
     return lax.transpose(read, np.argsort(dimensions))
 
 
@@ -135,10 +137,8 @@ linear(
 def _broadcast_transpose(ct, x, *dynamic_shape, broadcast_dimensions, **params):
     sizes = zip(broadcast_dimensions, x.aval.shape, strict=True)
     kept = {d for d, n in sizes if n == ct.shape[d]}
-    summed = [d for d, n in enumerate(ct.shape) if d not in kept and n != 1]
-    if summed:
-        ct = lax.reduce_sum(ct, summed)
-    return lax.reshape(ct, x.aval.shape)
+    axes = [d for d, n in enumerate(ct.shape) if d not in kept and n != 1]
+    return summed(ct, axes, x.aval, broadcast_dimensions)
 
 
 linear(p.broadcast_in_dim_p, _broadcast_transpose)
@@ -190,9 +190,9 @@ linear(p.concatenate_p, _concatenate_transpose, operands=None)
 
 def _filled(cts, shape_of):
     """Cotangents of several outputs, with zeros in place of None."""
-    dtype = next(ct.dtype for ct in cts if ct is not None)
+    aval = next(aval_of(ct) for ct in cts if ct is not None)
     return [
-        lax.full(shape_of(i), 0, dtype) if ct is None else ct
+        full(aval.update(shape=shape_of(i)), 0) if ct is None else ct
         for i, ct in enumerate(cts)
     ]
 
@@ -229,7 +229,10 @@ linear("unstack", _unstack_transpose)
 def _tile_transpose(ct, x, *, reps):
     # Each axis of length r n is r blocks of length n; the blocks are summed.
     shape = [k for pair in zip(reps, x.aval.shape, strict=True) for k in pair]
-    return lax.reduce_sum(lax.reshape(ct, shape), tuple(range(0, len(shape), 2)))
+    places = range(1, len(shape), 2)
+    parts = [d // 2 if d in places else None for d in range(len(shape))]
+    ct = lax.reshape(ct, shape, out_sharding=sharding_of(x.aval, parts))
+    return summed(ct, range(0, len(shape), 2), x.aval, places)
 
 
 linear("tile", _tile_transpose)

@@ -95,8 +95,9 @@ class Rule:
     def pull(self, operator, ct, operands, params) -> Sequence[Any]:
         """The cotangents of the operands of an equation, given that of its output.
 
-        An operand is an array, or a Var, a Constant or a Zero.  JAX's primitives are
-        transposed by one compiled call where all values are concrete.
+        An operand is an array, or a Var, a Constant or a Zero; the type of a Var is
+        that of its cotangent.  JAX's primitives are transposed by one compiled call
+        where all values are concrete.
         """
         if self.transpose is None:
             raise no_transpose(operator)
@@ -153,9 +154,16 @@ def _pull(ct, arrays, rule, operands, params):
             return next(arrays)
         if type(x) is Constant:
             return tracing.varying_like(x.value, tracing.aval_of(ct))
-        return Var(0, x) if isinstance(x, tracing.ShapedArray) else x
+        if isinstance(x, tracing.ShapedArray):
+            return Var(0, tracing.cotangent_of(x))
+        return x
 
-    return rule.transpose(ct, *map(value, operands), **dict(params))
+    operands = list(map(value, operands))
+    cts = rule.transpose(ct, *operands, **dict(params))
+    return [
+        ct if ct is None or type(x) is not Var else tracing.divided_like(ct, x.aval)
+        for ct, x in zip(cts, operands, strict=True)
+    ]
 
 
 _quick_pull = fused(remembered(_pull))

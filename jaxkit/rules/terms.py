@@ -15,7 +15,13 @@ from jax import lax
 from jax.extend.core import primitives
 from jax.tree_util import register_dataclass
 
-from jaxkit.tracing import ShapedArray, aval_of, default_params
+from jaxkit.tracing import (
+    ShapedArray,
+    aval_of,
+    default_params,
+    is_divided_like,
+    sharding_of,
+)
 
 
 @partial(register_dataclass, data_fields=["f", "d"], meta_fields=["c"])
@@ -83,9 +89,12 @@ def _mul_params() -> dict[str, Any]:
 
 
 def fill(arithmetic, dx, aval) -> Any:
-    """The tangent dx, repeated where its operand was: a scalar, or along an axis."""
-    shape = aval_of(dx).shape
-    if shape == aval.shape:
+    """The tangent dx, repeated where its operand was: a scalar, or along an axis.
+
+    And divided as its output is, which another operand may have been.
+    """
+    shape = (own := aval_of(dx)).shape
+    if shape == aval.shape and is_divided_like(own, aval):
         return dx
     return arithmetic.bind(
         primitives.broadcast_in_dim_p,
@@ -93,7 +102,7 @@ def fill(arithmetic, dx, aval) -> Any:
         aval,
         shape=aval.shape,
         broadcast_dimensions=tuple(range(len(shape))),
-        sharding=None,
+        sharding=sharding_of(aval),
     )
 
 

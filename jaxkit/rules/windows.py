@@ -7,6 +7,7 @@ elements of x.  Reads between elements, or beyond them, count for nothing.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -14,7 +15,9 @@ from jax import lax
 from jax.extend.core import primitives as p
 
 from jaxkit.rules.convolution import dilated, padding_for
+from jaxkit.rules.shapes import automatic
 from jaxkit.rules.verbs import custom, linear
+from jaxkit.tracing import aval_of
 
 # --- Sums -----------------------------------------------------------------------------
 
@@ -52,7 +55,18 @@ linear(p.reduce_window_sum_p, _sum_transpose)
 # --- Extremes -------------------------------------------------------------------------
 
 # An extreme is read at one place, the first that attains it.  Places are numbered in
-# row-major order; a window without elements reads beyond the last, which is nothing.
+# row-major order along the axes of the windows; a window without elements reads beyond
+# the last, which is nothing.  Along the other axes, where windows are single elements,
+# nothing is read from elsewhere: devices that divide these need not talk.
+
+
+def _axes(window):
+    """The axes along which windows aren't single elements; all, if there are none."""
+    sizes = [window["window_dimensions"], window["window_strides"], window["padding"]]
+    sizes.append(window.get("base_dilation") or [1] * len(sizes[0]))
+    one = 1, 1, (0, 0), 1
+    axes = [d for d, how in enumerate(zip(*sizes, strict=True)) if how != one]
+    return axes or list(range(len(sizes[0])))
 
 
 @cache
@@ -71,11 +85,14 @@ def _first(prefers):
 def _places(x, prefers, window):
     """The number of the place that each window reads."""
     worst = np.array(-np.inf if prefers is p.ge_p else np.inf, x.dtype)
-    number = lax.reshape(lax.iota(np.int32, x.size), x.shape)
-    start = worst, np.int32(x.size)
+    axes = _axes(window)
+    shape = [x.shape[d] for d in axes]
+    n = math.prod(shape)
+    number = lax.reshape(lax.iota(np.int32, n), shape)
+    start = worst, np.int32(n)
     names = "base_dilation", "window_dilation"
     _, places = lax.reduce_window(
-        (lax.stop_gradient(x), number),
+        (lax.stop_gradient(x), lax.broadcast_in_dim(number, x.shape, axes)),
         start,
         _first(prefers),
         window["window_dimensions"],
@@ -86,37 +103,48 @@ def _places(x, prefers, window):
     return places
 
 
-ELEMENTS = lax.GatherDimensionNumbers(
-    offset_dims=(), collapsed_slice_dims=(0,), start_index_map=(0,)
-)
-
-
-def _read(x, places):
-    """The elements of x at these places."""
+def _read(x, places, axes):
+    """The elements of x at these places along `axes`."""
+    others = [d for d in range(x.ndim) if d not in axes]
+    n = len(others)
+    numbers = lax.GatherDimensionNumbers(
+        offset_dims=(),
+        collapsed_slice_dims=(n,),
+        start_index_map=(n,),
+        operand_batching_dims=tuple(range(n)),
+        start_indices_batching_dims=tuple(others),
+    )
+    moved = lax.transpose(x, [*others, *axes])
     return lax.gather(
-        lax.reshape(x, (x.size,)),
+        lax.reshape(moved, (*moved.shape[:n], math.prod(moved.shape[n:]))),
         lax.expand_dims(places, (places.ndim,)),
-        ELEMENTS,
-        slice_sizes=(1,),
+        numbers,
+        slice_sizes=[1] * (n + 1),
         mode=lax.GatherScatterMode.FILL_OR_DROP,
         fill_value=0,
     )
 
 
-def _write(y, places, shape):
-    """Zeros of this shape, and y added at these places."""
+def _write(y, places, axes, shape):
+    """Zeros of this shape, and y added at these places along `axes`."""
+    others = [d for d in range(len(shape)) if d not in axes]
+    n, order = len(others), [*others, *axes]
+    moved = [shape[d] for d in order]
+    numbers = lax.ScatterDimensionNumbers(
+        update_window_dims=(),
+        inserted_window_dims=(n,),
+        scatter_dims_to_operand_dims=(n,),
+        operand_batching_dims=tuple(range(n)),
+        scatter_indices_batching_dims=tuple(others),
+    )
     flat = lax.scatter_add(
-        lax.full((int(np.prod(shape)),), 0, y.dtype),
+        lax.full((*moved[:n], math.prod(moved[n:])), 0, y.dtype),
         lax.expand_dims(places, (places.ndim,)),
         y,
-        lax.ScatterDimensionNumbers(
-            update_window_dims=(),
-            inserted_window_dims=(0,),
-            scatter_dims_to_operand_dims=(0,),
-        ),
+        numbers,
         mode=lax.GatherScatterMode.FILL_OR_DROP,
     )
-    return lax.reshape(flat, shape)
+    return lax.transpose(lax.reshape(flat, moved), np.argsort(order))
 
 
 def _extreme(primitive, prefers):
@@ -124,22 +152,33 @@ def _extreme(primitive, prefers):
     def _(primals, tangents, **window):
         (x,), (dx,) = primals, tangents
         y = primitive.bind(x, **window)
-        return y, _read(dx, _places(x, prefers, window))
+
+        def read(x, dx):
+            return _read(dx, _places(x, prefers, window), _axes(window))
+
+        return y, automatic(read, x, dx, like=aval_of(y))
 
 
 _extreme(p.reduce_window_max_p, p.ge_p)
 _extreme(p.reduce_window_min_p, p.le_p)
 
 # Reading x where y is extreme, and its transpose, as JAX's own derivative has them.
-linear(
-    p.select_and_gather_add_p,
-    lambda ct, x, y, *, select_prim, **window: _write(
-        ct, _places(y, select_prim, window), x.aval.shape
-    ),
-)
-linear(
-    p.select_and_scatter_add_p,
-    lambda ct, x, y, *, select_prim, **window: _read(
-        ct, _places(y, select_prim, window)
-    ),
-)
+
+
+def _gather_transpose(ct, x, y, *, select_prim, **window):
+    def write(ct, y):
+        places = _places(y, select_prim, window)
+        return _write(ct, places, _axes(window), x.aval.shape)
+
+    return automatic(write, ct, y, like=x.aval)
+
+
+def _scatter_transpose(ct, x, y, *, select_prim, **window):
+    def read(ct, y):
+        return _read(ct, _places(y, select_prim, window), _axes(window))
+
+    return automatic(read, ct, y, like=x.aval)
+
+
+linear(p.select_and_gather_add_p, _gather_transpose)
+linear(p.select_and_scatter_add_p, _scatter_transpose)
