@@ -18,7 +18,7 @@ from jax.extend.core import primitives as p
 from jaxkit.program import Var
 from jaxkit.rules.arith import add, div, eq, ge, mul, sub
 from jaxkit.rules.extremes import SHARES
-from jaxkit.rules.terms import minus, over, times
+from jaxkit.rules.terms import minus, only, over, times
 from jaxkit.rules.verbs import custom, elementwise, linear, transposable, zero
 from jaxkit.tangents import moves, refusal
 
@@ -123,7 +123,7 @@ def _clamp_shares(z, low, x, high):
     # Of crossed bounds the upper one counts.
     is_low, is_high = (low > x) & (low < high), (high < x) | (high < low)
     within = (x > low) & (x < high)
-    return [share.astype(z.dtype) for share in (is_low, within, is_high)]
+    return only(is_low), only(within), only(is_high)
 
 
 elementwise(p.clamp_p, together=_clamp_shares)
@@ -181,8 +181,8 @@ elementwise(p.cbrt_p, lambda z, x: 1 / 3 * lax.integer_pow(z, -2))
 
 
 def _integer_pow(z, x, *, y):
-    if y in (0, 1):
-        return lax.full_like(x, y)
+    if y == 0:
+        return None
     return float(y) * (x if y == 2 else lax.integer_pow(x, y - 1))
 
 
@@ -190,11 +190,10 @@ elementwise(p.integer_pow_p, _integer_pow, static=("y",))
 
 
 def _pow_base(z, x, y):
-    # y x^(y-1); for an integer y = 0 it is 0 also at x = 0.
-    if moves(y.dtype):
-        return y * lax.pow(x, sub(y, 1))
-    partial = _fill(y.astype(z.dtype) * lax.pow(x, sub(y, 1)), z)
-    return lax.select(_fill(eq(y, 0), z), lax.full_like(z, 0), partial)
+    # y x^(y-1); for y = 0 it is 0 also at x = 0 and infinity.
+    nonzero = lax.ne(y, lax.full_like(y, 0))
+    partial = y.astype(z.dtype) * lax.pow(x, sub(y, nonzero.astype(y.dtype)))
+    return partial if moves(y.dtype) else only(_fill(nonzero, z), partial)
 
 
 def _pow_exponent(z, x, y):

@@ -6,7 +6,7 @@ that it serves both modes (see `dual.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -15,21 +15,25 @@ from jax import lax
 from jax.extend.core import primitives
 from jax.tree_util import register_dataclass
 
+from jaxkit.program.code import Zero
 from jaxkit.tracing import ShapedArray, aval_of, default_params
 
 
-@partial(register_dataclass, data_fields=["f", "d"], meta_fields=["c"])
+@partial(register_dataclass, data_fields=["f", "d", "where"], meta_fields=["c"])
 @dataclass(frozen=True)
 class Factor:
     """A partial derivative c f / d, of which the tangent is multiplied by each part.
 
     So a number meets those of the steps before and after, and is folded with them; and
-    a tangent is divided by d where 1 / d and a product would be two operations.
+    a tangent is divided by d where 1 / d and a product would be two operations.  Where
+    the truth value `where` doesn't hold the operand isn't read: there the tangent is
+    replaced by zero, since a product of zero and an infinite one would be NaN.
     """
 
     c: float
     f: Any = None
     d: Any = None
+    where: Any = None
 
 
 def over(d: Any) -> Factor:
@@ -55,9 +59,21 @@ def times(c: float, f: Any, over: Any = None) -> Factor:
     return Factor(c, f, over)
 
 
+def only(where: Any, f: Any = 1) -> Factor:
+    """A partial derivative f where the truth value `where` holds, and zero elsewhere.
+
+    f is finite everywhere.
+    """
+    return replace(f if isinstance(f, Factor) else times(1, f), where=where)
+
+
 def scale(arithmetic, dx, factor, aval) -> Any:
     """The tangent `factor * dx`, of abstract type `aval`."""
     if isinstance(factor, Factor):
+        if factor.where is not None:
+            dx = scale(arithmetic, dx, replace(factor, where=None), aval)
+            operands = factor.where, Zero(aval), dx
+            return arithmetic.bind(primitives.select_n_p, operands, aval)
         last = aval if factor.f is None else aval_of(dx)
         dx = scale(arithmetic, dx, factor.c, last if factor.d is None else aval_of(dx))
         if factor.d is not None:
