@@ -97,8 +97,10 @@ class Elementwise(Rule):
                 )
 
     def lines(self):
-        if self.static:
-            return [f"by {place_of(f)}" for f in self.partials if callable(f)]
+        functions = [f for f in self.partials if callable(f)]
+        known = [set(getattr(f, "__kwdefaults__", None) or ()) for f in functions]
+        if not all([set(self.static) <= names for names in known]):
+            return [f"by {place_of(f)}" for f in functions]
         return [differential(self.partials, self.together)]
 
 

@@ -74,13 +74,19 @@ def scale(arithmetic, dx, factor, aval) -> Any:
             dx = scale(arithmetic, dx, replace(factor, where=None), aval)
             operands = factor.where, Zero(aval), dx
             return arithmetic.bind(primitives.select_n_p, operands, aval)
-        last = aval if factor.f is None else aval_of(dx)
-        dx = scale(arithmetic, dx, factor.c, last if factor.d is None else aval_of(dx))
-        if factor.d is not None:
-            dx = arithmetic.bind(primitives.div_p, (dx, factor.d), last)
-        if factor.f is None:
+        f, d = factor.f, factor.d
+        if f is not None and d is not None and aval_of(d).shape == aval.shape:
+            # First the product: then the cotangent is divided first, and an operand
+            # whose partial is 1 / d divides the same one.
+            dx = scale(arithmetic, dx, replace(factor, d=None), aval)
+            return arithmetic.bind(primitives.div_p, (dx, d), aval)
+        last = aval if f is None else aval_of(dx)
+        dx = scale(arithmetic, dx, factor.c, last if d is None else aval_of(dx))
+        if d is not None:
+            dx = arithmetic.bind(primitives.div_p, (dx, d), last)
+        if f is None:
             return dx
-        factor = factor.f
+        factor = f
     if isinstance(factor, int | float) and not hasattr(factor, "dtype"):
         if factor == 1:
             return fill(arithmetic, dx, aval)

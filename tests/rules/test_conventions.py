@@ -56,15 +56,14 @@ POINTS = {
         f"integer_pow {n} at 0": at(lambda x, n=n: lax.integer_pow(x, n), [0.0, inf])
         for n in (0, 1, 2, 3, -1, -2)
     },
-    # Of exponent 0, and of second order at 1, JAX has NaN and jaxkit the derivative.
-    "pow at base 0": at(lax.pow, [0.0] * 4, [2.0, 3.0, 0.5, -1.0]),
-    "pow at base 0, exponent 1": at(lax.pow, [0.0], [1.0], orders=1),
+    "pow at base 0": at(lax.pow, [0.0] * 6, [0.0, 1.0, 2.0, 3.0, 0.5, -1.0]),
     "pow of negative base": at(lax.pow, [-1.0, -2.0, -1.0], [2.0, 0.0, 0.5]),
     "pow at infinity": at(lax.pow, [inf, 2.0, inf], [2.0, inf, -1.0]),
+    # Of second order at exponent 1, JAX has NaN and jaxkit the derivative.
     "pow with integers at 0": at(
         lax.pow, [0.0, 0.0, 0.0, 0.0], np.array([0, 1, 2, -1], np.int32), orders=1
     ),
-    "pow with exponent 0 fixed": at(lambda x: lax.pow(x, 0.0), [-1.0, 1.0]),
+    "pow with exponent 0 fixed": at(lambda x: lax.pow(x, 0.0), [0.0, 1.0]),
     "pow with exponent 2 fixed": at(lambda x: lax.pow(x, 2.0), [0.0, -1.0]),
     "exp that overflows": at(lax.exp, [1000.0, -1000.0, nan]),
     "exp2 that overflows": at(lax.exp2, [5000.0, -5000.0]),
@@ -84,13 +83,12 @@ POINTS = {
     "atan far out": at(lax.atan, [1e200, inf]),
     "atan2 at the origin": at(lax.atan2, [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]),
     "division by 0": at(lax.div, [1.0, 0.0, inf], [0.0, 0.0, inf]),
-    "rem at a multiple": at(lax.rem, [4.0, -4.0, 1.0], [2.0, 2.0, 0.0]),
+    "rem at a multiple": at(lax.rem, [4.0, -4.0], [2.0, 2.0]),
     "mul of 0 and infinity": at(lax.mul, [0.0, inf], [inf, 0.0]),
     "lgamma at its poles": at(lax.lgamma, [0.0, -1.0, inf], orders=1),
     "digamma at its poles": at(lax.digamma, [0.0, -1.0], orders=1),
     "erf_inv at its ends": at(lax.erf_inv, [1.0, -1.0, 0.0]),
     "erf far out": at(lax.erf, [30.0, -30.0]),
-    "i0e at 0": at(lax.bessel_i0e, ZERO, orders=1),
     "i1e at 0": at(lax.bessel_i1e, [0.0, -0.0, 1e-20], orders=1),
     "igamma at x = 0": at(lambda x: lax.igamma(jnp.full(2, 2.0), x), [0.0, 1e3]),
     "reduce_max at a tie": at(_over_axis_0(lax.reduce_max), TIES),
