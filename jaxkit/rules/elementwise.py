@@ -319,8 +319,14 @@ elementwise(
     lambda z, m, x: _no_closed_form("polygamma", "m"),
     lambda z, m, x: lax.polygamma(m + 1.0, x),
 )
+
+
+def _erfc(z, x, *, accuracy=None):
+    return times(-2 / math.sqrt(math.pi), lax.exp(-(x**2), accuracy=accuracy))
+
+
 elementwise(p.erf_p, lambda z, x: times(2 / math.sqrt(math.pi), lax.exp(-(x**2))))
-elementwise(p.erfc_p, lambda z, x: times(-2 / math.sqrt(math.pi), lax.exp(-(x**2))))
+accurately(p.erfc_p, _erfc)  # from JAX 0.12 on
 elementwise(p.erf_inv_p, lambda z, x: times(math.sqrt(math.pi) / 2, lax.exp(z**2)))
 
 

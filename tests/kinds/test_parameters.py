@@ -59,6 +59,8 @@ ACCURATE = {
     "rsqrt": lax.rsqrt, "sin": lax.sin, "sqrt": lax.sqrt, "tan": lax.tan,
     "tanh": lax.tanh,
 }  # fmt: skip
+if jax.__version_info__ >= (0, 12):
+    ACCURATE["erfc"] = lax.erfc
 
 
 def test_all_that_have_an_accuracy_are_tried():
