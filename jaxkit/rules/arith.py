@@ -14,7 +14,7 @@ from jax import lax
 
 from jaxkit.fused import fused
 from jaxkit.tangents import full
-from jaxkit.tracing import aval_of, x64_is_off
+from jaxkit.tracing import aval_of, sharding_of, x64_is_off
 
 
 def _with_constants(op: Callable) -> Callable:
@@ -53,7 +53,8 @@ def kept(x: Any, where: Any):
     Not a product with the truth value: infinity times zero is NaN.
     """
     if where.shape != x.shape:
-        where = lax.broadcast_in_dim(where, x.shape, range(x.ndim))
+        parts = sharding_of(aval_of(x))
+        where = lax.broadcast_in_dim(where, x.shape, range(x.ndim), out_sharding=parts)
     return lax.select(where, x, _zeros(where, aval=aval_of(x)))
 
 

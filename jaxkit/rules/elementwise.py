@@ -142,8 +142,12 @@ def _abs(dx, y, x):
         return lax.select(ge(x, 0), dx, lax.neg(dx))
     # Bounded, so that |x| is finite, and the direction of infinity known.
     most = float(jnp.finfo(y.dtype).max) / 4
-    bounded = lax.complex(*(_clip(part, most) for part in (lax.real(x), lax.imag(x))))
-    return lax.real(mul(lax.conj(lax.sign(bounded)), dx))
+    re, im = (_clip(part, most) for part in (lax.real(x), lax.imag(x)))
+    size = lax.abs(lax.complex(re, im))
+    size = lax.select(eq(size, 0), lax.full_like(size, 1), size)
+    # Not by the sign of x, of which JAX before 0.12 has no derivative.
+    direction = lax.complex(div(re, size), lax.neg(div(im, size)))
+    return lax.real(mul(direction, dx))
 
 
 def _clip(x, most):

@@ -13,6 +13,8 @@ import numpy as np
 from jax import lax
 
 from jaxkit.rules.arith import kept, mul, sub
+from jaxkit.rules.shapes import repeated
+from jaxkit.tracing import aval_of
 
 # --- Products and solves --------------------------------------------------------------
 
@@ -92,7 +94,7 @@ def _kept(x, which):
 def _where(x, which):
     """A truth value for the entries of x, by their row and column."""
     where = which(*np.ogrid[tuple(map(slice, x.shape[-2:]))])
-    return lax.broadcast_in_dim(where, x.shape, (x.ndim - 2, x.ndim - 1))
+    return repeated(where, aval_of(x), range(x.ndim - 2))
 
 
 def row(x):
