@@ -14,9 +14,19 @@ from jax import lax
 
 from jaxkit import tracing
 from jaxkit.dual import Arithmetic, Dual, DualTrace
+from jaxkit.fused import fused
 from jaxkit.program import LinearProgram, Recorder, Zero, backward
 from jaxkit.rules.table import RULES
-from jaxkit.tangents import SCALARS, Refused, checked, marked, moves, spread, zeros
+from jaxkit.tangents import (
+    SCALARS,
+    Refused,
+    checked,
+    full,
+    marked,
+    moves,
+    spread,
+    zeros,
+)
 
 
 class Evaluate(Arithmetic):
@@ -29,6 +39,8 @@ class Evaluate(Arithmetic):
             if type(x) is Refused:
                 return _refused(x.error, aval)
             if type(x) is Zero:
+                if operator in tracing.JAX_PRIMITIVES:
+                    return _bind_beside_zeros(operator, operands, params)
                 x = zeros(x.aval)
             elif not several and isinstance(x, SCALARS):
                 x = tracing.varying_like(x, aval)
@@ -90,6 +102,21 @@ class Record(Arithmetic):
             **params,
         )
         return outs, spread(moved, live)
+
+
+def _bind_beside_zeros(operator, operands, params) -> Any:
+    """An operator of which some operands are zero, without making arrays of these."""
+    zeros = tuple([x if type(x) is Zero else None for x in operands])
+    arrays = [x for x in operands if type(x) is not Zero]
+    params = tuple(params.items())
+    return _filled_in(*arrays, operator=operator, zeros=zeros, params=params)
+
+
+@fused
+def _filled_in(*arrays, operator, zeros, params):
+    rest = iter(arrays)
+    operands = [next(rest) if x is None else full(x.aval, 0.0) for x in zeros]
+    return operator.bind(*operands, **dict(params))
 
 
 def _refused(error, aval) -> Any:

@@ -240,6 +240,13 @@ def test_enough_real_programs():
         assert inputs <= 32, program.name
 
 
+NO_OVERFLOW = {
+    "haversine_distance": 1.14,
+    "resonant_circuit": 1.31,
+    "thin_film_reflectance": 1.03,
+}
+
+
 @pytest.mark.parametrize(
     "program", [p for p in PROGRAMS if p.traceable], ids=lambda p: p.name
 )
@@ -247,9 +254,11 @@ def test_the_gradient_takes_no_more_operations_than_jaxs(program):
     """As XLA counts those of the compiled program, within 1%.
 
     With JAX 0.11 it is 4.5% more of robot_arm, and from then on 1.4% of
-    multiclass_hinge: a dozen operations that XLA fuses otherwise.
+    multiclass_hinge: a dozen operations that XLA fuses otherwise.  Those of atan2 and
+    of the size of a complex number are more, so that they don't overflow.
     """
     allowed = 1.01 if jax.__version_info__ < (0, 11) else 1.05
+    allowed = max(allowed, NO_OVERFLOW.get(program.name, 1))
     args = program.cast(np.float32)
     where = tuple(range(len(args)))
     ours, theirs = (

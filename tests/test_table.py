@@ -51,14 +51,11 @@ def exact(x=3.0, y=4.0):
         (primitives.sin_p, "dz = cos(x) dx"),
         (primitives.mul_p, "dz = y dx + x dy"),
         (primitives.sub_p, "dz = dx - dy"),
-        (primitives.div_p, "dz = dx / y - z / y dy"),
+        (primitives.div_p, "dz = dx / y - z dy / y"),
         (primitives.tan_p, "dz = (1 + z ** 2) dx"),
         (primitives.cos_p, "dz = -sin(x) dx"),
         (primitives.log_p, "dz = dx / x"),
-        (
-            primitives.atan2_p,
-            "dz = x / (x ** 2 + y ** 2) dy - y / (x ** 2 + y ** 2) dx",
-        ),
+        (primitives.atan2_p, "by jaxkit/rules/elementwise.py:"),  # too long
         (primitives.floor_p, "it is constant between its steps"),
         ("pure_callback", "it calls back into Python"),
         (primitives.dot_general_p, "linear in each operand"),
@@ -140,8 +137,8 @@ def test_of_partials_together_what_is_not_asked_for_is_not_computed():
     def equations(f):
         return [e.primitive.name for e in jax.make_jaxpr(f)(3.0).eqns]
 
-    # atan2 in one operand: the output, the shared square, and one quotient.
-    assert equations(jk.grad(lambda y: jnp.arctan2(y, 4.0))).count("div") == 1
+    # atan2 in one operand: what both share, and one product; that by x is negated.
+    assert equations(jk.grad(lambda y: jnp.arctan2(y, 4.0))).count("neg") == 0
     assert equations(jk.grad(lambda x: jnp.arctan2(4.0, x))).count("neg") == 1
 
 

@@ -31,7 +31,7 @@ from jaxkit.rules import (  # noqa: F401
 )
 from jaxkit.rules import elementwise as _elementwise  # noqa: F401
 from jaxkit.rules.table import NONE, RULES, Rule
-from jaxkit.rules.terms import minus, over, times
+from jaxkit.rules.terms import minus, only, over, times
 from jaxkit.rules.verbs import (
     bilinear,
     custom,
@@ -55,6 +55,7 @@ __all__ = [
     "general",
     "linear",
     "minus",
+    "only",
     "over",
     "refused",
     "structured",

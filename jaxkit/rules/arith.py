@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from jax import lax
 
-from jaxkit.tracing import x64_is_off
+from jaxkit.fused import fused
+from jaxkit.tangents import full
+from jaxkit.tracing import aval_of, sharding_of, x64_is_off
 
 
 def _with_constants(op: Callable) -> Callable:
@@ -43,6 +45,22 @@ def cast(x: Any, dtype: Any):
     if x.dtype.kind == "c" != np.dtype(dtype).kind:
         x = lax.real(x)
     return lax.convert_element_type(x, dtype)
+
+
+def kept(x: Any, where: Any):
+    """x where a truth value holds, and zero elsewhere, whatever x is there.
+
+    Not a product with the truth value: infinity times zero is NaN.
+    """
+    if where.shape != x.shape:
+        parts = sharding_of(aval_of(x))
+        where = lax.broadcast_in_dim(where, x.shape, range(x.ndim), out_sharding=parts)
+    return lax.select(where, x, _zeros(where, aval=aval_of(x)))
+
+
+@fused
+def _zeros(where, *, aval):
+    return full(aval, 0.0)
 
 
 add = _with_constants(lax.add)

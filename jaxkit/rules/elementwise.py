@@ -9,6 +9,7 @@ no derivative (abs at 0, max at a tie) the value follows JAX's conventions.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,13 +17,13 @@ from jax import lax
 from jax.extend.core import primitives as p
 
 from jaxkit.program import Var
-from jaxkit.rules.arith import add, div, eq, ge, mul, sub
+from jaxkit.rules.arith import add, constant, div, eq, ge, mul, sub
 from jaxkit.rules.extremes import SHARES
 from jaxkit.rules.shapes import repeated, summed
-from jaxkit.rules.terms import minus, over, times
+from jaxkit.rules.terms import minus, only, over, times
 from jaxkit.rules.verbs import custom, elementwise, linear, transposable, zero
 from jaxkit.tangents import full_like, moves, refusal
-from jaxkit.tracing import aval_of
+from jaxkit.tracing import aval_of, user_line
 
 
 def unfill(ct, x):
@@ -106,16 +107,19 @@ transposable(p.mul_p, _mul_transpose, operands=(0, 1), jointly=False)
 
 
 def _by_divisor(z, x, y):
-    # -z / y, where y divides z, or the tangent if that is smaller.
-    return minus(z / y) if y.shape == z.shape else times(-1, z, over=y)
+    # -z / y may overflow though its product with a tangent is a number: so the tangent
+    # is divided.  In complex numbers a quotient is dear, and this one is shared.
+    if z.dtype.kind == "c" and y.shape == z.shape:
+        return minus(z / y)
+    return times(-1, z, over=y)
 
 
 elementwise(p.div_p, lambda z, x, y: over(y), _by_divisor)
 transposable(p.div_p, lambda ct, x, y: unfill(div(ct, y), x))
 
 
-# x - y trunc(x / y)
-elementwise(p.rem_p, 1, lambda z, x, y: -lax.sign(x / y) * lax.floor(abs(x / y)))
+# z = x - n y with a whole number n
+elementwise(p.rem_p, 1, lambda z, x, y: lax.round((z - x) / y))
 
 
 elementwise(p.max_p, *SHARES)
@@ -126,7 +130,7 @@ def _clamp_shares(z, low, x, high):
     # Of crossed bounds the upper one counts.
     is_low, is_high = (low > x) & (low < high), (high < x) | (high < low)
     within = (x > low) & (x < high)
-    return [share.astype(z.dtype) for share in (is_low, within, is_high)]
+    return only(is_low), only(within), only(is_high)
 
 
 elementwise(p.clamp_p, together=_clamp_shares)
@@ -136,9 +140,18 @@ def _abs(dx, y, x):
     # Real: sign(x) dx, with sign(0) = 1.  Complex: Re(conj(x) dx) / |x|, 0 at x = 0.
     if x.dtype.kind != "c":
         return lax.select(ge(x, 0), dx, lax.neg(dx))
-    nonzero = lax.select(eq(y, 0), lax.full_like(y, 1), y)
-    direction = div(lax.conj(x), lax.convert_element_type(nonzero, x.dtype))
-    return lax.real(mul(dx, direction))
+    # Bounded, so that |x| is finite, and the direction of infinity known.
+    most = float(jnp.finfo(y.dtype).max) / 4
+    re, im = (_clip(part, most) for part in (lax.real(x), lax.imag(x)))
+    size = lax.abs(lax.complex(re, im))
+    size = lax.select(eq(size, 0), lax.full_like(size, 1), size)
+    # Not by the sign of x, of which JAX before 0.12 has no derivative.
+    direction = lax.complex(div(re, size), lax.neg(div(im, size)))
+    return lax.real(mul(direction, dx))
+
+
+def _clip(x, most):
+    return lax.clamp(constant(-most, x.dtype), x, constant(most, x.dtype))
 
 
 custom(p.abs_p, _abs)
@@ -179,13 +192,13 @@ def _(primals, tangents, **params):
 
 elementwise(p.square_p, lambda z, x: 2.0 * x)
 elementwise(p.sqrt_p, lambda z, x: 0.5 / z)
-elementwise(p.rsqrt_p, lambda z, x: -0.5 * (z / x))
+elementwise(p.rsqrt_p, lambda z, x: -0.5 * z / x)
 elementwise(p.cbrt_p, lambda z, x: 1 / 3 * lax.integer_pow(z, -2))
 
 
 def _integer_pow(z, x, *, y):
-    if y in (0, 1):
-        return lax.full_like(x, y)
+    if y == 0:
+        return None
     return float(y) * (x if y == 2 else lax.integer_pow(x, y - 1))
 
 
@@ -193,11 +206,12 @@ elementwise(p.integer_pow_p, _integer_pow, static=("y",))
 
 
 def _pow_base(z, x, y):
-    # y x^(y-1); for an integer y = 0 it is 0 also at x = 0.
+    # y x^(y-1); an integer y = 0 has none, also at x = 0.
     if moves(y.dtype):
         return y * lax.pow(x, sub(y, 1))
-    partial = _fill(y.astype(z.dtype) * lax.pow(x, sub(y, 1)), z)
-    return lax.select(_fill(eq(y, 0), z), lax.full_like(z, 0), partial)
+    nonzero = lax.ne(y, lax.full_like(y, 0))
+    partial = y.astype(z.dtype) * lax.pow(x, sub(y, nonzero.astype(y.dtype)))
+    return only(_fill(nonzero, z), partial)
 
 
 def _pow_exponent(z, x, y):
@@ -211,30 +225,75 @@ elementwise(p.pow_p, _pow_base, _pow_exponent)
 
 elementwise(p.exp_p, lambda z, x: z)
 elementwise(p.exp2_p, lambda z, x: math.log(2) * z)
-elementwise(p.expm1_p, lambda z, x: lax.exp(x))  # z + 1 would lose digits, x << 0
+
+# `accuracy` is that of the primitive, and so of the functions in its partial.
+accurately = partial(elementwise, static=("accuracy",))
+accurately(  # z + 1 would lose digits, x << 0
+    p.expm1_p, lambda z, x, *, accuracy=None: lax.exp(x, accuracy=accuracy)
+)
 elementwise(p.log_p, lambda z, x: over(x))
 elementwise("log2", lambda z, x: over(math.log(2) * x))
 elementwise(p.log1p_p, lambda z, x: over(1.0 + x))
-elementwise(p.logistic_p, lambda z, x: z * (1.0 - z))
-elementwise(p.sin_p, lambda z, x: lax.cos(x))
-elementwise(p.cos_p, lambda z, x: minus(lax.sin(x)))
+accurately(p.sin_p, lambda z, x, *, accuracy=None: lax.cos(x, accuracy=accuracy))
+accurately(p.cos_p, lambda z, x, *, accuracy=None: minus(lax.sin(x, accuracy=accuracy)))
 elementwise(p.tan_p, lambda z, x: 1.0 + z**2)
-elementwise(p.asin_p, lambda z, x: lax.rsqrt(_one_minus_square(x)))
-elementwise(p.acos_p, lambda z, x: minus(lax.rsqrt(_one_minus_square(x))))
+
+
+# Where z is 1 but for rounding, 1 - z has no digits left.  They would take another
+# exponential for each element, and so are had by asking for the highest accuracy.
+
+
+def _logistic(z, x, *, accuracy=None):
+    if accuracy is lax.AccuracyMode.HIGHEST:
+        return z * lax.logistic(-x, accuracy=accuracy)
+    return z * (1.0 - z)
+
+
+def _tanh(z, x, *, accuracy=None):
+    if accuracy is lax.AccuracyMode.HIGHEST and x.dtype.kind != "c":
+        # 1 - |z| = e (1 + |z|) for e = e^(-2|x|); not near 0, where 1 - e is inexact.
+        far = lax.exp(-2.0 * abs(x), accuracy=accuracy) * (1.0 + abs(z)) ** 2
+        return lax.select(abs(z) > 0.5, far, 1.0 - z**2)
+    return 1.0 - z**2
+
+
+accurately(p.logistic_p, _logistic)
+accurately(p.tanh_p, _tanh)
+
+
+def _asin(z, x):
+    if x.dtype.kind == "c":  # the square may overflow
+        return lax.rsqrt(1.0 - x) * lax.rsqrt(1.0 + x)
+    return lax.rsqrt(_one_minus_square(x))
+
+
+elementwise(p.asin_p, _asin)
+elementwise(p.acos_p, lambda z, x: minus(_asin(z, x)))
 elementwise(p.atan_p, lambda z, x: over(1.0 + x**2))
 elementwise(p.sinh_p, lambda z, x: lax.cosh(x))
 elementwise(p.cosh_p, lambda z, x: lax.sinh(x))
-elementwise(p.tanh_p, lambda z, x: _one_minus_square(z))
-elementwise(p.asinh_p, lambda z, x: lax.rsqrt(1.0 + x**2))
 
 
-def _acosh_partial(z, x):
+def _over_root(square, x):
+    """1 / sqrt(x^2 +- 1), of which the square may overflow: it is 1 / |x| far out."""
+    far = square > 4 / float(jnp.finfo(x.dtype).eps)
+    return over(lax.select(far, abs(x), lax.sqrt(square)))
+
+
+def _asinh(z, x):
+    if x.dtype.kind == "c":  # 1 + x^2 = (1 + ix)(1 - ix)
+        return lax.rsqrt(1.0 + 1j * x) * lax.rsqrt(1.0 - 1j * x)
+    return _over_root(1.0 + x**2, x)
+
+
+def _acosh(z, x):
     if x.dtype.kind == "c":  # the root of a product may be the other one
         return lax.rsqrt(x - 1.0) * lax.rsqrt(x + 1.0)
-    return lax.rsqrt(x**2 - 1.0)
+    return _over_root(x**2 - 1.0, x)
 
 
-elementwise(p.acosh_p, _acosh_partial)
+elementwise(p.asinh_p, _asinh)
+elementwise(p.acosh_p, _acosh)
 elementwise(p.atanh_p, lambda z, x: over(_one_minus_square(x)))
 elementwise("one_minus_square", lambda z, x: -2.0 * x)
 
@@ -248,8 +307,11 @@ def _one_minus_square(x):
 
 def _angle(z, y, x):
     # z = atan2(y, x), the angle of the point with ordinate y and abscissa x
-    square = x**2 + y**2
-    return x / square, -y / square
+    # Scaled by the larger one, for a square of either may overflow, or be 0.
+    scale = lax.stop_gradient(lax.max(abs(x), abs(y)))
+    x, y = x / scale, y / scale
+    per_square = 1.0 / ((x**2 + y**2) * scale)
+    return x * per_square, -y * per_square
 
 
 elementwise(p.atan2_p, together=_angle)
@@ -263,8 +325,14 @@ elementwise(
     lambda z, m, x: _no_closed_form("polygamma", "m"),
     lambda z, m, x: lax.polygamma(m + 1.0, x),
 )
+
+
+def _erfc(z, x, *, accuracy=None):
+    return times(-2 / math.sqrt(math.pi), lax.exp(-(x**2), accuracy=accuracy))
+
+
 elementwise(p.erf_p, lambda z, x: times(2 / math.sqrt(math.pi), lax.exp(-(x**2))))
-elementwise(p.erfc_p, lambda z, x: times(-2 / math.sqrt(math.pi), lax.exp(-(x**2))))
+accurately(p.erfc_p, _erfc)  # from JAX 0.12 on
 elementwise(p.erf_inv_p, lambda z, x: times(math.sqrt(math.pi) / 2, lax.exp(z**2)))
 
 
@@ -292,6 +360,11 @@ def _beta_density(z, a, b, x):
 
 
 elementwise(
+    "igamma_grad_a",
+    lambda z, a, x: _no_closed_form("igamma_grad_a", "a"),
+    lambda z, a, x: _gamma_density(a, x) * (lax.log(x) - lax.digamma(a)),
+)
+elementwise(
     p.regularized_incomplete_beta_p,
     lambda z, a, b, x: _no_closed_form("betainc", "a"),
     lambda z, a, b, x: _no_closed_form("betainc", "b"),
@@ -302,21 +375,36 @@ elementwise(
 def _no_closed_form(name, argument):
     error = ValueError(
         f"{name} has no known derivative in closed form with respect to {argument}, "
-        "and JAX has no primitive that computes it; differentiate with respect to x "
-        f"only, or hold {argument} fixed with jax.lax.stop_gradient."
+        f"and JAX has no primitive that computes it; at {user_line()}. Differentiate "
+        f"with respect to x only, or hold {argument} fixed with jax.lax.stop_gradient."
     )
     raise refusal(error)
 
 
+# i0e(x) = e^-|x| I0(x), and i1e alike.  At 0 the derivative is that from the right, as
+# that of |x| is: so those of I0(x) = e^|x| i0e(x), which JAX computes so, are right.
+
+
+def _times_sign(z, x):
+    return lax.select(x >= 0, z, -z)
+
+
+def _i1e_over_x(z, x):
+    # I1(x) / x = sum of (x/2)^(2k) / (2 k! (k + 1)!)   (DLMF 10.25.2)
+    near = abs(x) < 1
+    square, total = lax.select(near, x**2, lax.full_like(x, 0)), 0.0
+    for k in reversed(range(10)):
+        total = total * square + 0.5 / (4**k * math.factorial(k) ** 2 * (k + 1))
+    series = lax.exp(_times_sign(-x, x)) * total
+    return lax.select(near, series, z / lax.select(near, lax.full_like(x, 1), x))
+
+
 def _i1e(z, x):
-    # I1'(x) = I0(x) - I1(x)/x, with i1e(x) = e^-|x| I1(x); at 0 the value is 1/2.
-    tiny = abs(x) < float(jnp.finfo(x.dtype).eps)
-    safe = lax.select(tiny, lax.full_like(x, 1), x)
-    partial = lax.bessel_i0e(safe) - z * (lax.sign(safe) + 1.0 / safe)
-    return lax.select(tiny, lax.full_like(x, 0.5), partial)
+    # I1'(x) = I0(x) - I1(x) / x
+    return lax.bessel_i0e(x) - _times_sign(z, x) - _i1e_over_x(z, x)
 
 
-elementwise(p.bessel_i0e_p, lambda z, x: lax.bessel_i1e(x) - lax.sign(x) * z)
+elementwise(p.bessel_i0e_p, lambda z, x: lax.bessel_i1e(x) - _times_sign(z, x))
 elementwise(p.bessel_i1e_p, _i1e)
 
 

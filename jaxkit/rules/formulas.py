@@ -66,7 +66,8 @@ def _term(factor: Any, name: str) -> str:
     d = f" / {_bound(factor.d, POWER)}" if factor.d is not None else ""
     f = f"{_bound(factor.f, PRODUCT)} " if factor.f is not None else ""
     c = "" if factor.c == 1 else "-" if factor.c == -1 else f"{factor.c:.6g} "
-    return f"{c}{f}d{name}{d}"
+    term = f"{c}{f}d{name}{d}"
+    return term if factor.where is None else f"where({factor.where[0]}, {term}, 0)"
 
 
 def _bound(expression: tuple[str, int], least: int) -> str:

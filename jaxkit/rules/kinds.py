@@ -16,6 +16,8 @@ from jaxkit.rules.table import Rule, place_of
 from jaxkit.rules.terms import add_tangents, scale
 from jaxkit.tangents import given, moves, refusal
 
+LEGIBLE = 200  # characters of a formula that one can still read
+
 
 class Still(Rule):
     """A primitive whose output doesn't move, or mustn't: `why` says the reason."""
@@ -69,7 +71,7 @@ class Elementwise(Rule):
 
     def factors(self, primitive, y, primals, params, moving) -> list[Any]:
         """For each operand that moves the partial, unless that is a number, or zero."""
-        kept = {name: params[name] for name in self.static}
+        kept = {name: params[name] for name in self.static if name in params}
         if self.together:
             found, n = self.together(y, *primals, **kept), len(primals)
             self._check_count(primitive, len(found), n)
@@ -97,9 +99,13 @@ class Elementwise(Rule):
                 )
 
     def lines(self):
-        if self.static:
-            return [f"by {place_of(f)}" for f in self.partials if callable(f)]
-        return [differential(self.partials, self.together)]
+        functions = [f for f in (*self.partials, self.together) if callable(f)]
+        known = [set(getattr(f, "__kwdefaults__", None) or ()) for f in functions]
+        if all([set(self.static) <= names for names in known]):
+            text = differential(self.partials, self.together)
+            if len(text) <= LEGIBLE or "?" in text:
+                return [text]
+        return [f"by {place_of(f)}" for f in functions]
 
 
 @fused

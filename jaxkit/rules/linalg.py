@@ -54,7 +54,7 @@ def _triangular_times(
 ):
     """The product that a triangular solve undoes, but with zeros for what it knows."""
     off = int(unit_diagonal)
-    a = lax.mul(a, below(a, -off) if lower else above(a, off))
+    a = below(a, -off) if lower else above(a, off)
     a = transposed(a) if transpose_a else a
     a = conj(a) if conjugate_a else a
     return product(a, x) if left_side else product(x, a)
@@ -80,8 +80,9 @@ def _(primals, tangents, **params):
     x = p.tridiagonal_solve_p.bind(*primals, **params)
     for by, d in zip((1, 0, -1), diagonals, strict=True):
         if d is not None:
-            change = lax.mul(column(d), _shift(x, by, x.ndim - 2))
-            db = less(db, change)
+            # The first of the lower ones, and the last of the upper, aren't read.
+            change = lax.mul(column(_shift(d, -by, d.ndim - 1)), x)
+            db = less(db, _shift(change, by, x.ndim - 2))
     return x, p.tridiagonal_solve_p.bind(*primals[:3], db, **params)
 
 
@@ -104,8 +105,8 @@ def _(primals, tangents):
     factor = p.cholesky_p.bind(a)
     y = left_solve(factor, hermitian(da, lower=True), lower=True)
     y = right_solve(factor, y, lower=True, transpose_a=True, conjugate_a=True)
-    lower = lax.mul(factor, below(factor))  # the rest isn't said to be zero
-    return factor, product(lower, half_below(y))
+    # Above its diagonal the factor isn't said to be zero.
+    return factor, product(below(factor), half_below(y))
 
 
 @custom(p.lu_p)
@@ -118,12 +119,10 @@ def _(primals, tangents):
     rows, columns = a.shape[-2:]
     k = min(rows, columns)
     corner = lu[..., :k, :k]
-    strict = lax.mul(corner, below(corner, -1))
-    lower, upper = lax.add(strict, eye(corner)), lax.sub(corner, strict)
+    lower, upper = lax.add(below(corner, -1), eye(corner)), above(corner)
     y = left_solve(lower, da[..., :k, :k], lower=True, unit_diagonal=True)
     y = right_solve(upper, y)
-    s = lax.mul(y, below(y, -1))
-    t = lax.sub(y, s)
+    s, t = below(y, -1), above(y)
     d = lax.add(product(lower, s), product(t, upper))
     if rows > k:
         rest = right_solve(upper, da[..., k:, :])
@@ -157,8 +156,7 @@ def _(primals, tangents, **params):
     if size < q.shape[-2]:  # dQ leaves the span of Q
         outside = lax.sub(da, product(q, projected))
         dq = lax.add(dq, right_solve(square, outside))
-    dr = lax.mul(dr, above(dr))
-    return [q, r, *permutation], [dq, dr, *(None for _ in permutation)]
+    return [q, r, *permutation], [dq, above(dr), *(None for _ in permutation)]
 
 
 def _complete(q, below_w):
@@ -183,8 +181,8 @@ def _(primals, tangents):
     # the last factor on: Q' = Q - w v^H Q with w = t v, and
     # dQ' = dQ - dw v^H Q - w (dv^H Q + v^H dQ).
     (a, taus), (da, d_taus) = primals, tangents
-    vs = lax.add(lax.mul(a, below(a, -1)), eye(a))
-    d_vs = None if da is None else lax.mul(da, below(a, -1))
+    vs = lax.add(below(a, -1), eye(a))
+    d_vs = None if da is None else below(da, -1)
     q, dq = lax.add(eye(a), full_like(a, 0)), None
     for j in reversed(range(taus.shape[-1])):
         v, t = vs[..., j : j + 1], taus[..., j, None, None]

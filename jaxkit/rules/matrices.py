@@ -9,9 +9,12 @@ from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
-from jaxkit.rules.arith import mul, sub
+from jaxkit.rules.arith import kept, mul, sub
+from jaxkit.rules.shapes import repeated
+from jaxkit.tracing import aval_of
 
 # --- Products and solves --------------------------------------------------------------
 
@@ -62,22 +65,36 @@ def adjoint(x):
 
 def eye(x):
     """The unit matrix of the shape of x, to be broadcast over its batch."""
-    return _like(x, jnp.eye(*x.shape[-2:], dtype=x.dtype))
+    matrix = jnp.eye(*x.shape[-2:], dtype=x.dtype)
+    return lax.expand_dims(matrix, range(x.ndim - 2))
+
+
+# Of a triangle, or a diagonal, only what is in it is read: the rest becomes zero,
+# whatever it is.
 
 
 def below(x, k: int = 0):
-    """Ones on and below the k-th diagonal, zeros above, as `eye`."""
-    rows, columns = x.shape[-2:]
-    return _like(x, jnp.tri(rows, columns, k, dtype=x.dtype))
+    """The triangle of x on and below the k-th diagonal."""
+    return _kept(x, lambda i, j: j <= i + k)
 
 
 def above(x, k: int = 0):
-    """Ones on and above the k-th diagonal, zeros below, as `eye`."""
-    return sub(1, below(x, k - 1))
+    """The triangle of x on and above the k-th diagonal."""
+    return _kept(x, lambda i, j: j >= i + k)
 
 
-def _like(x, matrix):
-    return lax.expand_dims(matrix, range(x.ndim - 2))
+def off_diagonal(x):
+    return _kept(x, lambda i, j: i != j)
+
+
+def _kept(x, which):
+    return kept(x, _where(x, which))
+
+
+def _where(x, which):
+    """A truth value for the entries of x, by their row and column."""
+    where = which(*np.ogrid[tuple(map(slice, x.shape[-2:]))])
+    return repeated(where, aval_of(x), range(x.ndim - 2))
 
 
 def row(x):
@@ -95,7 +112,7 @@ def half_below(x):
 
     It is that below the diagonal and half of the diagonal.
     """
-    return lax.mul(x, mul(lax.add(below(x), below(x, -1)), 0.5))
+    return below(lax.mul(x, sub(1, mul(0.5, eye(x)))))
 
 
 def hermitian(x, lower: bool):
@@ -103,11 +120,12 @@ def hermitian(x, lower: bool):
 
     The diagonal is real, whatever x has there.
     """
-    off = lax.mul(x, below(x, -1) if lower else above(x, 1))
-    diagonal = lax.mul(x, eye(x))
-    if x.dtype.kind == "c":
-        diagonal = mul(0.5, lax.add(diagonal, conj(diagonal)))
-    return lax.add(lax.add(off, adjoint(off)), diagonal)
+    inside = _where(x, (lambda i, j: j <= i) if lower else (lambda i, j: j >= i))
+    full = lax.select(inside, x, adjoint(x))
+    if x.dtype.kind != "c":
+        return full
+    real = lax.complex(lax.real(x), lax.full_like(lax.real(x), 0))
+    return lax.select(_where(x, lambda i, j: i == j), real, full)
 
 
 def permute(x, places, axis: int):

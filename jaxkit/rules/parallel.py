@@ -25,7 +25,7 @@ from jax import lax
 from jax.extend.core import primitives as p
 
 from jaxkit.rules.arith import eq
-from jaxkit.rules.extremes import attains, mean_at_extreme
+from jaxkit.rules.extremes import mean_at_extreme
 from jaxkit.rules.shapes import repeated, reshaped
 from jaxkit.rules.verbs import custom, linear, zero
 from jaxkit.tracing import aval_of
@@ -144,7 +144,7 @@ def _extremum(dx, y, x, *, axes, axis_index_groups):
         groups = {"axis_index_groups": axis_index_groups}
         return lax.psum(x, named, **groups) if named else x
 
-    return mean_at_extreme(total, [dx], [attains(x, repeated(y, aval_of(x), own))])
+    return mean_at_extreme(total, [dx], [eq(x, repeated(y, aval_of(x), own))])
 
 
 custom(p.pmax_p, _extremum)

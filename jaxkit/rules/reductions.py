@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import primitives as p
 
-from jaxkit.rules.arith import cast, constant
-from jaxkit.rules.extremes import SHARES, attains, mean_at_extreme
+from jaxkit.rules.arith import cast, constant, eq, mul
+from jaxkit.rules.extremes import mean_at_extreme, tangent_of_extreme
 from jaxkit.rules.shapes import numbers, repeated
 from jaxkit.rules.verbs import bilinear, custom, linear, zero
 from jaxkit.tracing import aval_of, sharding_of
@@ -32,8 +32,8 @@ linear(
 # --- Other cumulative operations ------------------------------------------------------
 
 
-def _cumulative(primitive, op, *partials):
-    """Declare y_i = op(y_(i-1), x_i), by the partials of the associative `op`.
+def _cumulative(primitive, op, tangent):
+    """Declare y_i = op(y_(i-1), x_i), by the tangent of an associative z = op(x, y).
 
     Dual numbers are combined as numbers are, so that they may be in any grouping: an
     associative scan (Blelloch 1990).
@@ -42,11 +42,7 @@ def _cumulative(primitive, op, *partials):
     def combine(one, two):
         (x, dx), (y, dy) = one, two
         z = op(x, y)
-        terms = [
-            lax.mul(partial(z, x, y), d)
-            for partial, d in zip(partials, (dx, dy), strict=True)
-        ]
-        return z, lax.add(*terms)
+        return z, tangent(z, x, y, dx, dy)
 
     @custom(primitive)
     def _(primals, tangents, *, axis, reverse):
@@ -68,15 +64,18 @@ def _finite(x, above=False):
     return x if above else lax.max(x, constant(-most, x.dtype))
 
 
-_cumulative(p.cumprod_p, lax.mul, lambda z, x, y: y, lambda z, x, y: x)
-_cumulative(
-    p.cumlogsumexp_p,
-    jnp.logaddexp,
-    lambda z, x, y: _share(x, z),
-    lambda z, x, y: _share(y, z),
-)
-_cumulative(p.cummax_p, lax.max, *SHARES)
-_cumulative(p.cummin_p, lax.min, *SHARES)
+def _product_rule(z, x, y, dx, dy):
+    return lax.add(mul(y, dx), mul(x, dy))
+
+
+def _shares(z, x, y, dx, dy):
+    return lax.add(mul(_share(x, z), dx), mul(_share(y, z), dy))
+
+
+_cumulative(p.cumprod_p, lax.mul, _product_rule)
+_cumulative(p.cumlogsumexp_p, jnp.logaddexp, _shares)
+_cumulative(p.cummax_p, lax.max, tangent_of_extreme)
+_cumulative(p.cummin_p, lax.min, tangent_of_extreme)
 
 # --- Products -------------------------------------------------------------------------
 
@@ -122,7 +121,7 @@ def _join(x, rest):
 
 
 def _extreme(dx, y, x, *, axes, **params):
-    attaining = attains(x, repeated(y, aval_of(x), axes))
+    attaining = eq(x, repeated(y, aval_of(x), axes))
     return mean_at_extreme(lambda x: lax.reduce_sum(x, axes), [dx], [attaining])
 
 

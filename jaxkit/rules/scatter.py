@@ -14,8 +14,8 @@ from jax import lax
 from jax.extend.core import primitives as p
 
 from jaxkit.program import Var
-from jaxkit.rules.arith import add, eq, lt, mul
-from jaxkit.rules.extremes import attains, mean_at_extreme
+from jaxkit.rules.arith import add, eq, kept, lt, mul
+from jaxkit.rules.extremes import mean_at_extreme
 from jaxkit.rules.reducers import on_elements
 from jaxkit.rules.shapes import automatic, numbers
 from jaxkit.rules.verbs import (
@@ -109,8 +109,9 @@ def _extreme(primitive):
                 return x_part
             return add_at(x_part, indices, update_part, **params)
 
-        wins = attains(update, read_back(y, indices, update, **params))
-        return y, mean_at_extreme(total, (dx, du), (attains(x, y), wins))
+        wins = eq(update, read_back(y, indices, update, **params))
+        # Nothing attains NaN, and so nothing moves there.
+        return y, mean_at_extreme(total, (dx, du), (eq(x, y), wins), least=1)
 
 
 _extreme(p.scatter_max_p)
@@ -216,11 +217,11 @@ def _set(primals, tangents, **params):
     if dx is None:
         dx = full_like(x, 0)
     else:
-        dx = lax.select(eq(winner, 0), dx, full_like(dx, 0))
+        dx = kept(dx, eq(winner, 0))
     if du is None:
         return y, dx
     wins = eq(read_back(winner, indices, update, **params), number)
-    du = lax.select(wins, du, full_like(du, 0))
+    du = kept(du, wins)
     return y, add_at(dx, indices, du, **params)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import primitives as p
 
-from jaxkit.rules.arith import add, cast, div, eq, mul
+from jaxkit.rules.arith import add, cast, eq, kept, mul
 from jaxkit.rules.matrices import (
     adjoint,
     column,
@@ -23,6 +23,7 @@ from jaxkit.rules.matrices import (
     eye,
     hermitian,
     inner,
+    off_diagonal,
     paired,
     product,
     row,
@@ -36,9 +37,8 @@ from jaxkit.tracing import aval_of
 
 def _per_gap(x, values):
     """x_ij / (values_j - values_i), and zero on the diagonal."""
-    gaps, ones = lax.sub(row(values), column(values)), eye(x)
-    weights = lax.sub(div(1, lax.add(cast(gaps, x.dtype), ones)), ones)
-    return lax.mul(x, weights)
+    gaps = cast(lax.sub(row(values), column(values)), x.dtype)
+    return off_diagonal(lax.div(x, lax.add(gaps, eye(x))))
 
 
 def _refuse_part(size, whole, primitive):
@@ -119,10 +119,10 @@ def _eigenvectors(v, dual, da_v, w):
     re, im = lax.real(v), lax.imag(v)
     size = lax.mul(lax.abs(re), cast(eq(im, 0), re.dtype))
     places = numbers(aval_of(v), axis)
-    largest = cast(eq(places, row(lax.argmax(size, axis, np.int32))), re.dtype)
+    largest = eq(places, row(lax.argmax(size, axis, np.int32)))
 
     def at_largest(x):
-        return lax.reduce_sum(lax.mul(x, largest), (axis,))
+        return lax.reduce_sum(kept(x, largest), (axis,))
 
     length = cast(paired(v, dv), re.dtype)
     phase = lax.div(at_largest(lax.imag(dv)), at_largest(re))

@@ -6,7 +6,7 @@ that it serves both modes (see `dual.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from jax import lax
 from jax.extend.core import primitives
 from jax.tree_util import register_dataclass
 
+from jaxkit.program.code import Zero
 from jaxkit.tracing import (
     ShapedArray,
     aval_of,
@@ -24,18 +25,21 @@ from jaxkit.tracing import (
 )
 
 
-@partial(register_dataclass, data_fields=["f", "d"], meta_fields=["c"])
+@partial(register_dataclass, data_fields=["f", "d", "where"], meta_fields=["c"])
 @dataclass(frozen=True)
 class Factor:
     """A partial derivative c f / d, of which the tangent is multiplied by each part.
 
     So a number meets those of the steps before and after, and is folded with them; and
-    a tangent is divided by d where 1 / d and a product would be two operations.
+    a tangent is divided by d where 1 / d and a product would be two operations.  Where
+    the truth value `where` doesn't hold the operand isn't read: there the tangent is
+    replaced by zero, since a product of zero and an infinite one would be NaN.
     """
 
     c: float
     f: Any = None
     d: Any = None
+    where: Any = None
 
 
 def over(d: Any) -> Factor:
@@ -55,22 +59,40 @@ def times(c: float, f: Any, over: Any = None) -> Factor:
     """
     if isinstance(f, Factor):
         assert over is None or f.d is None, "two divisors: multiply them"
-        return Factor(c * f.c, f.f, f.d if over is None else over)
+        return replace(f, c=c * f.c, d=f.d if over is None else over)
     if isinstance(f, int | float):
         return Factor(c * f, None, over)
     return Factor(c, f, over)
 
 
+def only(where: Any, f: Any = 1) -> Factor:
+    """A partial derivative f where the truth value `where` holds, and zero elsewhere.
+
+    f is finite everywhere.
+    """
+    return replace(f if isinstance(f, Factor) else times(1, f), where=where)
+
+
 def scale(arithmetic, dx, factor, aval) -> Any:
     """The tangent `factor * dx`, of abstract type `aval`."""
     if isinstance(factor, Factor):
-        last = aval if factor.f is None else aval_of(dx)
-        dx = scale(arithmetic, dx, factor.c, last if factor.d is None else aval_of(dx))
-        if factor.d is not None:
-            dx = arithmetic.bind(primitives.div_p, (dx, factor.d), last)
-        if factor.f is None:
+        if factor.where is not None:
+            dx = scale(arithmetic, dx, replace(factor, where=None), aval)
+            operands = factor.where, Zero(aval), dx
+            return arithmetic.bind(primitives.select_n_p, operands, aval)
+        f, d = factor.f, factor.d
+        if f is not None and d is not None and aval_of(d).shape == aval.shape:
+            # First the product: then the cotangent is divided first, and an operand
+            # whose partial is 1 / d divides the same one.
+            dx = scale(arithmetic, dx, replace(factor, d=None), aval)
+            return arithmetic.bind(primitives.div_p, (dx, d), aval)
+        last = aval if f is None else aval_of(dx)
+        dx = scale(arithmetic, dx, factor.c, last if d is None else aval_of(dx))
+        if d is not None:
+            dx = arithmetic.bind(primitives.div_p, (dx, d), last)
+        if f is None:
             return dx
-        factor = factor.f
+        factor = f
     if isinstance(factor, int | float) and not hasattr(factor, "dtype"):
         if factor == 1:
             return fill(arithmetic, dx, aval)

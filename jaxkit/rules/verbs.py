@@ -65,8 +65,10 @@ def elementwise(
     `partials[i](y, *operands)` is dy/dx_i for each element; `y` is the output, for
     reuse.  It is written in `jax.numpy`, and should depend on types alone: partials of
     JAX's primitives are always traced, those of others where values are.
-    It returns an array, `over(d)` for 1/d, `minus(f)` for -f, or `times(c, f)` for a
-    number c times f.  In place of the function may stand a number, or None for zero.
+    It returns an array, `over(d)` for 1/d, `minus(f)` for -f, `times(c, f)` for a
+    number c times f, `only(where, f)` for f where a truth value holds and the operand
+    isn't read elsewhere, or None for zero.  In place of the function may stand a
+    number, or None.
     Where partials share work, one function, `together(y, *operands)`, returns all of
     them, and what those that are asked for don't need isn't computed.  The parameters
     named in `static` are passed on as keyword arguments.

@@ -407,6 +407,14 @@ UNARY += [
 
 # --- Special functions of several variables -------------------------------------------
 
+
+def _igamma_grad_a(a, x):
+    """From P(a, x) = sum of x^(a+n) e^-x / Gamma(a + n + 1)  (DLMF 8.7.1, 8.2.4)."""
+    n = jnp.arange(1.0, 41)[:, None].astype(x.dtype)
+    terms = jnp.exp((a + n - 1) * jnp.log(x) - x - lax.lgamma(a + n))
+    return jnp.sum(terms * (jnp.log(x) - lax.digamma(a + n)), 0)
+
+
 INCOMPLETE = [
     # The series behind the derivative in `a` has a few digits fewer.
     *(
@@ -436,6 +444,14 @@ INCOMPLETE = [
             DOUBLE,
         )
         for key, function in [(p.igamma_p, lax.igamma), (p.igammac_p, lax.igammac)]
+    ),
+    Case(
+        "igamma_grad_a",
+        "igamma_grad_a in x",
+        lambda x: lax.igamma_grad_a(jnp.array([0.8, 1.7, 2.9], x.dtype), x),
+        sampler(uniform(3, low=0.5, high=3.0)),
+        tolerance=100,
+        reference=lambda x: _igamma_grad_a(jnp.array([0.8, 1.7, 2.9], x.dtype), x),
     ),
     Case(
         p.regularized_incomplete_beta_p,
