@@ -140,18 +140,15 @@ def _abs(dx, y, x):
     # Real: sign(x) dx, with sign(0) = 1.  Complex: Re(conj(x) dx) / |x|, 0 at x = 0.
     if x.dtype.kind != "c":
         return lax.select(ge(x, 0), dx, lax.neg(dx))
-    # Bounded, so that |x| is finite, and the direction of infinity known.
-    most = float(jnp.finfo(y.dtype).max) / 4
-    re, im = (_clip(part, most) for part in (lax.real(x), lax.imag(x)))
-    size = lax.abs(lax.complex(re, im))
-    size = lax.select(eq(size, 0), lax.full_like(size, 1), size)
-    # Not by the sign of x, of which JAX before 0.12 has no derivative.
-    direction = lax.complex(div(re, size), lax.neg(div(im, size)))
-    return lax.real(mul(direction, dx))
+    # Clipped, so that the quotient of two infinities is 1, and that of two zeros 0.
+    info = jnp.finfo(y.dtype)
+    most, size = float(info.max), _clip(y, float(info.tiny), float(info.max))
+    re, im = (div(_clip(p, -most, most), size) for p in (lax.real(x), lax.imag(x)))
+    return lax.real(mul(lax.complex(re, lax.neg(im)), dx))
 
 
-def _clip(x, most):
-    return lax.clamp(constant(-most, x.dtype), x, constant(most, x.dtype))
+def _clip(x, low, high):
+    return lax.clamp(constant(low, x.dtype), x, constant(high, x.dtype))
 
 
 custom(p.abs_p, _abs)

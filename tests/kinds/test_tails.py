@@ -57,8 +57,7 @@ def test_slopes_of_complex_functions():
         (inf + 0j, 1),
         (-inf + 2j, -1),
         (complex(3, inf), -1j),
-        (complex(inf, -inf), (1 + 1j) / np.sqrt(2)),
-        (3e38 + 3e38j, (1 - 1j) / np.sqrt(2)),  # of which the size is infinite
+        (complex(inf, -inf), 1 + 1j),  # of each part
         (0j, 0),
         (3 - 4j, 0.6 + 0.8j),
         (3e-38 + 4e-38j, 0.6 - 0.8j),
