@@ -1,0 +1,123 @@
+"""A few random programs, each time the same; and what can be drawn at all.
+
+`python -m tests.generated` draws as many as there is time for.
+"""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+import jaxkit as jk
+from tests.coverage.reasons import NOTES
+from tests.generated import judge
+from tests.generated.drawing import programs
+from tests.generated.hunt import QUIET, Hunt
+from tests.generated.operations import FAMILIES, Operation
+from tests.generated.program import Equation, Program, Type, Var
+from tests.generated.properties import alone, beside_jax, check
+from tests.generated.stacks import Level
+
+# Primitives with a rule that no program has, and why.
+_MISSING = {
+    "jaxkit makes it, of a structure's tangents": (
+        "checkpoint custom_vjp linear_call"
+    ),
+    "there is no derivative of what Python calls back": (
+        "pure_callback io_callback ffi_call composite"
+    ),
+    "JAX makes it of a derivative, or inside another primitive": (
+        "custom_lin select_and_scatter_add select_and_gather_add pbroadcast_dynamic "
+        "one_minus_square igamma_grad_a remat2"
+    ),
+    "it is about places, which zoo/cases tries": (
+        "sharding_constraint layout_constraint reshard inspect_sharding all_gather_reduced "
+        "unreduced_psum unreduced_reduce_scatter preduced vary_unreduced_cast "
+        "reduced_vary_cast"
+    ),
+    "it is printed, or checked, and returns nothing": "debug_print check dce_sink",
+    "JAX has it from a later version on, or up to one before": (
+        "SearchSorted Nonzero Ldexp Frexp CustomRoot polynomial stop_gradient RematTraced "
+        "tile split log2 unstack stack"
+    ),
+}
+MISSING = {name for names in _MISSING.values() for name in names.split()}
+
+
+@settings(max_examples=60, derandomize=True, print_blob=False, **QUIET)
+@given(programs())
+def test_programs(program):
+    problem = check(program)
+    assert not problem, f"{problem}\n{program}"
+
+
+def test_every_primitive_is_drawn():
+    reached = set()
+
+    @settings(max_examples=400, derandomize=True, **QUIET)
+    @given(programs())
+    def draw(program):
+        reached.update(program.primitives)
+
+    draw()
+    table = {rule.name for rule in jk.rules.RULES.values()}
+    assert not table - reached - MISSING - NOTES.keys()
+
+
+def of_text(text: str, value: str, *levels: Level) -> Program:
+    """v1 = text, at an argument v0."""
+    x, y = Var("v0", Type("f64")), Var("v1", Type("f64"))
+    eqn = Equation((y,), Operation("", text, ("f",)), (x,))
+    return Program(("v0",), (value,), (), (eqn,), "v1,", levels)
+
+
+def test_a_program_prints_as_a_script(capsys):
+    program = of_text("lax.sin({0})", "0.5", Level("jvp"))
+    exec(compile(str(program), "<script>", "exec"), {})
+    ours, theirs = capsys.readouterr().out.split("--- jax\n")
+    assert ours.removeprefix("--- jaxkit\n") == theirs
+    assert "float64[]" in theirs
+
+
+@pytest.mark.parametrize("how", [beside_jax, alone])
+def test_a_wrong_rule_is_found(how):
+    sin = jax.extend.core.primitives.sin_p
+    wrong = {beside_jax: "values", alone: ""}[how]  # a wrong partial is linear
+    jk.rules.elementwise(sin, lambda y, x: 2 * jax.numpy.cos(x))
+    assert how(of_text("lax.sin({0})", "0.5", Level("vjp"))) == wrong
+
+
+def test_a_transpose_that_is_wrong_is_found():
+    rev = jax.extend.core.primitives.rev_p
+    jk.rules.linear(rev, lambda ct, x, *, dimensions: ct)
+    program = of_text("lax.rev({0}, (0,))", "jnp.array([1.0, 2.0], f64)", Level("jvp"))
+    assert alone(program) == "<u, J v> differs from <J' u, v>"
+
+
+def test_types_trees_and_exceptions_count():
+    found = judge.Result([np.ones(2)], ("float64[2]",), jax.tree.structure(0))
+    weak = judge.Result([np.ones(2)], ("~float64[2]",), jax.tree.structure(0))
+    pair = judge.Result([np.ones(2)], ("float64[2]",), jax.tree.structure((0,)))
+    failed, other = (judge.Result(error=e("no")) for e in (TypeError, ValueError))
+    assert judge.difference(found, found) == ""
+    assert judge.difference(weak, found) == "type ~float64[n], not float64[n]"
+    assert judge.difference(pair, found) == "tree"
+    assert judge.difference(failed, found) == "raises TypeError: no"
+    assert judge.difference(found, failed) == ""
+    assert judge.difference(failed, other).endswith("JAX ValueError: no")
+
+
+def test_what_is_found_is_made_small():
+    sin = jax.extend.core.primitives.sin_p
+    jk.rules.elementwise(sin, lambda y, x: 2 * jax.numpy.cos(x))
+    hunt = Hunt()
+    for run in range(5):
+        hunt.run(run, lambda: None, 20)
+        if hunt.known:
+            break
+    (found,) = hunt.known
+    assert found.problem == "values"
+    assert "lax.sin" in str(found) or "inside" in str(found)
+    assert len(found.program.equations) <= 3
