@@ -20,6 +20,8 @@ GROUPS = {
     "c": ("c128", "c64"),
     "i": ("i64", "i32", "u8"),
     "b": ("b1",),
+    "d": ("f64", "f32"),
+    "z": ("f64", "f32", "c128", "c64"),
     "a": ("f64", "f32", "f16", "bf16", "c128", "c64", "i64", "i32", "u8", "b1"),
 }
 MARKS = {
@@ -33,7 +35,7 @@ FIT = Operation("structural", "fit({0}, DTYPE, SHAPE)", ("a",))
 # How many equations a program has at most, those of its bodies included, and a body.
 LONGEST, BODY = 40, 4
 # Families are drawn alike but for these; the plainest comes first.
-WEIGHTS = {"elementwise": 4, "structures": 4, "structural": 2, "reductions": 2}
+WEIGHTS = {"elementwise": 4, "structures": 4, "structural": 2, "reductions": 2, "parallel": 6}
 
 
 @dataclass
@@ -174,8 +176,8 @@ class Drawing:
 
     def fill(self, most: int) -> None:
         while len(self.equations) < most and self.left[0] > 0:
-            if self.chance(8 if self.depth else 30):
-                break
+            if not self.draw(st.integers(0, 8 if self.depth else 30)):
+                break  # the simplest choice
             self.left[0] -= 1
             self.equation()
 

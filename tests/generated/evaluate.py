@@ -29,12 +29,10 @@ CALLS = {
 }
 
 
-def run(f, args) -> tuple[Any, list[str]]:
-    """What f returns, and the types of it: traced as in `jit`, but not compiled."""
+def trace(f, args):
+    """f on arguments as `jit` would trace it: a jaxpr, and what takes its outputs."""
     jaxpr, shapes = jax.make_jaxpr(f, return_shape=True)(*args)
-    outs = evaluate(jaxpr, jax.tree.leaves(args))
-    types = [str(x) for x in jaxpr.out_avals]
-    return jax.tree.unflatten(jax.tree.structure(shapes), outs), types
+    return jaxpr, jax.tree.structure(shapes)
 
 
 def evaluate(closed, args) -> list:
@@ -64,11 +62,15 @@ def step(eqn, xs) -> list:
         return scan(eqn, params, xs)
     if name == "custom_linear_solve":
         return solve(params, xs)
-    if (run := PLAIN.get(name)):
+    if (run := PLAIN.get(name)) and not any(map(extended, eqn.invars)):
         return [typed(run(*xs, **params), eqn.outvars[0].aval)]
     run = partial(tracing.bind, eqn.primitive, params=params)
     outs = jax.jit(run)(xs) if name == "shard_map" else run(xs)
     return outs if eqn.primitive.multiple_results else [outs]
+
+
+def extended(v) -> bool:
+    return jnp.issubdtype(v.aval.dtype, jax.dtypes.extended)
 
 
 def typed(x, aval) -> np.ndarray:

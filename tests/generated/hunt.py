@@ -1,7 +1,8 @@
 """Many programs: counts, and of each kind of difference one program, made small.
 
 Hypothesis stops at a failure, so a hunt is many short runs of it. A difference is known
-if a smaller program with the same one uses no other operations and transforms.
+if it is one of the same words; of values, if a smaller program that has it uses no
+other operations and transforms.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.generated.drawing import programs
+from tests.generated.judge import headline
 from tests.generated.program import Program
 from tests.generated.properties import check
 from tests.generated.uniform import BACKEND
@@ -44,7 +46,10 @@ class Found:
     program: Program
 
     def explains(self, problem: str, program: Program) -> bool:
-        return problem == self.problem and used(self.program) <= used(program)
+        """Types and exceptions say where they come from; values by what was used."""
+        if problem != self.problem:
+            return False
+        return "values" not in problem or used(self.program) <= used(program)
 
     def __str__(self) -> str:
         return f"# {self.problem}\n{self.program}\n"
@@ -88,7 +93,10 @@ class Hunt:
         def one(program):
             if best and time.monotonic() > start[0] + SHRINKING:
                 raise Enough
-            problem = check(program)
+            try:
+                problem = check(program)
+            except Exception as error:
+                problem = f"evaluation raises {headline(error)}"
             if not best:
                 self.count(program)
                 tick()

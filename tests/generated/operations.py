@@ -4,6 +4,7 @@ An operation is the text of an expression, and what its operands must be. The ki
 operands: a letter for the dtype, and a mark for the shape.
 
     f float     n float or complex     c complex     i integer     b boolean     a any
+    d float, z float or complex, of a precision that LAPACK has
     (no mark) any     0 scalar     + an axis, and entries     2 a matrix (3, 3)
     .  like the first operand     ~  a scalar, a number, or like the first operand
 
@@ -227,30 +228,30 @@ SCATTER = {
 }
 
 LINALG = {
-    "jnp.linalg.inv(regular({0}))": ("n2",),
-    "jnp.linalg.det(regular({0}))": ("n2",),
-    "jnp.linalg.slogdet(regular({0}))[1]": ("f2",),
-    "jnp.linalg.solve(regular({0}), {1})": ("n2", "."),
-    "jnp.linalg.cholesky(spread_out({0}) + 4 * jnp.eye(3, dtype={0}.dtype))": ("f2",),
-    "jsp.linalg.solve_triangular(regular({0}), {1}, lower=True)": ("n2", "."),
-    "lax.linalg.lu(regular({0}))[0]": ("n2",),
-    "lax.linalg.qr(regular({0}))[1]": ("f2",),
-    "lax.linalg.householder_product({0}, {1}[0])": ("f2", "."),
+    "jnp.linalg.inv(regular({0}))": ("z2",),
+    "jnp.linalg.det(regular({0}))": ("z2",),
+    "jnp.linalg.slogdet(regular({0}))[1]": ("d2",),
+    "jnp.linalg.solve(regular({0}), {1})": ("z2", "."),
+    "jnp.linalg.cholesky(spread_out({0}) + 4 * jnp.eye(3, dtype={0}.dtype))": ("d2",),
+    "jsp.linalg.solve_triangular(regular({0}), {1}, lower=True)": ("z2", "."),
+    "lax.linalg.lu(regular({0}))[0]": ("z2",),
+    "lax.linalg.qr(regular({0}))[1]": ("d2",),
+    "lax.linalg.householder_product({0}, {1}[0])": ("d2", "."),
     "lax.linalg.tridiagonal_solve({0}[0] / 8, 3 + inside({0}[1]), {0}[2] / 8, {1})": (
-        "f2",
+        "d2",
         ".",
     ),
-    "jsp.linalg.expm(inside({0}))": ("f2",),
+    "jsp.linalg.expm(inside({0}))": ("d2",),
     "lax.custom_linear_solve(lambda y: positive({0}) * y, {1}, lambda _, y: y / "
     "positive({0}), symmetric=True)": ("f", "."),
 }
 
 SPECTRAL = {
-    "jnp.linalg.eigvalsh(spread_out({0}))": ("n2",),
-    "jnp.linalg.eigh(spread_out({0}))[1] ** 2": ("f2",),
+    "jnp.linalg.eigvalsh(spread_out({0}))": ("z2",),
+    "jnp.linalg.eigh(spread_out({0}))[1] ** 2": ("d2",),
     "jnp.linalg.svd(spread_out({0}) + jnp.eye(3).astype({0}.dtype), compute_uv=False)":
-    ("f2",),
-    "jnp.abs(jnp.linalg.eigvals(spread_out({0})))": ("f2",),
+    ("d2",),
+    "jnp.abs(jnp.linalg.eigvals(spread_out({0})))": ("d2",),
 }  # fmt: skip
 
 FOURIER = {

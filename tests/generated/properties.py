@@ -32,9 +32,15 @@ def returned(f: Callable, args, traced: bool) -> Result:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return judge.result(*(evaluate.run(f, args) if traced else (f(*args),)))
+            if not traced:
+                return judge.result(f(*args))
+            jaxpr, tree = evaluate.trace(f, args)
         except Exception as error:
             return Result(error=error)
+        # What fails here is no derivative, and not caught.
+        values = evaluate.evaluate(jaxpr, leaves(args))
+        types = list(map(str, jaxpr.out_avals))
+        return judge.result(jax.tree.unflatten(tree, values), types)
 
 
 def beside_jax(program: Program) -> str:

@@ -203,7 +203,7 @@ def derivative(d):
 
 def linear_solve(d):
     """By a matrix that a closure brings."""
-    a, b = d.operand("f2"), None
+    a = d.operand("d2")
     b = d.like(a.type)
     body = d.body([strong(a.type)], like=[strong(a.type)])
     add(

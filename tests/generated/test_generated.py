@@ -46,7 +46,7 @@ _MISSING = {
 MISSING = {name for names in _MISSING.values() for name in names.split()}
 
 
-@settings(max_examples=60, derandomize=True, print_blob=False, **QUIET)
+@settings(max_examples=25, derandomize=True, print_blob=False, **QUIET)
 @given(programs())
 def test_programs(program):
     problem = check(program)
