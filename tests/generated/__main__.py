@@ -15,7 +15,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     # To compile takes longest, and code that isn't optimised is as good to compare. One
     # thread: LAPACK calls at once may wait for each other forever (tests/harnesses).
-    flags = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    flags = (
+        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    )
     devices = "--xla_force_host_platform_device_count=8"
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {devices} {flags}"
     os.environ.setdefault("NPROC", "1")

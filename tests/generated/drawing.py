@@ -35,7 +35,13 @@ FIT = Operation("structural", "fit({0}, DTYPE, SHAPE)", ("a",))
 # How many equations a program has at most, those of its bodies included, and a body.
 LONGEST, BODY = 40, 4
 # Families are drawn alike but for these; the plainest comes first.
-WEIGHTS = {"elementwise": 4, "structures": 4, "structural": 2, "reductions": 2, "parallel": 6}
+WEIGHTS = {
+    "elementwise": 4,
+    "structures": 4,
+    "parallel": 6,
+    "structural": 2,
+    "reductions": 2,
+}
 
 
 @dataclass
@@ -92,8 +98,9 @@ class Drawing:
             if self.chance(3):
                 return Number(self.among(["2.0", "0.5", "3", "-1"]))
             return self.fitting(
-                lambda t: t.dtype == first.type.dtype
-                and t.shape in ((), first.type.shape),
+                lambda t: (
+                    t.dtype == first.type.dtype and t.shape in ((), first.type.shape)
+                ),
                 first.type,
             )
         letter, mark = kind[0], kind[1:]

@@ -98,8 +98,14 @@ def loop(params, xs) -> list:
         new = evaluate(params["body_jaxpr"], [*of_body, *carry])
         if jnp.ndim(going):  # after `vmap` each of a batch stops by itself
             pairs = zip(new, carry, strict=True)
-            new = [jnp.where(jnp.reshape(going, going.shape + (1,) * (
-                x.ndim - going.ndim)), x, old) for x, old in pairs]
+            new = [
+                jnp.where(
+                    jnp.reshape(going, going.shape + (1,) * (x.ndim - going.ndim)),
+                    x,
+                    old,
+                )
+                for x, old in pairs
+            ]
         carry = new
 
 

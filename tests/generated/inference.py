@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -26,23 +27,19 @@ def outcome(eqn: Equation, axis: bool) -> tuple[list[Type], bool, frozenset[str]
     Raises IllTyped.
     """
     reads = eqn.reads()
-    # Names of what is read don't count, so that like equations are traced once.
-    names = {x.name: f"x{n}" for n, x in enumerate(reads)}
     if eqn.bodies:
-        text = Equation((Var("y", Type("f64")),), *parts(eqn)).source
-        names = {x.name: x.name for x in reads}
-    else:
-        operands = [names.get(str(x), str(x)) for x in eqn.operands]
+        names = [x.name for x in reads]
+        text = replace(eqn, outs=(Var("y", Type("f64")),)).source
+    else:  # what is read has other names, so that like equations are traced once
+        names = [f"x{n}" for n in range(len(reads))]
+        new = dict(zip(reads, names, strict=True))
+        operands = [new.get(x, x) for x in eqn.operands]
         text = "y = " + eqn.operation.text.format(*operands)
-    types = tuple((names[x.name], x.type) for x in reads)
+    types = tuple(zip(names, (x.type for x in reads), strict=True))
     found = traced(text, types, axis)
     if isinstance(found, str):
         raise IllTyped(found)
     return found
-
-
-def parts(eqn: Equation):
-    return eqn.operation, eqn.operands, eqn.bodies, True
 
 
 @cache

@@ -130,5 +130,7 @@ def place(error: Exception) -> str:
     """An exception, and the line of jaxkit that is nearest to where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if f.filename.startswith(HERE)]
-    where = f" at {own[-1].filename.removeprefix(HERE)[1:]} {own[-1].name}" if own else ""
+    where = (
+        f" at {own[-1].filename.removeprefix(HERE)[1:]} {own[-1].name}" if own else ""
+    )
     return f"{headline(error)}{where}"

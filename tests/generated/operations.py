@@ -281,6 +281,7 @@ RANDOM = {
     "{0} * jax.random.uniform(jax.random.key(3), {0}.shape, {0}.dtype)": ("f",),
     "{0} + jax.random.normal(jax.random.split(jax.random.key({1} & 7))[0], {0}.shape,"
     " {0}.dtype)": ("f", "i0"),
+    "lax.convert_element_type(jax.random.key_data(jax.random.key({0})), i32)": ("i0",),
     "jax.random.fold_in(jax.random.key(1), {0}) == jax.random.key(2)": ("i0",),
     "{0} * jax.random.randint(jax.random.wrap_key_data(jnp.zeros(2, jnp.uint32)),"
     " {0}.shape, 0, 4)": ("f",),
@@ -292,7 +293,7 @@ CALLS = {
         "f",
         ".",
     ),
-    "jax.custom_batching.custom_vmap(lambda x: lax.sin(x) * x)({0})": ("f",),
+    "by_vmap({0})": ("f",),
     "lax.custom_root(lambda y: y**3 + y - {0}, {0}, lambda f, y: lax.fori_loop(0, 30,"
     " lambda _, y: y - f(y) / (3 * y * y + 1), y), lambda g, y: y / g(1.0))": ("f0",),
     "lax.platform_dependent({0}, cpu=lambda x: 2 * x, default=lax.sin)": ("f",),
@@ -330,7 +331,7 @@ OTHER = {"fail({0})": ("a",)}
 # JAX has no derivative of these, or can't put them under `vmap`, so that it says little
 # of programs that have them. (That it has none is what it may raise; see `judge`.)
 RARE = (
-    "householder_product random.gamma nextafter eigvals( .apply( ragged_dot linear_call custom_vmap "
+    "householder_product random.gamma nextafter eigvals( .apply( ragged_dot linear_call by_vmap "
     "lax.reduce({0} custom_root fail(".split()
 )
 
@@ -343,8 +344,7 @@ def place(family: str, text: str) -> str:
 
 FAMILIES = {
     name: [
-        Operation(name, text, kinds, place(name, text))
-        for text, kinds in table.items()
+        Operation(name, text, kinds, place(name, text)) for text, kinds in table.items()
     ]
     for name, table in {
         "elementwise": ELEMENTWISE,

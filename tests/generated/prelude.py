@@ -13,6 +13,7 @@ if "host_platform_device_count" not in flags:  # before JAX counts its devices
     os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count=8"
 
 import jax
+import jax.custom_batching
 import jax.numpy as jnp
 import jax.scipy as jsp
 import jax.scipy.linalg
@@ -105,6 +106,17 @@ def ruled_vjp(f, *partials):
     return f
 
 
+@jax.custom_batching.custom_vmap
+def by_vmap(x):
+    """x sin(x), with a user's rule for `vmap`."""
+    return lax.sin(x) * x
+
+
+@by_vmap.def_vmap
+def _(size, batched, x):
+    return lax.sin(x) * x, True
+
+
 def mesh(n=2):
     return jax.make_mesh((n,), ("i",), axis_types=(jax.sharding.AxisType.Auto,))
 
@@ -121,15 +133,19 @@ def fail(x):
 
 
 def direction(x, factor=1.0):
-    """A tangent of x, or a cotangent: some numbers; of what doesn't move, no numbers."""
-    if isinstance(x, float):
-        return 0.75 * factor
+    """A tangent of x, or a cotangent: some numbers; of what doesn't move, no numbers.
+
+    Of a number it is a number: whether the derivative by one in the direction of an
+    array has a weak type depends, in JAX, on the order of the derivative.
+    """
     if not inexact(x):
         return np.zeros(jnp.shape(x), jax.dtypes.float0)
     numbers = factor * (0.5 + 0.25 * (np.arange(jnp.size(x)) % 4))
     dtype = jnp.result_type(x)
     if jnp.issubdtype(dtype, jnp.complexfloating):
         numbers = numbers * (1 - 0.5j)
+    if jnp.shape(x) == () and jax.typeof(x).weak_type:
+        return numbers.item()
     return numbers.reshape(jnp.shape(x)).astype(dtype)
 
 

@@ -1,12 +1,12 @@
 """A program is data, and its source is the one reading of it.
 
-    def f(v0, v1):
-        v2 = lax.sin(v0)
-        def f3(v4):
-            v5 = v4 * v2
-            return (v5,)
-        (v6,) = leaves(jax.jit(f3)(v1))
-        return {"a": v2, "b": (v6,)}
+def f(v0, v1):
+    v2 = lax.sin(v0)
+    def f3(v4):
+        v5 = v4 * v2
+        return (v5,)
+    (v6,) = leaves(jax.jit(f3)(v1))
+    return {"a": v2, "b": (v6,)}
 """
 
 from __future__ import annotations

@@ -49,7 +49,9 @@ class Level:
 
     def __str__(self) -> str:
         own = self.name in OTHERS
-        return self.name if own else f"{'jk' if self.lib == 'lib' else 'jax'}.{self.name}"
+        return (
+            self.name if own else f"{'jk' if self.lib == 'lib' else 'jax'}.{self.name}"
+        )
 
 
 @st.composite

@@ -44,7 +44,9 @@ def leaf(draw, names, dtypes) -> tuple[Var, str]:
 def arguments(draw, names):
     """(parameters, texts of the arguments, lines that unpack them, values)."""
     dtypes = draw(st.sampled_from([["f64"], ["f64", "f32"], DTYPES, DTYPES]))
-    kinds = draw(st.lists(st.sampled_from(["leaf", "leaf", "dict", "pair"]), max_size=2))
+    kinds = draw(
+        st.lists(st.sampled_from(["leaf", "leaf", "dict", "pair"]), max_size=2)
+    )
     first, value = draw(leaf(names, ["f64", *dtypes]))
     params, args, unpack, values = [first.name], [value], [], [first]
     for n, kind in enumerate(kinds):
