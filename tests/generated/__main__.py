@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run programs, and print the counts and what differs; returns 0 if nothing does."""
+    """Run programs, and print counts and what differs; returns 0 if nothing does."""
     args = parser().parse_args(argv)
     # To compile takes longest, and code that isn't optimised is as good to compare. One
     # thread: LAPACK calls at once may wait for each other forever (tests/harnesses).

@@ -8,10 +8,10 @@ from itertools import count
 from hypothesis import strategies as st
 
 from tests.generated import inference, structures
+from tests.generated.inference import IllTyped
 from tests.generated.operations import FAMILIES, Operation
 from tests.generated.program import Body, Equation, Number, Program, Type, Var
 from tests.generated.stacks import stacks
-from tests.generated.inference import IllTyped
 from tests.generated.values import arguments
 
 GROUPS = {

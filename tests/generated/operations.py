@@ -331,9 +331,9 @@ OTHER = {"fail({0})": ("a",)}
 # JAX has no derivative of these, or can't put them under `vmap`, so that it says little
 # of programs that have them. (That it has none is what it may raise; see `judge`.)
 RARE = (
-    "householder_product random.gamma nextafter eigvals( .apply( ragged_dot linear_call by_vmap "
-    "lax.reduce({0} custom_root fail(".split()
-)
+    "householder_product random.gamma nextafter eigvals( .apply( ragged_dot "
+    "linear_call by_vmap lax.reduce({0} custom_root fail("
+).split()
 
 
 def place(family: str, text: str) -> str:

@@ -31,8 +31,8 @@ def slices(x, *, start_indices, limit_indices, strides):
 
 
 def pad(x, value, *, padding_config):
-    gaps = [size + max(size - 1, 0) * gap
-            for size, (_, _, gap) in zip(np.shape(x), padding_config, strict=True)]  # fmt: skip
+    axes = zip(np.shape(x), padding_config, strict=True)
+    gaps = [size + max(size - 1, 0) * gap for size, (_, _, gap) in axes]
     low, high = ([max(c[i], 0) for c in padding_config] for i in (0, 1))
     sizes = [a + n + b for a, n, b in zip(low, gaps, high, strict=True)]
     whole = np.full(sizes, value, np.asarray(x).dtype)

@@ -35,10 +35,10 @@ def returned(f: Callable, args, traced: bool) -> Result:
             if not traced:
                 return judge.result(f(*args))
             jaxpr, tree = evaluate.trace(f, args)
+            # JAX refuses some programs only when they run.
+            values = evaluate.evaluate(jaxpr, leaves(args))
         except Exception as error:
             return Result(error=error)
-        # What fails here is no derivative, and not caught.
-        values = evaluate.evaluate(jaxpr, leaves(args))
         types = list(map(str, jaxpr.out_avals))
         return judge.result(jax.tree.unflatten(tree, values), types)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tests.generated.inference import IllTyped
 from tests.generated.operations import Operation
 from tests.generated.program import Number, Type
-from tests.generated.inference import IllTyped
 
 
 def add(d, text: str, operands, bodies) -> None:
@@ -80,7 +80,7 @@ def switch(d):
 def scan(d):
     carry = carried(d)
     over = d.operand("a+")
-    inner = types(carry) + [Type(over.type.dtype, over.type.shape[1:])]
+    inner = [*types(carry), Type(over.type.dtype, over.type.shape[1:])]
     n = len(carry)
     like = types(carry)
     body = closed_loop(d, inner, like)
