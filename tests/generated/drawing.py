@@ -163,7 +163,7 @@ class Drawing:
         closed: it reads nothing else. like: the types that it returns.
         """
         inner = Drawing(self.draw, self.names, depth=self.depth + 1)
-        name = f"f{next(self.names)}"
+        name = f"body{next(self.names)}"
         of_params = tuple(inner.var(replace(t)) for t in params)
         inner.values = of_params if closed else self.values + of_params
         inner.axis, inner.rare = self.axis or axis, self.rare

@@ -63,8 +63,12 @@ def step(eqn, xs) -> list:
         return solve(params, xs)
     if (run := PLAIN.get(name)) and not any(map(extended, eqn.invars)):
         return [in_numpy(run, xs, eqn)]
-    run = partial(tracing.bind, eqn.primitive, params=params)
-    outs = jax.jit(run)(xs) if name == "shard_map" else run(xs)
+    return by_jax(xs, eqn)
+
+
+def by_jax(xs, eqn) -> list:
+    run = partial(tracing.bind, eqn.primitive, params=eqn.params)
+    outs = jax.jit(run)(xs) if eqn.primitive.name == "shard_map" else run(xs)
     return outs if eqn.primitive.multiple_results else [outs]
 
 

@@ -24,6 +24,11 @@ def convert_element_type(x, *, new_dtype, **_):
     return np.asarray(x).astype(new_dtype)
 
 
+def reshape(x, *, new_sizes, dimensions, **_):
+    x = x if dimensions is None else np.transpose(x, dimensions)
+    return np.reshape(x, new_sizes)
+
+
 def slices(x, *, start_indices, limit_indices, strides):
     steps = strides or (1,) * np.ndim(x)
     parts = zip(start_indices, limit_indices, steps, strict=True)
@@ -92,7 +97,7 @@ PLAIN = {
     "conj": unary(np.conj),
     "broadcast_in_dim": broadcast_in_dim,
     "convert_element_type": convert_element_type,
-    "reshape": lambda x, *, new_sizes, **_: np.reshape(x, new_sizes),
+    "reshape": reshape,
     "squeeze": lambda x, *, dimensions: np.squeeze(x, tuple(dimensions)),
     "transpose": lambda x, *, permutation: np.transpose(x, permutation),
     "rev": lambda x, *, dimensions: np.flip(x, dimensions),

@@ -2,10 +2,10 @@
 
 def f(v0, v1):
     v2 = lax.sin(v0)
-    def f3(v4):
+    def body3(v4):
         v5 = v4 * v2
         return (v5,)
-    (v6,) = leaves(jax.jit(f3)(v1))
+    (v6,) = leaves(jax.jit(body3)(v1))
     return {"a": v2, "b": (v6,)}
 """
 

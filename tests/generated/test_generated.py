@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import jax
 import numpy as np
 import pytest
@@ -12,12 +14,12 @@ from hypothesis import given, settings
 
 import jaxkit as jk
 from tests.coverage.reasons import NOTES
-from tests.generated import inference, judge
+from tests.generated import evaluate, inference, judge
 from tests.generated.drawing import SHAPES, programs
 from tests.generated.hunt import QUIET, Hunt
 from tests.generated.operations import FAMILIES, Operation
 from tests.generated.program import Equation, Program, Type, Var
-from tests.generated.properties import alone, beside_jax, check
+from tests.generated.properties import alone, beside_jax, check, returned
 from tests.generated.stacks import Level
 
 # Primitives with a rule that no program has, and why.
@@ -93,6 +95,24 @@ def test_every_primitive_can_be_drawn():
     draw()
     table = {rule.name for rule in jk.rules.RULES.values()}
     assert table - reached - MISSING - NOTES.keys() == set()
+
+
+@settings(max_examples=12, derandomize=True, **QUIET)
+@given(programs())
+def test_numpy_does_what_jax_does(program):
+    """Primitive by primitive, of a program under its stack, by JAX alone."""
+    f, args = program.load()
+    in_numpy, off = evaluate.in_numpy, []
+
+    def beside(run, xs, eqn):
+        y = in_numpy(run, xs, eqn)
+        expected = evaluate.by_jax(xs, eqn)[0]
+        close = np.allclose(judge.numbers(y), judge.numbers(expected), 1e-2, 1e-2, True)
+        return y if close else off.append(str(eqn)) or y
+
+    with mock.patch.object(evaluate, "in_numpy", beside):
+        returned(f(jax), args, traced=True)
+    assert not off
 
 
 def of_text(text: str, value: str, *levels: Level) -> Program:
