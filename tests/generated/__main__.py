@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import os
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 def main(argv: list[str] | None = None) -> int:
     """Run programs, and print counts and what differs; returns 0 if nothing does."""
     args = parser().parse_args(argv)
+    faulthandler.enable()  # where XLA ends the process, at least say where
     # To compile takes longest, and code that isn't optimised is as good to compare. One
     # thread: LAPACK calls at once may wait for each other forever (tests/harnesses).
     flags = (

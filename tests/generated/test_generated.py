@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from unittest import mock
 
 import jax
@@ -17,6 +18,7 @@ from tests.coverage.reasons import NOTES
 from tests.generated import evaluate, inference, judge
 from tests.generated.drawing import SHAPES, programs
 from tests.generated.hunt import QUIET, Hunt
+from tests.generated.inference import IllTyped
 from tests.generated.operations import FAMILIES, Operation
 from tests.generated.program import Equation, Program, Type, Var
 from tests.generated.properties import alone, beside_jax, check, returned
@@ -68,16 +70,19 @@ def operands(operation: Operation) -> list[Var]:
 
 
 def primitives_of(operation: Operation) -> set[str]:
-    """What an operation reaches; raises what JAX does if it can't be drawn."""
+    """What an operation reaches; raises IllTyped if it can't be drawn."""
     xs = operands(operation)
+    reached = set()
     if operation.place == "axis":  # more of them exist on a mesh than under `vmap`
-        text = operation.text.format(*xs)
+        with suppress(IllTyped):
+            reached |= inference.outcome(Equation((), operation, tuple(xs)), True)[2]
         text = (
-            f"jax.shard_map(lambda v0: jnp.asarray({text})[None], mesh=mesh(), "
-            "in_specs=P('i'), out_specs=P('i'))(jnp.concatenate([{0}, {0}]))"
+            f"jax.shard_map(lambda v0: jnp.asarray({operation.text.format(*xs)})[None],"
+            " mesh=mesh(), in_specs=P('i'), out_specs=P('i'))"
+            "(jnp.concatenate([{0}, {0}]))"
         )
         operation = Operation("structures", text, ())
-    return set(inference.outcome(Equation((), operation, tuple(xs)), axis=False)[2])
+    return reached | inference.outcome(Equation((), operation, tuple(xs)), False)[2]
 
 
 EVERY = [x for family in FAMILIES.values() for x in family]
