@@ -57,9 +57,10 @@ def dot_general(x, y, *, dimension_numbers, preferred_element_type, **_):
     out += [a for a in at_y if a not in at_x]
     dtype = preferred_element_type or np.asarray(x).dtype
     letters = {a: n for n, a in enumerate(dict.fromkeys(at_x + at_y))}
-    x, y = np.asarray(x).astype(dtype), np.asarray(y).astype(dtype)
+    wide = np.promote_types(dtype, np.float32)  # NumPy can't sum products of bfloat16
+    x, y = np.asarray(x).astype(wide), np.asarray(y).astype(wide)
     places = [[letters[a] for a in at] for at in (at_x, at_y, out)]
-    return np.einsum(x, places[0], y, places[1], places[2])
+    return np.einsum(x, places[0], y, places[1], places[2]).astype(dtype)
 
 
 def select_n(which, *cases):
