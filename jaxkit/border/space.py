@@ -75,9 +75,14 @@ class Space(NamedTuple):
         n, starts = sum(self.sizes), accumulate(self.sizes, initial=0)
         with wide_enough(self.avals):
             return [
-                jnp.eye(n, aval.size, -start, dtype=aval.dtype).reshape(n, *aval.shape)
+                as_typed(_eye(n, aval, start), aval)
                 for aval, start in zip(self.moving_avals, starts, strict=False)
             ]
+
+
+def _eye(n: int, aval: Any, start: int) -> jax.Array:
+    rows = jnp.eye(n, aval.size, -start, dtype=aval.dtype)
+    return rows.reshape(n, *aval.shape)
 
 
 # What an element is called, what it belongs to, and how it is passed.

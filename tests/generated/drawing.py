@@ -210,7 +210,7 @@ def programs(draw) -> Program:
     # What is called is compiled, structure by structure: few, and small.
     traced = not state.chance(25)
     state.eager = not traced and all(level.eager for level in stack)
-    state.left = [state.among([6, 12, LONGEST]) if traced else 5]
+    state.left = [state.among([2, 4, 4, 6, 6, 12, 12, LONGEST]) if traced else 5]
     params, args, unpack, values = draw(arguments(state.names))
     state.values = values
     state.fill(LONGEST)

@@ -105,6 +105,8 @@ WEAKLY_TYPED = {
     "jacfwd": lambda lib: lib.jacfwd(jnp.sin)(1.0),
     "jacrev": lambda lib: lib.jacrev(jnp.sin)(1.0),
     "hessian": lambda lib: lib.hessian(jnp.sin)(1.0),
+    "grad of jacfwd": lambda lib: lib.grad(lib.jacfwd(jnp.sin))(1.0),
+    "jvp of jacrev": lambda lib: lib.jvp(lib.jacrev(jnp.sin), (1.0,), (1.0,)),
     "jacfwd, leaves": lambda lib: lib.jacfwd(lambda p: p["a"] * p["b"])(
         {"a": 1.0, "b": jnp.ones(2)}
     ),
