@@ -67,12 +67,13 @@ def difference(ours: Result, theirs: Result, classes: bool = True) -> str:
     """Of types and trees, or of exceptions; empty if there is none.
 
     What JAX refuses may be returned: jaxkit differentiates more. classes: of exceptions
-    count; where several transforms refuse, it depends on which comes first.
+    count; where there are several reasons, it depends on which is met first.
     """
     if ours.error and theirs.error:
         one, two = type(ours.error), type(theirs.error)
         # Where JAX isn't written for it, which of its limits is met first says nothing.
-        same = issubclass(one, two) or issubclass(two, one) or issubclass(two, LIMITS)
+        limited = issubclass(one, LIMITS) or issubclass(two, LIMITS)
+        same = issubclass(one, two) or issubclass(two, one) or limited
         if same or not classes:
             return ""
         return f"raises {place(ours.error)}; JAX {headline(theirs.error)}"

@@ -56,7 +56,8 @@ def beside_jax(program: Program) -> str:
     f, args = program.load()
     before = copies(args)
     ours, theirs = (returned(f(lib), args, program.traced) for lib in (jaxkit, jax))
-    if problem := difference(ours, theirs, classes=len(program.stack) == 1):
+    small = len(program.stack) == 1 and len(list(program.walk())) <= 4
+    if problem := difference(ours, theirs, classes=small):
         return problem
     if any(not np.array_equal(x, y) for x, y in zip(copies(args), before, strict=True)):
         return "the arguments were changed"

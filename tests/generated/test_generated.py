@@ -32,6 +32,7 @@ _MISSING = {
     ),
     "JAX makes it of a derivative, or inside another primitive": (
         "custom_lin select_and_scatter_add select_and_gather_add pbroadcast_dynamic "
+        "igamma_grad_a "
         "one_minus_square all_gather_reduced"
     ),
     "it is about places, which zoo/cases tries": (
@@ -39,6 +40,7 @@ _MISSING = {
         "unreduced_psum unreduced_reduce_scatter preduced vary_unreduced_cast "
         "reduced_vary_cast"
     ),
+    "a class of a user brings it, as in tests/kinds": "call_hi_primitive",
     "it is printed, or checked, and returns nothing": "debug_print check dce_sink",
     "JAX has it in some versions only": (
         "SearchSorted Nonzero Ldexp Frexp CustomRoot polynomial stop_gradient "
