@@ -172,11 +172,12 @@ class Trace(jax.core.Trace):
 
     def process_shard_map(self, primitive, fun, operands, /, **params):
         # This one comes with a function; traced, it has a jaxpr, as `jax.jit` has.
-        outs: Any = None  # JAX's tree of flat results; `update` puts others into it
+        tree: Any = None  # JAX's, of flat results; `update` puts others into it
 
         def call(*operands):
-            nonlocal outs
+            nonlocal tree
             outs = primitive.bind(*operands, subfuns=(fun,), **params)
+            tree = outs.update([None] * len(list(outs)))  # which keeps no tracer
             return list(outs)
 
         with set_current_trace(self.parent):
@@ -187,9 +188,9 @@ class Trace(jax.core.Trace):
         operands = read(env, eqn.invars)
         if not any(map(self.owns, operands)):
             _run_equation(self.parent, eqn, env, mesh_here())
-            return outs.update(read(env, eqn.outvars))
+            return tree.update(read(env, eqn.outvars))
         with set_current_trace(self.parent):
-            return outs.update(self.interpret(primitive, operands, eqn.params))
+            return tree.update(self.interpret(primitive, operands, eqn.params))
 
     def stage_value(self, val):
         # A number becomes an array of the trace below, as `jnp.asarray` promises.
@@ -251,10 +252,12 @@ def run_jaxpr(trace: jax.core.Trace, jaxpr, operands: Sequence[Any]) -> list[Any
 def run_jaxpr_here(jaxpr, operands: Sequence[Any], inline=False) -> list[Any]:
     """Run a closed jaxpr under the current trace, as if from the lines it was from.
 
+    What its outputs don't need isn't run, unless it does something else, as printing.
     With `inline`, what it calls by `jax.jit` is run equation by equation too.
     """
     env, inside = environment(jaxpr, operands), open_jaxpr(jaxpr)
-    run_equations(inside.eqns, env, inline)
+    equations = needed(inside.eqns, inside.outvars, env.keys(), effects=True)
+    run_equations(equations, env, inline)
     return read(env, inside.outvars)
 
 

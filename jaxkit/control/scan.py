@@ -148,6 +148,9 @@ class Loop(NamedTuple):
         Given is of which outputs there are some.
         """
         carry, ys = [x or None for x in there[: self.n_carry]], there[self.n_carry :]
+        if not dict(self.options)["length"]:
+            none = [None] * len(self.code.inputs)
+            return carry, (none[: self.n_consts], carry, self.split(none)[2])
         while True:  # what arrives at the carry in one step is there in the next
             arrives = self.split(reached(self.code, (*carry, *ys)))
             after = [x or y for x, y in zip(carry, arrives[1], strict=True)]
@@ -181,7 +184,10 @@ def _apply(residuals, tangents, **params):
 def _transpose(residuals, cts, **params):
     loop = Loop(**params)
     fixed, stacked = loop.sort(residuals)
-    n_carry = loop.n_carry
+    n_carry, options = loop.n_carry, dict(loop.options)
+    if not options["length"]:
+        none = [None] * len(loop.code.inputs)
+        return [*none[: loop.n_consts], *cts[:n_carry], *loop.split(none)[2]]
     # Where no cotangent arrives in any step there is none, and not one of zeros.
     inside, (sum_there, first_there, _) = loop.reached([ct is not None for ct in cts])
     consts, carry, _ = loop.split(loop.code.cotangents)
@@ -196,15 +202,11 @@ def _transpose(residuals, cts, **params):
         sums = list(map(add_arrays, sums, ct_consts))
         return (sums, filled(ct_carry, carry, inside)), ct_xs
 
-    options = dict(loop.options)
     options["reverse"] = not options["reverse"]
     (sums, ct_carry), ct_xs = lax.scan(
         one, (start, last), (stacked, cts[n_carry:]), **options
     )
-    if options["length"]:
-        ct_carry = [
-            ct if x else None for ct, x in zip(ct_carry, first_there, strict=True)
-        ]
+    ct_carry = [ct if x else None for ct, x in zip(ct_carry, first_there, strict=True)]
     return [*sums, *ct_carry, *ct_xs]
 
 

@@ -10,6 +10,9 @@ from jax import lax
 from jax.sharding import PartitionSpec as P
 
 import jaxkit as jk
+from jaxkit.program import reached
+from zoo.case import generator, sample
+from zoo.cases import families
 
 # --- Code on tangents alone that isn't linear -----------------------------------------
 
@@ -161,6 +164,10 @@ NOT_REACHED = {
         lambda c, n: (c + c * stop(n), None), x, jnp.stack([steep(x)] * 2))[0], 1),
     "fori_loop": (lambda x: lax.fori_loop(
         0, 2, lambda i, c: (c[0] * 2, c[1] * 3), (x, steep(x)))[0], 4),
+    "no step": (lambda x: lax.cond(x > 0, lambda x: lax.scan(
+        lambda c, _: (1.0, None), x, None, 0)[0], lambda x: 1.0, x), 1),
+    "no step, two": (lambda x: lax.fori_loop(
+        0, 0, lambda i, c: (c[1], 0.0), (x, steep(x)))[0], 1),
     "carry that is replaced": (lambda x: sum(lax.fori_loop(
         0, 2, lambda i, c: (c[0] * 2, 0.0), (x, steep(x)))), 4),
     "while upstream, cond": (lambda x: lax.cond(
@@ -177,6 +184,24 @@ NOT_REACHED = {
         lambda x, n: x * stop(n) + x, mesh=jax.make_mesh((2,), ("i",)),
         in_specs=(P(), P()), out_specs=P())(x, steep(x)), 1),
 }  # fmt: skip
+
+
+CONTROL = [case for case in families()["control"] if case.available and case.reverse]
+
+
+@pytest.mark.parametrize("case", CONTROL, ids=lambda case: case.name)
+def test_where_cotangents_are_said_to_arrive(case):
+    """Of each output alone: what isn't said to be reached gets none."""
+    args = sample(case, generator(case), case.dtypes[0])
+    pullback = jk.vjp(case.function, *args)[1]
+    program = pullback.T.program
+    for i, x in enumerate(program.code.outputs):
+        there = [j == i for j in range(len(program.code.outputs))]
+        cts = [jnp.ones(x.aval.shape, x.aval.dtype) if y else None for y in there]
+        found = program.transpose(cts)
+        said = reached(program.code, tuple(there))
+        for ct, arrives in zip(found, said, strict=True):
+            assert ct is None or arrives
 
 
 @pytest.mark.parametrize(("f", "expected"), NOT_REACHED.values(), ids=NOT_REACHED)
