@@ -200,6 +200,25 @@ def test_varied_body(run):
     compare(ours, theirs, rtol=1e-11)
 
 
+def together(x, y):
+    return x + y + x * y
+
+
+@pytest.mark.parametrize("run", [on_mesh, unchecked])
+def test_reductions_from_a_start_that_does_not_vary(run):
+    start = jnp.zeros((), X.dtype)
+    all_of = run(lambda x: lax.reduce(x, start, together, (1,))[:, None] * x)
+    window = (2, 1), (1, 1), "SAME"
+    some_of = run(lambda x: lax.reduce_window(x, start, together, *window))
+    expected = jax.grad(lambda x: jnp.sum(jnp.sin(all_of(x))))(X)
+    compare(jk.grad(lambda x: jnp.sum(jnp.sin(all_of(x))))(X), expected)
+    out, slope = jk.jvp(some_of, (X,), (jnp.ones_like(X),))
+    compare(out, some_of(X))
+    step = 1e-6
+    quotient = (some_of(X + step) - some_of(X - step)) / (2 * step)
+    np.testing.assert_allclose(slope, quotient, rtol=1e-7)
+
+
 @pytest.mark.parametrize("run", [on_mesh, unchecked])
 def test_linear_transpose(run):
     f = run(lambda x: 2 * x * lax.axis_index("i") + lax.psum(jnp.sum(x), "i"))

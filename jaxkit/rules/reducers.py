@@ -20,7 +20,7 @@ from jax.extend.core import primitives as p
 
 from jaxkit.rules.convolution import dilated
 from jaxkit.rules.verbs import equivalent
-from jaxkit.tracing import aval_of, run_jaxpr_here, sharding_of
+from jaxkit.tracing import aval_of, run_jaxpr_here, sharding_of, varying_like
 
 
 def on_elements(jaxpr: Any) -> Callable:
@@ -80,8 +80,9 @@ def _(*operands, jaxpr, dimensions, **params):
     kept = [d for d in range(len(shape)) if d not in axes]
     n, rest = math.prod(shape[d] for d in axes), tuple(shape[d] for d in kept)
     like = aval_of(arrays[0])
+    parts = sharding_of(like, kept)
     starts = [
-        lax.broadcast(x, rest, out_sharding=sharding_of(like, kept)) for x in starts
+        varying_like(lax.broadcast(x, rest, out_sharding=parts), like) for x in starts
     ]
     if n == 0:
         return starts
@@ -111,10 +112,11 @@ def _(
     # One axis after the other, from the last, which becomes the first: then all are
     # in their order again.
     arrays, starts = _halves(operands)
-    shape, op = arrays[0].shape, on_elements(jaxpr)
+    shape, op, like = arrays[0].shape, on_elements(jaxpr), aval_of(arrays[0])
     sizes = window_dimensions, window_strides, padding, base_dilation, window_dilation
     reads = [_reads(*axis) for axis in zip(shape, *sizes, strict=True)]
-    starts = [lax.broadcast(x, [place.shape[1] for place, _ in reads]) for x in starts]
+    counts = [place.shape[1] for place, _ in reads]
+    starts = [varying_like(lax.broadcast(x, counts), like) for x in starts]
     if 0 in shape or 0 in starts[0].shape:
         return starts
     somewhere = []
