@@ -304,7 +304,10 @@ def _one_minus_square(x):
 
 def _angle(z, y, x):
     # z = atan2(y, x), the angle of the point with ordinate y and abscissa x
-    # Scaled by the larger one, for a square of either may overflow, or be 0.
+    # Scaled by the larger one, for a square of either may overflow, or be 0; an
+    # infinite one as the largest number.
+    most = float(jnp.finfo(z.dtype).max)
+    x, y = _clip(x, -most, most), _clip(y, -most, most)
     scale = lax.stop_gradient(lax.max(abs(x), abs(y)))
     x, y = x / scale, y / scale
     per_square = 1.0 / ((x**2 + y**2) * scale)
