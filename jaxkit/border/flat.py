@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.dtypes import float0
 from jax.tree_util import tree_flatten, tree_unflatten
 
-from jaxkit.border.messages import Named, aval_or_none, leaf_name
+from jaxkit.border.messages import Named, aval_or_none, describe_tree, leaf_name
 from jaxkit.border.space import Space
 from jaxkit.tracing import typeof
 
@@ -31,7 +31,8 @@ class Flat:
             if not isinstance(out, tuple | list) or len(out) != 2:
                 raise TypeError(
                     f"{self.transform}: with has_aux=True the function must return a "
-                    f"pair (output, aux), but it returned {out!r} of {type(out)}."
+                    f"pair (output, aux), but it returned {describe_tree(out)}; for "
+                    "several values return (output, (aux, ...))."
                 )
             out, aux = out
         outs, self.out_tree = tree_flatten(out)

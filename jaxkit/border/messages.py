@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from jax.dtypes import float0
-from jax.tree_util import keystr, tree_flatten_with_path
+from jax.tree_util import keystr, tree_flatten_with_path, tree_map
 
 from jaxkit.tracing import ShapedArray, sharding_of, typeof
 
@@ -27,6 +27,23 @@ def describe(x: Any) -> str:
     """A value in a message: `float32[3]`, or the type of what is no JAX value."""
     aval = aval_or_none(x)
     return f"{x!r} of {type(x)}" if aval is None else short(aval)
+
+
+class _Unquoted(str):
+    __repr__ = str.__str__
+
+
+LONGEST = 400  # characters of a pytree in a message
+
+
+def describe_tree(tree: Any) -> str:
+    """A pytree of values, or of types: `{'a': float32[3], 'b': float32[]}`."""
+
+    def leaf(x):
+        return _Unquoted(short(x) if isinstance(x, ShapedArray) else describe(x))
+
+    text = repr(tree_map(leaf, tree))
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def short(aval: Any) -> str:
