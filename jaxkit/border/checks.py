@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import tree_structure
 
-from jaxkit.border.messages import describe_tree, leaf_name, short
+from jaxkit.border.messages import leaf_name, short
 from jaxkit.tangents import moves
 from jaxkit.tracing import concrete, typeof
 
@@ -87,7 +87,7 @@ def check_scalar(transform, flat, outs, holomorphic) -> None:
         )
         raise TypeError(
             f"{transform}: the function must return one scalar, but it returned "
-            f"{describe_tree(flat.result(outs))}; {hint}."
+            f"{flat.out_space(outs)}; {hint}."
         )
     aval = typeof(outs[0])
     if aval.shape != ():

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from jax.dtypes import float0
-from jax.tree_util import keystr, tree_flatten_with_path, tree_map
+from jax.tree_util import keystr, tree_flatten_with_path
 
 from jaxkit.tracing import ShapedArray, sharding_of, typeof
 
@@ -29,20 +29,16 @@ def describe(x: Any) -> str:
     return f"{x!r} of {type(x)}" if aval is None else short(aval)
 
 
-class _Unquoted(str):
-    __repr__ = str.__str__
-
-
 LONGEST = 400  # characters of a pytree in a message
 
 
-def describe_tree(tree: Any) -> str:
-    """A pytree of values, or of types: `{'a': float32[3], 'b': float32[]}`."""
-
-    def leaf(x):
-        return _Unquoted(short(x) if isinstance(x, ShapedArray) else describe(x))
-
-    text = repr(tree_map(leaf, tree))
+def describe_tree(tree: Any, leaves: Iterable[str]) -> str:
+    """A structure with its leaves described: `{'a': float32[3], 'b': float32[]}`."""
+    names = [*leaves, ""]
+    gaps = str(tree).removeprefix("PyTreeDef(").removesuffix(")").split("*")
+    if len(gaps) != len(names):  # a node's own text has a star
+        return str(tree)
+    text = "".join(gap + name for gap, name in zip(gaps, names, strict=True))
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 

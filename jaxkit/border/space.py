@@ -42,7 +42,7 @@ class Space(NamedTuple):
     integers: bool = False
 
     def __str__(self):
-        return describe_tree(tree_unflatten(self.tree, self.avals))
+        return describe_tree(self.tree, map(short, self.avals))
 
     def linear(self) -> Space:
         """The same for functions that are linear already."""
@@ -121,7 +121,8 @@ def flatten(transform: str, role: tuple[str, str], space: Space, element: Any) -
     if treedef != space.tree:
         raise wrong_structure(
             f"{transform}: the {what} must be a pytree like the {of}, {space}, but is "
-            f"{describe_tree(element)}; {_difference(role, space, element)}."
+            f"{describe_tree(treedef, map(describe, leaves))}; "
+            f"{_difference(role, space, element)}."
         )
     moved = []
     for i, (x, aval) in enumerate(zip(leaves, space.avals, strict=True)):

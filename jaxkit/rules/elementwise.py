@@ -358,18 +358,18 @@ def _beta_density(z, a, b, x):
 
 elementwise(
     "igamma_grad_a",
-    lambda z, a, x: _no_closed_form(NotImplementedError, "igamma_grad_a", "a"),
+    lambda z, a, x: _no_closed_form("igamma_grad_a", "a", NotImplementedError),
     lambda z, a, x: _gamma_density(a, x) * (lax.log(x) - lax.digamma(a)),
 )
 elementwise(
     p.regularized_incomplete_beta_p,
-    lambda z, a, b, x: _no_closed_form(ValueError, "betainc", "a"),
-    lambda z, a, b, x: _no_closed_form(ValueError, "betainc", "b"),
+    lambda z, a, b, x: _no_closed_form("betainc", "a"),
+    lambda z, a, b, x: _no_closed_form("betainc", "b"),
     _beta_density,
 )
 
 
-def _no_closed_form(kind, name, argument):
+def _no_closed_form(name, argument, kind=ValueError):
     raise refusal(
         kind,
         f"{name} has no known derivative in closed form with respect to {argument}, "

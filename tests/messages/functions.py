@@ -322,6 +322,14 @@ def _(t):
     t.grad(loss)(2.0)
 
 
+@misuse("The order of polygamma", where="polygamma", do="stop_gradient")
+def _(t):
+    def loss(n):
+        return lax.polygamma(n, 2.0)  # HERE
+
+    t.grad(loss)(1.0)
+
+
 @misuse("All singular vectors of a wide matrix", where="svd", do="full_matrices=False")
 def _(t):
     def loss(a):
