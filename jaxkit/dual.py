@@ -97,16 +97,17 @@ class Dual(Tracer):
 
     def _origin_msg(self):
         # What JAX adds to the message where Python or NumPy want its value.
-        if tracing.is_traced(self.primal):
-            return self.primal._origin_msg()  # pyright: ignore
         if self.primal is None:
             return (
                 "\nIt is a tangent, which is written down here, and not computed: "
                 "what a derivative rule does must not depend on its value."
             )
+        below = self.primal._origin_msg() if tracing.is_traced(self.primal) else ""
+        if type(self.primal) is Dual:
+            return below
         return (
-            "\nIt is differentiated by jaxkit: compute with jax.numpy in place of "
-            "NumPy, and with what isn't differentiated as you like."
+            f"{below}\nIt is differentiated by jaxkit: compute with jax.numpy and "
+            "jax.lax in place of NumPy and Python's functions."
         )
 
     def _short_repr(self):

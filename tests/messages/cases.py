@@ -31,6 +31,8 @@ class Misuse:
         do: what to do instead.
         where: the argument, leaf, operand or function that is meant.
         got: the type, shape or dtype that came.
+        foreign: whether Python, NumPy or JAX raises the exception, in the user's code
+            or of a user's rule, so that what to do may be missing.
         only: whether JAX has no such function.
     """
 
@@ -39,6 +41,7 @@ class Misuse:
     do: str | None = None
     where: str | None = None
     got: str | None = None
+    foreign: bool = False
     only: bool = False
 
     @property

@@ -13,7 +13,7 @@ from tests.messages.cases import X, chapter
 misuse = chapter("Traced values in the function")
 
 
-@misuse("A NumPy function", got="float64[3]", do="TracerArrayConversionError")
+@misuse("A NumPy function", got="float64[3]", do="compute with jax.numpy")
 def _(t):
     def loss(x):
         return np.sum(np.sin(x))  # HERE
@@ -21,9 +21,7 @@ def _(t):
     t.grad(loss)(X)
 
 
-@misuse(
-    "A NumPy function, under jit", got="float64[3]", do="TracerArrayConversionError"
-)
+@misuse("A NumPy function, under jit", got="float64[3]", do="compute with jax.numpy")
 def _(t):
     def loss(x):
         return np.sum(np.sin(x))  # HERE
@@ -34,7 +32,7 @@ def _(t):
 @misuse(
     "A function of the module math, under jit",
     got="float64[]",
-    do="ConcretizationTypeError",
+    do="compute with jax.numpy",
 )
 def _(t):
     def loss(x):
@@ -52,7 +50,7 @@ def _(t):
     t.grad(loss)(X)
 
 
-@misuse("A traced value is put into a NumPy array", do="setting an array element")
+@misuse("A traced value is put into a NumPy array", foreign=True)
 def _(t):
     def loss(x):
         y = np.zeros(3)
@@ -62,9 +60,7 @@ def _(t):
     t.grad(loss)(1.0)
 
 
-@misuse(
-    "`if` on a traced value, under jit", got="bool[]", do="TracerBoolConversionError"
-)
+@misuse("`if` on a traced value, under jit", got="bool[]", foreign=True)
 def _(t):
     def loss(x):
         if x > 0:  # HERE
@@ -87,7 +83,7 @@ def _(t):
 @misuse(
     "A traced number as an index of a list, under jit",
     got="int64[]",
-    do="TracerIntegerConversionError",
+    foreign=True,
 )
 def _(t):
     def loss(x, i):
@@ -99,7 +95,7 @@ def _(t):
 @misuse(
     "`range` of a traced number, under jit",
     got="int64[]",
-    do="TracerIntegerConversionError",
+    foreign=True,
 )
 def _(t):
     def power(x, n):
@@ -118,7 +114,7 @@ def _(t):
     t.grad(loss)(1.0)
 
 
-@misuse("A shape that is traced, under jit", do="Shapes must be 1D sequences")
+@misuse("A shape that is traced, under jit", do="static_argnums")
 def _(t):
     def loss(x, n):
         return jnp.sum(x * jnp.zeros(n))  # HERE
@@ -126,9 +122,7 @@ def _(t):
     jax.jit(t.grad(loss))(1.0, 3)
 
 
-@misuse(
-    "A mask as an index, under jit", got="bool[3]", do="NonConcreteBooleanIndexError"
-)
+@misuse("A mask as an index, under jit", got="bool[3]", foreign=True)
 def _(t):
     def loss(x):
         return jnp.sum(x[x > 0])  # HERE
@@ -139,7 +133,7 @@ def _(t):
 @misuse(
     "`.item()` of a traced value, under jit",
     got="float64[]",
-    do="ConcretizationTypeError",
+    do="compute with jax.numpy",
 )
 def _(t):
     def loss(x):
@@ -148,7 +142,7 @@ def _(t):
     jax.jit(t.grad(loss))(1.0)
 
 
-@misuse("A traced value as a key of a dictionary", do="unhashable type")
+@misuse("A traced value as a key of a dictionary", foreign=True)
 def _(t):
     def loss(x):
         return {x: x}[x]  # HERE
@@ -166,7 +160,7 @@ def _(t):
     t.grad(lambda x: x.at[0])(X)
 
 
-@misuse("Shapes that don't fit", got="(3,)", do="incompatible shapes")
+@misuse("Shapes that don't fit", got="(3,)", foreign=True)
 def _(t):
     def loss(x):
         return jnp.sum(x + jnp.ones(4))  # HERE
@@ -177,7 +171,7 @@ def _(t):
 @misuse(
     "A traced value is kept, and used later",
     got="float64[]",
-    do="UnexpectedTracerError",
+    do="jax.checking_leaks",
 )
 def _(t):
     kept = []
@@ -193,7 +187,7 @@ def _(t):
 @misuse(
     "A traced value of a loop is kept, and used outside",
     got="float64[]",
-    do="UnexpectedTracerError",
+    do="jax.checking_leaks",
 )
 def _(t):
     def loss(x):
@@ -209,7 +203,7 @@ def _(t):
     t.grad(loss)(3.0)
 
 
-@misuse("An exception of the function's own", where="'bias'", do="KeyError")
+@misuse("An exception of the function's own", where="'bias'", foreign=True)
 def _(t):
     def loss(p):
         return p["w"] * p["bias"]  # HERE
@@ -252,7 +246,7 @@ def _(t):
     jax.jit(t.grad(power))(2.0, 3)
 
 
-@misuse("Branches of different types", got="float32[]", do="must have")
+@misuse("Branches of different types", got="float32[]", do="Revise true_fun")
 def _(t):
     def loss(x):
         return lax.cond(  # HERE
@@ -424,7 +418,7 @@ def _(t):
     "Arguments of different lengths, to vmap",
     where="argument x",
     got="float64[4]",
-    do="inconsistent sizes",
+    foreign=True,
 )
 def _(t):
     def product(x, y):

@@ -21,14 +21,14 @@ versions its claims.
 What users do wrong, {count} misuses, what JAX says and what jaxkit says. In each
 program `t` is the one or the other, and a line that ends in `# HERE` is the one to be
 found. To {silent} of them JAX says nothing, and {only} are of functions that JAX hasn't
-got. To {same} both say the same: there Python, NumPy or JAX raises the exception in the
-user's function.
+got. To {same} both say the same: there Python, NumPy or JAX raises the exception, of
+code or a rule of the user's.
 
 Of jaxkit's messages it is checked that they have what applies: which argument, leaf or
 function; what came; the line of the user's code, if it isn't the last one in the
-traceback; what to do instead. An exception is of the class that JAX raises, and its
-traceback shows no more frames of jaxkit and JAX than JAX's does of JAX: {ours} in all
-of these, and {theirs} in JAX's.
+traceback; what to do instead, which {foreign} of Python, NumPy and JAX don't say. The
+class of an exception is JAX's, and its traceback shows no more frames of jaxkit and JAX
+than JAX's does of JAX: {ours} in all of these, and {theirs} in JAX's.
 
 Lines are counted from the first that is shown, and messages of more than {longest}
 characters end in [...].
@@ -84,6 +84,7 @@ def page() -> tuple[str, list[str]]:
         silent=sum(it.raised is None for _, it in pairs),
         only=len(MISUSES) - len(pairs),
         same=sum(it.message == said(m, jk).message for m, it in pairs),
+        foreign=sum(m.foreign for m in MISUSES),
         longest=LONGEST,
         shared="\n\n".join(inspect.getsource(f) for f in (square, total, pair)).strip(),
     )

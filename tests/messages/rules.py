@@ -9,7 +9,7 @@ from tests.messages.cases import X, chapter
 misuse = chapter("`jax.custom_jvp`")
 
 
-@misuse("No rule", where="f", do="defjvp")
+@misuse("No rule", where="function f", do="defjvp")
 def _(t):
     @jax.custom_jvp
     def f(x):
@@ -18,7 +18,12 @@ def _(t):
     t.grad(f)(1.0)
 
 
-@misuse("A tangent of another shape", where="f", got="float64[2]", do="float64[3]")
+@misuse(
+    "A tangent of another shape",
+    where="Custom JVP rule",
+    got="float64[2]",
+    do="float64[3]",
+)
 def _(t):
     @jax.custom_jvp
     def f(x):
@@ -28,7 +33,12 @@ def _(t):
     t.jvp(f, (X,), (X,))
 
 
-@misuse("A tangent of another dtype", where="f", got="float32[3]", do="float64[3]")
+@misuse(
+    "A tangent of another dtype",
+    where="Custom JVP rule",
+    got="float32[3]",
+    do="float64[3]",
+)
 def _(t):
     @jax.custom_jvp
     def f(x):
@@ -38,7 +48,7 @@ def _(t):
     t.jvp(f, (X,), (X,))
 
 
-@misuse("The rule returns no pair", where="f", do="pair")
+@misuse("The rule returns no pair", where="function f", do="pair")
 def _(t):
     @jax.custom_jvp
     def f(x):
@@ -48,7 +58,7 @@ def _(t):
     t.grad(f)(1.0)
 
 
-@misuse("The rule returns nothing", where="f", got="None", do="pair")
+@misuse("The rule returns nothing", where="function f", got="None", do="pair")
 def _(t):
     @jax.custom_jvp
     def f(x):
@@ -61,7 +71,11 @@ def _(t):
     t.grad(f)(1.0)
 
 
-@misuse("Tangents of another structure", where="f", do="structure")
+@misuse(
+    "Tangents of another structure",
+    where="function f",
+    do="equal container (pytree) structures",
+)
 def _(t):
     @jax.custom_jvp
     def f(x):
@@ -116,7 +130,7 @@ def _(t):
 misuse = chapter("`jax.custom_vjp`")
 
 
-@misuse("No rule", where="f", do="defvjp")
+@misuse("No rule", where="function f", do="defvjp")
 def _(t):
     @jax.custom_vjp
     def f(x):
@@ -125,7 +139,7 @@ def _(t):
     t.grad(f)(1.0)
 
 
-@misuse("The forward rule returns no pair", where="f", do="pair")
+@misuse("The forward rule returns no pair", where="function f", do="pair")
 def _(t):
     @jax.custom_vjp
     def f(x):
@@ -135,7 +149,7 @@ def _(t):
     t.grad(f)(1.0)
 
 
-@misuse("The backward rule returns no tuple", where="f", do="tuple")
+@misuse("The backward rule returns no tuple", where="Custom VJP bwd rule", do="tuple")
 def _(t):
     @jax.custom_vjp
     def f(x):
@@ -145,7 +159,11 @@ def _(t):
     t.grad(f)(1.0)
 
 
-@misuse("A cotangent too few", where="f", do="structure")
+@misuse(
+    "A cotangent too few",
+    where="Custom VJP bwd rule",
+    do="must produce a tuple of length",
+)
 def _(t):
     @jax.custom_vjp
     def f(x, y):
@@ -167,7 +185,7 @@ def _(t):
     t.vjp(f, X)[1](X)
 
 
-@misuse("A cotangent of another dtype", got="float32", do="the same dtypes")
+@misuse("A cotangent of another dtype", got="float32", foreign=True)
 def _(t):
     @jax.custom_vjp
     def f(x):
@@ -380,6 +398,11 @@ def _(t):
     t.rules[jnp.sin]
 
 
-@misuse("A rule that isn't there", where="'mystery'", do="has no rule", only=True)
+@misuse(
+    "A rule that isn't there",
+    where="'mystery'",
+    do="add one with jaxkit.rules",
+    only=True,
+)
 def _(t):
     t.rules[Primitive("mystery")]

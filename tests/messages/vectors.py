@@ -71,14 +71,20 @@ def _(t):
 
 
 @misuse(
-    "A tangent too few", where="argument 0['b']", got="({'w': float64[3]},)", do="lacks"
+    "A tangent too few",
+    where="argument 0['b']",
+    got="({'w': float64[3]},)",
+    do="must be a pytree like the primal",
 )
 def _(t):
     t.jvp(lambda p: p, ({"w": X, "b": X},), ({"w": X},))
 
 
 @misuse(
-    "A tangent too many", where="argument 0['c']", got="'c': float64[3]", do="too many"
+    "A tangent too many",
+    where="argument 0['c']",
+    got="'c': float64[3]",
+    do="must be a pytree like the primal",
 )
 def _(t):
     t.jvp(lambda p: p, ({"w": X},), ({"w": X, "c": X},))
@@ -104,12 +110,20 @@ def _(t):
     t.linearize(square, X)[1](np.ones(4))
 
 
-@misuse("A tangent too many, to a pushforward", where="argument 1", do="too many")
+@misuse(
+    "A tangent too many, to a pushforward",
+    where="argument 1",
+    do="must be a pytree like the primal",
+)
 def _(t):
     t.linearize(square, X)[1](X, X)
 
 
-@misuse("Tangents in a tuple, to a pushforward", where="argument 0[0]", do="too many")
+@misuse(
+    "Tangents in a tuple, to a pushforward",
+    where="argument 0[0]",
+    do="must be a pytree like the primal",
+)
 def _(t):
     t.linearize(square, X)[1]((X,))
 
@@ -165,7 +179,10 @@ def _(t):
 
 
 @misuse(
-    "A cotangent too few", where="the output['b']", got="{'a': float64[3]}", do="lacks"
+    "A cotangent too few",
+    where="the output['b']",
+    got="{'a': float64[3]}",
+    do="must be a pytree like the output",
 )
 def _(t):
     t.vjp(pair, X)[1]({"a": X})
@@ -206,7 +223,7 @@ def _(t):
     t.vjp(square, 1.0)[1]()
 
 
-@misuse("The result of vjp, called", got="'tuple'", do="not callable")
+@misuse("The result of vjp, called", got="'tuple'", foreign=True)
 def _(t):
     t.vjp(total, X)(1.0)
 
