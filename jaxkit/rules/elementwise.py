@@ -369,7 +369,7 @@ elementwise(
 )
 
 
-def _no_closed_form(name, argument, kind=ValueError):
+def _no_closed_form(name, argument, kind: type[Exception] = ValueError):
     raise refusal(
         kind,
         f"{name} has no known derivative in closed form with respect to {argument}, "
