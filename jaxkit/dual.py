@@ -95,6 +95,21 @@ class Dual(Tracer):
         # What it holds, as far as JAX looks; that it moves is all that counts.
         return [("primal", self.primal), ("tangent", tracing.MAY_MOVE)]
 
+    def _origin_msg(self):
+        # What JAX adds to the message where Python or NumPy want its value.
+        if self.primal is None:
+            return (
+                "\nIt is a tangent, which is written down here, and not computed: "
+                "what a derivative rule does must not depend on its value."
+            )
+        below = self.primal._origin_msg() if tracing.is_traced(self.primal) else ""
+        if type(self.primal) is Dual:
+            return below
+        return (
+            f"{below}\nIt is differentiated by jaxkit: compute with jax.numpy and "
+            "jax.lax in place of NumPy and Python's functions."
+        )
+
     def _short_repr(self):
         if self.primal is None:
             return f"Tangent<{self.tangent}>"
@@ -120,11 +135,14 @@ class DualTrace(Trace):
         return primals, tangents
 
     def check_primals(self, outs) -> None:
-        """Raise TypeError if what code on tangents alone returned as primals isn't."""
+        """Raise ValueError if what code on tangents alone returned as primals isn't."""
         if any(map(self.owns, outs)):
-            raise TypeError(
-                "a derivative rule's primal output depends on its tangents; it must be "
-                "computed from the primals alone"
+            primitive, source = self.arithmetic.source  # pyright: ignore
+            line = tracing.line_of(source) or tracing.user_line()
+            raise ValueError(
+                f"the derivative rule of '{primitive}', called at {line}, returned a "
+                "primal output that depends on its tangents; compute it from the "
+                "primals alone"
             )
 
     def interpret(self, primitive, operands, params):

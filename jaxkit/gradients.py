@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from functools import wraps
+from functools import partial
 from types import EllipsisType
 from typing import Any
 
@@ -15,19 +15,20 @@ from jax.tree_util import tree_unflatten
 from jaxkit.arithmetic import jvp_flat, linearize_flat
 from jaxkit.border.arguments import check_callable, select
 from jaxkit.border.checks import (
-    check_complex_outputs,
     check_forward_input,
+    check_output,
     check_reverse_input,
-    check_reverse_output,
     check_scalar,
 )
 from jaxkit.border.flat import Flat, as_leaves
 from jaxkit.border.messages import leaf_name
+from jaxkit.border.tracebacks import entry
 from jaxkit.tangents import as_typed, ones, spread, still, zero_cotangent
 from jaxkit.tracing import typeof, wide_enough
 from jaxkit.transforms import push_forward
 
 
+@entry
 def value_and_grad(
     fun: Callable,
     argnums: int | Collection[int] | EllipsisType = ...,
@@ -47,11 +48,13 @@ def value_and_grad(
         >>> value_and_grad(lambda x: x**2)(3.0)
         (Array(9., ...), Array(6., ...))
     """
-    return _value_and_grad(
+    f = _value_and_grad(
         "value_and_grad", fun, argnums, argnames, has_aux, holomorphic, allow_int
     )
+    return entry(f, like=fun)
 
 
+@entry
 def grad(
     fun: Callable,
     argnums: int | Collection[int] | EllipsisType = ...,
@@ -95,7 +98,7 @@ def grad(
     """
     f = _value_and_grad("grad", fun, argnums, argnames, has_aux, holomorphic, allow_int)
 
-    @wraps(fun)
+    @partial(entry, like=fun)
     def grad_f(*args, **kwargs):
         value, gradient = f(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
@@ -106,7 +109,6 @@ def grad(
 def _value_and_grad(transform, fun, argnums, argnames, has_aux, holomorphic, allow_int):
     selection = select(transform, fun, argnums, argnames)
 
-    @wraps(fun)
     def value_and_grad_f(*args, **kwargs):
         tree, call, named = selection(args, kwargs)
         leaves, domain = as_leaves(transform, tree, named)
@@ -123,6 +125,7 @@ def _value_and_grad(transform, fun, argnums, argnames, has_aux, holomorphic, all
     return value_and_grad_f
 
 
+@entry
 def jacfwd(
     fun: Callable,
     argnums: int | Collection[int] | EllipsisType = ...,
@@ -157,7 +160,7 @@ def jacfwd(
     """
     selection = select("jacfwd", fun, argnums, argnames)
 
-    @wraps(fun)
+    @partial(entry, like=fun)
     def jacfwd_f(*args, **kwargs):
         tree, call, named = selection(args, kwargs)
         leaves, domain = as_leaves("jacfwd", tree, named)
@@ -171,8 +174,9 @@ def jacfwd(
         n = sum(domain.sizes)
         push = jax.vmap(push, out_axes=(None, -1, None), axis_size=n)
         outs, columns, aux = push(domain.basis())
-        if holomorphic:
-            check_complex_outputs("jacfwd", outs)
+        for i, y in enumerate(outs if holomorphic else ()):
+            name = leaf_name([("the output", flat.result(outs))], i)
+            check_output("jacfwd", y, name, holomorphic)
 
         def blocks(y, column):
             """The columns of one output leaf, cut at the input leaves."""
@@ -189,6 +193,7 @@ def jacfwd(
     return jacfwd_f
 
 
+@entry
 def jacrev(
     fun: Callable,
     argnums: int | Collection[int] | EllipsisType = ...,
@@ -215,7 +220,7 @@ def jacrev(
     """
     selection = select("jacrev", fun, argnums, argnames)
 
-    @wraps(fun)
+    @partial(entry, like=fun)
     def jacrev_f(*args, **kwargs):
         tree, call, named = selection(args, kwargs)
         leaves, domain = as_leaves("jacrev", tree, named)
@@ -225,7 +230,7 @@ def jacrev(
         outs, program, aux = linearize_flat(flat, leaves)
         for i, y in enumerate(outs):
             name = leaf_name([("the output", flat.result(outs))], i)
-            check_reverse_output("jacrev", y, name, holomorphic)
+            check_output("jacrev", y, name, holomorphic)
         codomain = flat.out_space(outs)
         pull = jax.vmap(program.transpose, axis_size=sum(codomain.sizes))
         with wide_enough(domain.avals):
@@ -254,6 +259,7 @@ def jacrev(
 jacobian = jacrev
 
 
+@entry
 def hessian(
     fun: Callable,
     argnums: int | Collection[int] | EllipsisType = ...,
@@ -279,6 +285,7 @@ def hessian(
     return jacfwd(gradient, argnums, has_aux, holomorphic, argnames=argnames)
 
 
+@entry
 def hvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """The Hessian of a scalar function times a vector, without the Hessian.
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxkit.arithmetic import transposed
 from jaxkit.border.space import COTANGENT, TANGENT, Space, flatten
+from jaxkit.border.tracebacks import entry
 from jaxkit.program import LinearProgram, NotTransposable
 from jaxkit.rules.table import NotLinear
 from jaxkit.tangents import zero_cotangent, zeros
@@ -81,6 +82,7 @@ class LinearMap:
         run = self._recorded.transpose if self._transposed else self._recorded.apply
         return run(values)
 
+    @entry
     def __call__(self, *element):
         """Apply the map to an element of its domain (checked, see `border.space`)."""
         role = COTANGENT if self._transposed else TANGENT
@@ -88,7 +90,8 @@ class LinearMap:
             if len(element) != 1:
                 raise TypeError(
                     f"{self.name}: what it returned for {self.of} takes one {role[0]}, "
-                    f"a pytree like the {role[1]}, but got {len(element)} arguments."
+                    f"a pytree like the {role[1]}, but got {len(element)} arguments; "
+                    f"pass {self.domain}."
                 )
             (element,) = element
         moved = flatten(self.name, role, self.domain, element)
@@ -104,6 +107,7 @@ class LinearMap:
         return flipped
 
     @property
+    @entry
     def program(self) -> LinearProgram:
         """The flat linear program that this map runs, without what reaches no output.
 
@@ -123,6 +127,7 @@ class LinearMap:
                 self._recorded.prune()
             )
 
+    @entry
     def matrix(self) -> jax.Array:
         """The dense matrix, of shape (size of the codomain, size of the domain).
 

@@ -28,7 +28,13 @@ from jax import lax
 from jax.dtypes import float0
 from jax.extend.core import primitives
 
-from jaxkit.tracing import aval_of, cotangent_of, sharding_of, varying_like
+from jaxkit.tracing import (
+    aval_of,
+    cotangent_of,
+    sharding_of,
+    user_line,
+    varying_like,
+)
 
 SCALARS = int, float, complex, np.generic
 
@@ -44,9 +50,14 @@ class Refused:
     error: Exception | None
 
 
-def refusal(error: Exception) -> Exception:
-    """An error that makes a tangent `Refused`, where a derivative rule raises it."""
-    error.refuses = True  # pyright: ignore[reportAttributeAccessIssue]
+def refusal(kind: type[Exception], what: str, advice: str) -> Exception:
+    """An error that makes a tangent `Refused`, where a derivative rule raises it.
+
+    It says what can't be had, at which line of the user (its `fact`), and what to do.
+    """
+    fact = f"{what}, at {user_line()}."
+    error: Any = kind(f"{fact} {advice}")
+    error.fact, error.refuses = fact, True
     return error
 
 

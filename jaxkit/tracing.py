@@ -43,14 +43,21 @@ from jax.sharding import AxisType
 
 # Frames of jaxkit are not the user's: "the user's line" is the first one outside.
 _HERE = os.path.dirname(__file__) + os.sep
-_INTERNAL = (
-    _HERE,
-    os.path.dirname(jax.__file__) + os.sep,
-    os.path.dirname(os.__file__),
-)
+_KIT = _HERE, os.path.dirname(jax.__file__) + os.sep
+_INTERNAL = *_KIT, os.path.dirname(os.__file__)
 source_info_util.register_exclusion(_HERE)
 
 _config: Any = jax.config
+
+
+def frames_are_hidden() -> bool:
+    """Whether tracebacks are to be without the frames of JAX, and so of jaxkit."""
+    return _config.jax_traceback_filtering != "off"
+
+
+def is_internal(file: str) -> bool:
+    """Whether a file is one of jaxkit's, or of JAX's."""
+    return file.startswith(_KIT)
 
 
 def x64_is_off() -> bool:
@@ -548,5 +555,5 @@ def user_line() -> str:
     for frame, number in traceback.walk_stack(None):
         code = frame.f_code
         if not code.co_filename.startswith(_INTERNAL):
-            return f"{code.co_filename}:{number} ({code.co_name})"
+            return f"{code.co_filename}:{number} ({code.co_qualname})"
     return "an unknown line"

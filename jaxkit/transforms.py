@@ -18,11 +18,13 @@ from jaxkit.border.arguments import check_callable
 from jaxkit.border.flat import Flat, arguments
 from jaxkit.border.messages import leaf_name, short
 from jaxkit.border.space import TANGENT, Space, flatten
+from jaxkit.border.tracebacks import entry
 from jaxkit.maps import LinearMap
 from jaxkit.tangents import full, spread
 from jaxkit.tracing import typeof
 
 
+@entry
 def jvp(
     fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux=False
 ) -> tuple[Any, ...]:
@@ -71,6 +73,7 @@ def push_forward(transform, fun, primals, tangents, has_aux=False) -> tuple[Any,
     return (*result, flat.aux(aux)) if has_aux else result
 
 
+@entry
 def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Run `fun` once; returns its output and its derivative there as a `LinearMap`.
 
@@ -99,6 +102,7 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple[Any,
     return _linear_map("linearize", fun, primals, has_aux)
 
 
+@entry
 def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Reverse mode: `fun` at `primals` and its pullback as a `LinearMap`.
 
@@ -141,6 +145,7 @@ def _linear_map(transform, fun, primals, has_aux):
     return (*result, flat.aux(aux)) if has_aux else result
 
 
+@entry
 def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
     """The transpose of a function that is linear already.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jax.tree_util import tree_structure
 
@@ -47,19 +48,22 @@ def check_forward_input(x, named, i, holomorphic) -> None:
 
 
 def _instead(x) -> str:
-    """What to pass instead of an integer or boolean."""
+    """What to pass instead of an integer, boolean or key."""
+    if jnp.issubdtype(x.dtype, jax.dtypes.extended):
+        return "select other arguments by argnums, or close over it"
     value = concrete(x)
     if value is None or jnp.ndim(x) > 0 or not jnp.issubdtype(x.dtype, jnp.number):
         return "pass an array of floats, such as x.astype(float)"
     return f"pass {float(value)}"
 
 
-def check_reverse_output(transform, y, name, holomorphic) -> None:
+def check_output(transform, y, name, holomorphic) -> None:
     kind = getattr(typeof(y).dtype, "kind", "")  # keys have none
     if holomorphic and kind != "c":
         raise TypeError(
             f"{transform}: with holomorphic=True outputs must be complex, but {name} "
-            f"is {short(typeof(y))}."
+            f"is {short(typeof(y))}; return a complex number, or leave holomorphic "
+            "out."
         )
     if not holomorphic and not jnp.issubdtype(typeof(y).dtype, jnp.floating):
         hint = (
@@ -73,27 +77,23 @@ def check_reverse_output(transform, y, name, holomorphic) -> None:
         )
 
 
-def check_complex_outputs(transform, outs) -> None:
-    for i, y in enumerate(outs):
-        if typeof(y).dtype.kind != "c":
-            raise TypeError(
-                f"{transform}: with holomorphic=True outputs must be complex, but "
-                f"output leaf {i} is {short(typeof(y))}."
-            )
-
-
 def check_scalar(transform, flat, outs, holomorphic) -> None:
     if flat.out_tree != tree_structure(0):
+        hint = (
+            "return one of its leaves, or use vjp or jacrev (or has_aux=True, for a "
+            "pair of a scalar and other data)"
+            if outs
+            else "return a number (is there a return in it?)"
+        )
         raise TypeError(
-            f"{transform}: the function must return one scalar, but it returned a "
-            f"pytree {flat.out_tree}; return one of its leaves, or use vjp or jacrev "
-            "(or has_aux=True, for a pair of a scalar and other data)."
+            f"{transform}: the function must return one scalar, but it returned "
+            f"{flat.out_space(outs)}; {hint}."
         )
     aval = typeof(outs[0])
     if aval.shape != ():
         raise TypeError(
-            f"{transform}: the function must return a scalar, but its output has shape "
-            f"{aval.shape}; reduce it to a scalar, or use vjp (one product with a "
+            f"{transform}: the function must return a scalar, but the output is "
+            f"{short(aval)}; reduce it to a scalar, or use vjp (one product with a "
             "cotangent) or jacrev (the whole Jacobian)."
         )
-    check_reverse_output(transform, outs[0], "the output", holomorphic)
+    check_output(transform, outs[0], "the output", holomorphic)

@@ -10,7 +10,13 @@ import jax.numpy as jnp
 from jax.dtypes import float0
 from jax.tree_util import tree_flatten, tree_unflatten
 
-from jaxkit.border.messages import Named, aval_or_none, leaf_name
+from jaxkit.border.messages import (
+    Named,
+    aval_or_none,
+    describe,
+    describe_tree,
+    leaf_name,
+)
 from jaxkit.border.space import Space
 from jaxkit.tracing import typeof
 
@@ -29,9 +35,12 @@ class Flat:
         out, aux = self.call(tree_unflatten(self.in_tree, values)), None
         if self.has_aux:
             if not isinstance(out, tuple | list) or len(out) != 2:
+                leaves, tree = tree_flatten(out)
                 raise TypeError(
                     f"{self.transform}: with has_aux=True the function must return a "
-                    f"pair (output, aux), but it returned {out!r} of {type(out)}."
+                    "pair (output, aux), but it returned "
+                    f"{describe_tree(tree, map(describe, leaves))}; for several values "
+                    "return (output, (aux, ...))."
                 )
             out, aux = out
         outs, self.out_tree = tree_flatten(out)

@@ -29,6 +29,19 @@ def describe(x: Any) -> str:
     return f"{x!r} of {type(x)}" if aval is None else short(aval)
 
 
+LONGEST = 400  # characters of a pytree in a message
+
+
+def describe_tree(tree: Any, leaves: Iterable[str]) -> str:
+    """A structure with its leaves described: `{'a': float32[3], 'b': float32[]}`."""
+    names = [*leaves, ""]
+    gaps = str(tree).removeprefix("PyTreeDef(").removesuffix(")").split("*")
+    if len(gaps) != len(names):  # a node's own text has a star
+        return str(tree)
+    text = "".join(gap + name for gap, name in zip(gaps, names, strict=True))
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
 def short(aval: Any) -> str:
     """An abstract type in a message: `float32[3]`."""
     if isinstance(aval, ShapedArray) and sharding_of(aval):

@@ -10,9 +10,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.dtypes import float0
-from jax.tree_util import tree_flatten, tree_unflatten
+from jax.tree_util import tree_flatten, tree_leaves, tree_unflatten
 
-from jaxkit.border.messages import Named, aval_or_none, describe, leaf_name, short
+from jaxkit.border.messages import (
+    Named,
+    aval_or_none,
+    describe,
+    describe_tree,
+    leaf_name,
+    short,
+)
 from jaxkit.tangents import as_typed, full, moves, zeros
 from jaxkit.tracing import (
     cotangent_of,
@@ -33,6 +40,9 @@ class Space(NamedTuple):
     tree: Any
     avals: tuple[Any, ...]
     integers: bool = False
+
+    def __str__(self):
+        return describe_tree(self.tree, map(short, self.avals))
 
     def linear(self) -> Space:
         """The same for functions that are linear already."""
@@ -110,8 +120,8 @@ def flatten(transform: str, role: tuple[str, str], space: Space, element: Any) -
     leaves, treedef = tree_flatten(element)
     if treedef != space.tree:
         raise wrong_structure(
-            f"{transform}: the {what} must have the tree structure of the "
-            f"{of}, {space.tree}, but has {treedef}; "
+            f"{transform}: the {what} must be a pytree like the {of}, {space}, but is "
+            f"{describe_tree(treedef, map(describe, leaves))}; "
             f"{_difference(role, space, element)}."
         )
     moved = []
@@ -141,6 +151,8 @@ def _difference(role, space: Space, element: Any) -> str:
     lacking = [name for name in want if name not in have]
     extra = [name for name in have if name not in want]
     parts = [f"it lacks one for {', '.join(lacking)}"] if lacking else []
+    if lacking and any(x is None for x in tree_leaves(element, lambda x: x is None)):
+        parts[0] += " (None is a pytree without leaves; for a zero pass zeros)"
     parts += [f"it has one too many, for {', '.join(extra)}"] if extra else []
     kind = type(template).__name__
     return " and ".join(parts) or f"its containers differ; pass a {kind}"

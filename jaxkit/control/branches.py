@@ -25,10 +25,9 @@ from jaxkit.control.structure import (
 )
 from jaxkit.fused import fused
 from jaxkit.program import LinearProgram, reached
-from jaxkit.rules.table import NotLinear
+from jaxkit.rules.table import not_linear
 from jaxkit.rules.verbs import structured
 from jaxkit.tangents import as_typed, filled, full, spread
-from jaxkit.tracing import user_line
 
 
 @structured(primitives.cond_p)
@@ -36,9 +35,8 @@ def _(primals, tangents, params):
     first, *others = params["branches"]
     known, moving = states(primals, tangents)
     if not known[0]:
-        raise NotLinear(
-            "which branch of a conditional is taken depends on the linear inputs. "
-            f"At {user_line()}."
+        raise not_linear(
+            "which branch of a conditional is taken depends on the linear inputs"
         )
     platforms = params.get("branches_platforms")
     return _switch(first, tuple(others), known, moving, platforms)

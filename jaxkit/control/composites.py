@@ -18,10 +18,10 @@ from jax import lax
 
 from jaxkit.control.custom_vjp import transpose_of_backward
 from jaxkit.control.structure import Operator, Structure, runner, states
-from jaxkit.rules.table import RULES, NotLinear
+from jaxkit.rules.table import RULES, not_linear
 from jaxkit.rules.verbs import general, taken_apart
 from jaxkit.tangents import filled, moves, refusal, spread
-from jaxkit.tracing import is_jaxs, none_if_zero, typeof, user_line
+from jaxkit.tracing import is_jaxs, none_if_zero, typeof
 
 
 @general("call_hi_primitive", alone=True)
@@ -39,9 +39,9 @@ def _(primitive, arithmetic, primals, tangents, params):
         structure = _by_rules(composed, rules, tangents)
         return taken_apart(structure, primitive, arithmetic, primals, tangents, params)
     if rules and "jvp" not in rules:
-        raise NotLinear(
+        raise not_linear(
             f"{type(composed).__name__} has a backward rule, which says nothing of its "
-            f"transpose where it is applied to linear inputs. At {user_line()}."
+            "transpose where it is applied to linear inputs"
         )
 
     def flat(values):
@@ -68,10 +68,10 @@ def rules_of(composed: Any) -> set[str]:
     found = {x for x in ("vjp_fwd", "lin", "jvp") if not is_jaxs(getattr(own, x))}
     if not found and not is_jaxs(own.transpose):
         raise refusal(
-            NotImplementedError(
-                f"{type(composed).__name__} has a transpose, but neither jvp nor "
-                "vjp_fwd and vjp_bwd_retval; give it one of these"
-            )
+            NotImplementedError,
+            f"{type(composed).__name__} has a transpose, but neither jvp nor vjp_fwd "
+            "and vjp_bwd_retval",
+            "Give it one of these.",
         )
     return found
 

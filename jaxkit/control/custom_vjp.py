@@ -16,7 +16,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxkit.arithmetic import record
 from jaxkit.control.structure import Operator
 from jaxkit.program import NotTransposable
-from jaxkit.rules.table import NotLinear
+from jaxkit.rules.table import NotLinear, not_linear
 from jaxkit.rules.verbs import general, transposable
 from jaxkit.tangents import Refused, filled, given, moves, refusal, spread, zeros
 from jaxkit.tracing import (
@@ -30,7 +30,6 @@ from jaxkit.tracing import (
     run_equations,
     run_jaxpr_here,
     typeof,
-    user_line,
     variables,
 )
 
@@ -89,9 +88,9 @@ def _on_tangents(forward, arithmetic, primals, tangents, rule):
     avals = tuple([v.aval for v in outs])
     live = [moves(aval.dtype) for aval in avals]
     if not unknown.isdisjoint(v for vs in read_by for v in variables(vs)):
-        error = NotLinear(
+        error = not_linear(
             f"the residuals of the jax.custom_vjp function '{rule['name']}', which is "
-            f"applied to linear inputs, depend on them. At {user_line()}."
+            "applied to linear inputs, depend on them"
         )
         return [None] * n, [Refused(aval, error) for aval in avals]
     run_equations(equations, env)
@@ -210,10 +209,10 @@ on_tangents = Operator("custom_vjp", _apply_alone, _transpose_alone, _reaches)
 @general("custom_lin")
 def _(primitive, arithmetic, primals, tangents, params):
     raise refusal(
-        TypeError(
-            "can't apply forward-mode differentiation (jvp) to a custom_vjp function "
-            f"that JAX has linearized. At {user_line()}."
-        )
+        TypeError,
+        "can't apply forward-mode differentiation (jvp) to a custom_vjp function that "
+        "JAX has linearized",
+        "Use reverse mode, or linearize it with jaxkit.",
     )
 
 

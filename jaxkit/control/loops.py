@@ -25,7 +25,7 @@ from jaxkit.control.structure import (
 )
 from jaxkit.fused import fused
 from jaxkit.program import LinearProgram, NotTransposable
-from jaxkit.rules.table import NotLinear
+from jaxkit.rules.table import not_linear
 from jaxkit.rules.verbs import structured
 from jaxkit.tangents import spread
 
@@ -84,10 +84,7 @@ def _while(body, condition, first, n_test, n_consts, known, moving):
     there = (*known[:n], *known[m:])
     unknown = zip(tracing.open_jaxpr(condition).invars, there, strict=True)
     if not tracing.used(condition).isdisjoint(v for v, there in unknown if not there):
-        raise NotLinear(
-            "how often a while loop runs depends on the linear inputs. "
-            f"At {tracing.user_line()}."
-        )
+        raise not_linear("how often a while loop runs depends on the linear inputs")
     test, consts, carry = slice(n), slice(first, m), slice(m, None)
     step = derivative_of(body(), known[first:], moving[first:])
     code = step.code_of(moving[carry])

@@ -62,7 +62,7 @@ def _transpose(cts, *operands, const_lengths, jaxprs):
     if jaxprs.transpose_solve is None:
         raise TypeError(
             "reverse mode through lax.custom_linear_solve needs its transpose_solve, "
-            "or symmetric=True; this one was given neither."
+            f"or symmetric=True; the one at {tracing.user_line()} was given neither."
         )
     matvec, vecmat, solve, transpose_solve = _parts(operands, const_lengths)[0]
     n = sum(const_lengths)

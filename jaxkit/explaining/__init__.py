@@ -13,6 +13,7 @@ from jaxkit.arithmetic import linearize_flat
 from jaxkit.border.arguments import check_callable
 from jaxkit.border.flat import as_leaves
 from jaxkit.border.messages import leaf_name
+from jaxkit.border.tracebacks import entry
 from jaxkit.explaining.explanation import Explanation, fitted
 from jaxkit.explaining.running import run
 from jaxkit.explaining.stages import Stages, make
@@ -23,6 +24,7 @@ from jaxkit.transforms import jvp, linearize
 MODES = "forward", "reverse", "both"
 
 
+@entry
 def explain(
     fun: Callable,
     *,
@@ -76,6 +78,7 @@ def explain(
     if order not in (1, 2):
         raise ValueError(f"explain: order={order!r}; pass 1, or 2 for the gradient")
 
+    @entry
     def explained(*args, **kwargs):
         leaves, names, tree = point("explain", fun, args)
         flat = flattened(lambda args: fun(*args, **kwargs), tree)
@@ -96,6 +99,7 @@ def explain(
     return explained
 
 
+@entry
 def stages(fun: Callable) -> Callable[..., Stages]:
     """Show a function at each stage of the kit: primal, tangents, linear, transpose.
 
@@ -118,6 +122,7 @@ def stages(fun: Callable) -> Callable[..., Stages]:
     """
     check_callable("stages", fun, "stages(f)(x)")
 
+    @entry
     def staged(*args):
         leaves, names, tree = point("stages", fun, args)
         flat = flattened(lambda args: fun(*args), tree)

@@ -75,7 +75,10 @@ class _Rules(ModuleType):
             )
         rule = named(primitive)
         if rule is NONE:
-            raise KeyError(f"the primitive '{primitive}' has no rule")
+            raise KeyError(
+                f"the primitive '{primitive}' has no rule; add one with jaxkit.rules: "
+                "elementwise, linear, bilinear, zero, or custom"
+            )
         return rule
 
 

@@ -27,13 +27,13 @@ class Still(Rule):
 
     def derivative(self, primitive, arithmetic, primals, tangents, params):
         if self.verb == "refused":
-            error = ValueError(
-                f"'{primitive}' has no derivative, since {self.why}; at "
-                f"{tracing.user_line()}. Put it into a jax.custom_jvp or "
-                "jax.custom_vjp function, which gives the derivative, or stop the "
-                "gradient before it with jax.lax.stop_gradient."
+            raise refusal(
+                ValueError,
+                f"'{primitive}' has no derivative, since {self.why}",
+                "Put it into a jax.custom_jvp or jax.custom_vjp function, which gives "
+                "the derivative, or stop the gradient before it with "
+                "jax.lax.stop_gradient.",
             )
-            raise refusal(error)
         out = primitive.bind(*primals, **params)
         return out, [None] * len(out) if primitive.multiple_results else None
 

@@ -44,11 +44,12 @@ def _per_gap(x, values):
 def _refuse_part(size, whole, primitive):
     """A part of the vectors moves towards all the others, which aren't at hand."""
     if size < whole:
-        error = NotImplementedError(
-            f"{primitive} with subset_by_index has no derivative rule: that of some of "
-            "the vectors depends on all of them. Take the subset of the full result."
+        raise refusal(
+            NotImplementedError,
+            f"{primitive} with subset_by_index has no derivative rule, since that of "
+            "some of the vectors depends on all of them",
+            "Take the subset of the full result.",
         )
-        raise refusal(error)
 
 
 # --- Eigenvalues ----------------------------------------------------------------------
@@ -77,13 +78,14 @@ def _(
     (a,), (da,) = primals, tangents
     asked = compute_left_eigenvectors or compute_right_eigenvectors
     if asked and not enable_eigvec_derivs:
-        error = NotImplementedError(
+        raise refusal(
+            NotImplementedError,
             "the eigenvectors of a general matrix are differentiated, like in JAX, "
-            "where you ask for it by jax.lax.linalg.eig(..., "
-            "enable_eigvec_derivs=True): their derivatives hold for distinct "
-            "eigenvalues and LAPACK's choice of length and phase only."
+            "only where you ask for it",
+            "Do so by jax.lax.linalg.eig(..., enable_eigvec_derivs=True): their "
+            "derivatives hold for distinct eigenvalues and LAPACK's choice of length "
+            "and phase only.",
         )
-        raise refusal(error)
     w, *left, right = p.eig_p.bind(
         a,
         compute_left_eigenvectors=compute_left_eigenvectors,
@@ -141,12 +143,12 @@ def _(primals, tangents, *, full_matrices, compute_uv, **params):
     (a,), (da,) = primals, tangents
     rows, columns = a.shape[-2:]
     if full_matrices and compute_uv and rows != columns:
-        error = NotImplementedError(
+        raise refusal(
+            NotImplementedError,
             "svd with full_matrices=True has no derivative rule where the matrix isn't "
-            "square: the additional vectors aren't functions of it. Use "
-            "full_matrices=False."
+            "square, since the additional vectors aren't functions of it",
+            "Use full_matrices=False.",
         )
-        raise refusal(error)
     s, u, vh = p.svd_p.bind(a, full_matrices=False, compute_uv=True, **params)
     _refuse_part(s.shape[-1], min(rows, columns), "svd")
     tall = rows >= columns

@@ -35,11 +35,16 @@ Positions = tuple[int, ...] | Callable[..., Sequence[int]] | None
 class NotLinear(NotImplementedError):
     """Code that should be linear isn't; `fact` says where, the message what to do."""
 
-    refuses = True  # see `tangents.refusal`
+    fact: str
 
-    def __init__(self, fact: str, advice: str = ""):
-        super().__init__(f"{fact} {advice}".strip())
-        self.fact = fact
+
+def not_linear(what: str, advice: str = "") -> Exception:
+    """The exception that says so."""
+    why = (
+        "Only linear operations may act on a tangent: in a function given to "
+        "linear_transpose, or in a JVP rule on its tangents."
+    )
+    return refusal(NotLinear, what, f"{why} {advice}".strip())
 
 
 class Rule:
@@ -88,7 +93,7 @@ class Rule:
         aval = tracing.output_aval(primitive, avals, params)
         if not primitive.multiple_results and not moves(aval.dtype):
             if any(moves(tracing.aval_of(t).dtype) for t in tangents if t is not None):
-                raise NotLinear(f"'{primitive}' to {aval.dtype} is not linear. {_at()}")
+                raise not_linear(f"'{primitive}' to {aval.dtype} is not linear")
         moved = arithmetic.bind(primitive, operands, aval, **params)
         return ([None] * len(moved) if primitive.multiple_results else None), moved
 
@@ -120,14 +125,14 @@ class Rule:
         if self.transpose is None:
             raise no_transpose(primitive)
         if not set(where) <= set(self.positions(len(primals), **params)):
-            raise NotLinear(
+            raise not_linear(
                 f"'{primitive}' is not linear in operand {where[0]}, which depends on "
-                f"the linear inputs. {_at()}"
+                "the linear inputs"
             )
         if len(where) > 1 and not self.jointly:
-            raise NotLinear(
+            raise not_linear(
                 f"'{primitive}' of two values that both depend on the linear inputs is "
-                f"not linear in them. {_at()}"
+                "not linear in them"
             )
 
     def lines(self) -> list[str]:
@@ -174,17 +179,11 @@ def _static(x: Any) -> Any:
     return x.aval if type(x) is Var else x if type(x) in (Constant, Zero) else None
 
 
-def _at() -> str:
-    return f"At {tracing.user_line()}."
-
-
-def no_transpose(primitive) -> NotLinear:
+def no_transpose(primitive) -> Exception:
     """The exception for what is not linear, as far as the table knows."""
-    return NotLinear(
-        f"'{primitive}' is not linear, or no transpose of it is known. {_at()}",
-        "Only linear operations may act on a tangent: in a function given to "
-        "linear_transpose, or in a JVP rule on its tangents. If it is linear, "
-        "add its transpose with jaxkit.rules.transposable.",
+    return not_linear(
+        f"'{primitive}' is not linear, or no transpose of it is known",
+        "If it is linear, add its transpose with jaxkit.rules.transposable.",
     )
 
 
@@ -264,9 +263,9 @@ def check_type(primitive, part: str, what: str, x: Any, aval: Any) -> None:
 def missing_rule(primitive: Any, params: dict[str, Any]) -> Exception:
     """The exception for a primitive without a rule, at the user's line."""
     name = params.get("_prim", primitive)  # JAX's composite primitives share one name
-    error = NotImplementedError(
-        f"jaxkit has no derivative rule for the primitive '{name}', reached at "
-        f"{tracing.user_line()}. Add one with jaxkit.rules: elementwise, linear, "
-        "bilinear, zero, or custom. (docs/coverage.md says which have none, and why.)"
+    return refusal(
+        NotImplementedError,
+        f"jaxkit has no derivative rule for the primitive '{name}'",
+        "Add one with jaxkit.rules: elementwise, linear, bilinear, zero, or custom. "
+        "(docs/coverage.md says which have none, and why.)",
     )
-    return refusal(error)

@@ -26,7 +26,15 @@ from typing import Any
 from jaxkit import tracing
 from jaxkit.program.code import Var
 from jaxkit.rules.kinds import Elementwise, General, Linear, Still
-from jaxkit.rules.table import RULES, Positions, Rule, check_type, declare, replaced
+from jaxkit.rules.table import (
+    RULES,
+    Positions,
+    Rule,
+    check_type,
+    declare,
+    place_of,
+    replaced,
+)
 from jaxkit.rules.terms import add_arrays
 from jaxkit.tangents import Refused
 
@@ -216,7 +224,14 @@ def by_code(body: Callable) -> Callable:
         several = primitive.multiple_results
 
         def flat(tangents):
-            out, moved = body(primals, tangents, **params)
+            result = body(primals, tangents, **params)
+            try:
+                out, moved = result
+            except (TypeError, ValueError):
+                raise TypeError(
+                    f"the rule of '{primitive}' must return a pair (output, tangent), "
+                    f"but it returned {result!r}; see {place_of(body)}"
+                ) from None
             return (out, moved) if several else ([out], [moved])
 
         out, moved = arithmetic.trace(flat, tangents)
