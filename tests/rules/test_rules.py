@@ -27,10 +27,24 @@ def skip_unless_available(case: Case) -> None:
         pytest.skip(f"JAX {jax.__version__} has no {case.needs} {case.since or ''}")
 
 
+FIRST = {case.primitive: case for case in reversed(CASES)}
+
+
+def marks(case: Case, dtype: str) -> list:
+    """In every run each case in double precision, and of each rule one in all dtypes.
+
+    In the quick selection one of each rule in double precision.
+    """
+    first, double = case is FIRST[case.primitive], dtype == case.dtypes[0]
+    if first and double:
+        return [pytest.mark.quick]
+    return [] if first or double else [pytest.mark.long]
+
+
 @pytest.mark.parametrize(
     ("case", "dtype"),
     [
-        pytest.param(case, dtype, id=f"{case.name}-{dtype}")
+        pytest.param(case, dtype, id=f"{case.name}-{dtype}", marks=marks(case, dtype))
         for case in CASES
         for dtype in case.dtypes
     ],
