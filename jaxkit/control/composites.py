@@ -15,13 +15,14 @@ from typing import Any
 
 import jax
 from jax import lax
+from jax.custom_derivatives import SymbolicZero
 
 from jaxkit.control.custom_vjp import transpose_of_backward
 from jaxkit.control.structure import Operator, Structure, runner, states
 from jaxkit.rules.table import RULES, NotLinear
 from jaxkit.rules.verbs import general, taken_apart
 from jaxkit.tangents import filled, moves, refusal, spread
-from jaxkit.tracing import is_jaxs, none_if_zero, typeof, user_line
+from jaxkit.tracing import cotangent_of, is_jaxs, none_if_zero, typeof, user_line
 
 
 @general("call_hi_primitive", alone=True)
@@ -159,7 +160,11 @@ def _apply(residuals, tangents, composed, moving, tree, n_primals):
 
 def _transpose(residuals, cts, composed, moving, tree, n_primals):
     avals = composed.out_avals_flat
-    cts = filled(spread(cts, [moves(aval.dtype) for aval in avals]), avals)
+    cts = spread(cts, [moves(aval.dtype) for aval in avals])
+    if is_jaxs(type(composed)) and getattr(composed, "symbolic_zeros", False):
+        pairs = zip(cts, avals, strict=True)
+        cts = [SymbolicZero(cotangent_of(a)) if ct is None else ct for ct, a in pairs]
+    cts = filled(cts, avals)
     kept, ct = tree.unflatten(residuals[n_primals:]), composed.out_tree.unflatten(cts)
     if hasattr(composed, "vjp_bwd_retval_logs"):  # JAX 0.12 on
         moved, _ = composed.vjp_bwd_retval_logs(kept, ct)

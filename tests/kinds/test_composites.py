@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from jax.custom_derivatives import SymbolicZero
 from jax.experimental import hijax
 
 import jaxkit as jk
@@ -150,6 +151,26 @@ def test_custom_rules_in_their_new_form():
     many = jnp.stack([X, X])
     batched = jk.grad(lambda xs: jnp.sum(jax.vmap(f)(xs) + jax.vmap(g)(xs)))(many)
     np.testing.assert_allclose(batched, 5 + 2 * np.cos(3.0) * np.ones(2))
+
+
+@pytest.mark.usefixtures("new_forms")
+def test_symbolic_zeros_in_the_new_form():
+    found = []
+
+    def backward(_, cts):
+        found.append([type(ct) for ct in cts])
+        return (jnp.zeros(()) if type(cts[0]) is SymbolicZero else cts[0],)
+
+    f = jax.custom_vjp(lambda x: (x, x))
+    f.defvjp(lambda x: ((x.value, x.value), None), backward, symbolic_zeros=True)
+    assert jk.grad(lambda x: f(x)[0])(X) == 1.0
+    assert jk.grad(lambda x: f(x)[1])(X) == 0.0
+    assert [[t is SymbolicZero for t in types] for types in found] == [
+        [False, True],
+        [True, False],
+    ]
+    # Batched, it gets arrays of zeros.
+    assert (jk.grad(lambda x: jax.vmap(f)(x)[1].sum())(jnp.ones(2)) == 0.0).all()
 
 
 @pytest.mark.usefixtures("new_forms")
