@@ -34,6 +34,14 @@ def _(primitive, arithmetic, primals, tangents, params):
         differentiate = rule.on_tangents if alone else rule.derivative
         return differentiate(primitive, arithmetic, primals, tangents, params)
     rules = rules_of(composed)
+    if "remat" in rules:
+        raise refusal(
+            NotImplementedError(
+                "the rules that jax.custom_remat gives a function are for JAX's own "
+                "jax.checkpoint to call; give it rules by jax.custom_vjp. "
+                f"At {user_line()}."
+            )
+        )
     if rules and not alone:
         if "vjp_fwd" not in rules:
             return _by_jvp(composed, arithmetic, primals, tangents)
@@ -55,11 +63,15 @@ def _(primitive, arithmetic, primals, tangents, params):
 # --- Rules that a composite primitive brings ------------------------------------------
 
 # Of JAX's own, those that stand for functions with rules that a user gave.
-BROUGHT = {"CustomVJPTraced": {"vjp_fwd"}, "CustomJVPTraced": {"jvp"}}
+BROUGHT = {
+    "CustomVJPTraced": {"vjp_fwd"},
+    "CustomJVPTraced": {"jvp"},
+    "CustomRemat": {"remat"},  # of JAX 0.11
+}
 
 
 def rules_of(composed: Any) -> set[str]:
-    """Which of `vjp_fwd` (with its backward rule), `lin` and `jvp` a user gave it."""
+    """Which of `vjp_fwd` (with its backward rule), `lin`, `jvp` a user gave it."""
     inner = getattr(composed, "prim", None)
     if type(composed).__name__ == "VmapOf" and inner is not None:
         return rules_of(inner)

@@ -178,3 +178,17 @@ def test_a_checkpoint_in_its_new_form_computes_again():
     y, pull = jk.vjp(jax.checkpoint(lambda x: jnp.sin(jnp.sin(x))), X)
     text = str(jax.make_jaxpr(pull)(y))
     assert (text.count(" sin "), text.count(" cos ")) == (1, 2)
+
+
+@pytest.mark.skipif(not hasattr(jax, "custom_remat"), reason="JAX 0.11 has it")
+@pytest.mark.usefixtures("new_forms")
+def test_rules_of_a_custom_remat_are_not_dropped_silently():
+    f = jax.custom_remat(
+        jnp.sin,
+        lambda policy, x: (jnp.sin(x), jnp.cos(x)),
+        lambda c, x: (jnp.sin(x), c),
+        lambda c, ct: (7 * c * ct,),
+    )
+    for g in (f, jax.checkpoint(f)):
+        with pytest.raises(NotImplementedError, match=r"rules that jax\.custom_remat"):
+            jk.grad(g)(X)
