@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 from jax import lax
-from jax.custom_derivatives import SymbolicZero
+from jax.experimental.hijax import Zero
 
 from jaxkit.control.custom_vjp import transpose_of_backward
 from jaxkit.control.structure import Operator, Structure, runner, states
@@ -70,11 +70,16 @@ BROUGHT = {
 }
 
 
+def _inner(composed: Any) -> Any:
+    """What is batched, of a composite that batches another one."""
+    kind = type(composed)
+    batched = kind.__name__ == "VmapOf" and is_jaxs(kind)
+    return _inner(composed.prim) if batched else composed
+
+
 def rules_of(composed: Any) -> set[str]:
     """Which of `vjp_fwd` (with its backward rule), `lin`, `jvp` a user gave it."""
-    inner = getattr(composed, "prim", None)
-    if type(composed).__name__ == "VmapOf" and inner is not None:
-        return rules_of(inner)
+    composed = _inner(composed)
     if is_jaxs(type(composed)):
         return BROUGHT.get(type(composed).__name__, set())
     own = type(composed)
@@ -173,9 +178,9 @@ def _apply(residuals, tangents, composed, moving, tree, n_primals):
 def _transpose(residuals, cts, composed, moving, tree, n_primals):
     avals = composed.out_avals_flat
     cts = spread(cts, [moves(aval.dtype) for aval in avals])
-    if is_jaxs(type(composed)) and getattr(composed, "symbolic_zeros", False):
+    if is_jaxs(type(_inner(composed))):  # what a user sees of a zero is its business
         pairs = zip(cts, avals, strict=True)
-        cts = [SymbolicZero(cotangent_of(a)) if ct is None else ct for ct, a in pairs]
+        cts = [Zero(cotangent_of(aval)) if ct is None else ct for ct, aval in pairs]
     cts = filled(cts, avals)
     kept, ct = tree.unflatten(residuals[n_primals:]), composed.out_tree.unflatten(cts)
     if hasattr(composed, "vjp_bwd_retval_logs"):  # JAX 0.12 on
