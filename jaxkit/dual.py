@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax.numpy as jnp
+
 from jaxkit import tracing
 from jaxkit.rules.table import RULES
 from jaxkit.tangents import Refused, moves
@@ -84,7 +86,11 @@ class Dual(Tracer):
     __slots__ = ("primal", "tangent")
 
     def __init__(self, trace: DualTrace, primal: Any, tangent: Any):
-        super().__init__(trace, (tangent if primal is None else primal).aval)
+        aval = getattr(tangent if primal is None else primal, "aval", None)
+        if aval is None:  # a number, or NumPy's array, of a user's rule or primitive
+            primal = jnp.asarray(primal)
+            aval = primal.aval
+        super().__init__(trace, aval)
         self.primal = primal
         self.tangent = tangent
 

@@ -15,13 +15,14 @@ from typing import Any
 
 import jax
 from jax import lax
+from jax.experimental.hijax import Zero
 
 from jaxkit.control.custom_vjp import transpose_of_backward
 from jaxkit.control.structure import Operator, Structure, runner, states
 from jaxkit.rules.table import RULES, not_linear
 from jaxkit.rules.verbs import general, taken_apart
 from jaxkit.tangents import filled, moves, refusal, spread
-from jaxkit.tracing import is_jaxs, none_if_zero, typeof
+from jaxkit.tracing import cotangent_of, is_jaxs, none_if_zero, typeof
 
 
 @general("call_hi_primitive", alone=True)
@@ -33,6 +34,13 @@ def _(primitive, arithmetic, primals, tangents, params):
         differentiate = rule.on_tangents if alone else rule.derivative
         return differentiate(primitive, arithmetic, primals, tangents, params)
     rules = rules_of(composed)
+    if "remat" in rules:
+        raise refusal(
+            NotImplementedError,
+            "the rules that jax.custom_remat gives a function are for JAX's own "
+            "jax.checkpoint to call",
+            "Give it rules by jax.custom_vjp.",
+        )
     if rules and not alone:
         if "vjp_fwd" not in rules:
             return _by_jvp(composed, arithmetic, primals, tangents)
@@ -54,14 +62,23 @@ def _(primitive, arithmetic, primals, tangents, params):
 # --- Rules that a composite primitive brings ------------------------------------------
 
 # Of JAX's own, those that stand for functions with rules that a user gave.
-BROUGHT = {"CustomVJPTraced": {"vjp_fwd"}, "CustomJVPTraced": {"jvp"}}
+BROUGHT = {
+    "CustomVJPTraced": {"vjp_fwd"},
+    "CustomJVPTraced": {"jvp"},
+    "CustomRemat": {"remat"},  # of JAX 0.11
+}
+
+
+def _inner(composed: Any) -> Any:
+    """What is batched, of a composite that batches another one."""
+    kind = type(composed)
+    batched = kind.__name__ == "VmapOf" and is_jaxs(kind)
+    return _inner(composed.prim) if batched else composed
 
 
 def rules_of(composed: Any) -> set[str]:
-    """Which of `vjp_fwd` (with its backward rule), `lin` and `jvp` a user gave it."""
-    inner = getattr(composed, "prim", None)
-    if type(composed).__name__ == "VmapOf" and inner is not None:
-        return rules_of(inner)
+    """Which of `vjp_fwd` (with its backward rule), `lin`, `jvp` a user gave it."""
+    composed = _inner(composed)
     if is_jaxs(type(composed)):
         return BROUGHT.get(type(composed).__name__, set())
     own = type(composed)
@@ -159,7 +176,11 @@ def _apply(residuals, tangents, composed, moving, tree, n_primals):
 
 def _transpose(residuals, cts, composed, moving, tree, n_primals):
     avals = composed.out_avals_flat
-    cts = filled(spread(cts, [moves(aval.dtype) for aval in avals]), avals)
+    cts = spread(cts, [moves(aval.dtype) for aval in avals])
+    if is_jaxs(type(_inner(composed))):  # what a user sees of a zero is its business
+        pairs = zip(cts, avals, strict=True)
+        cts = [Zero(cotangent_of(aval)) if ct is None else ct for ct, aval in pairs]
+    cts = filled(cts, avals)
     kept, ct = tree.unflatten(residuals[n_primals:]), composed.out_tree.unflatten(cts)
     if hasattr(composed, "vjp_bwd_retval_logs"):  # JAX 0.12 on
         moved, _ = composed.vjp_bwd_retval_logs(kept, ct)

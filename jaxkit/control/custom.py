@@ -44,6 +44,13 @@ def _(primals, tangents, params):
     return call(params["call"], primals, tangents, Options("custom_vmap"))
 
 
+@structured("remat_opt")
+def _(primals, tangents, params):
+    # What `fwd` of a custom_vjp function computes, where that says `optimize_remat`,
+    # when JAX's own differentiation, or another level of this, has called it.
+    return call(params["fwd_jaxpr"], primals, tangents, Options("remat_opt"))
+
+
 def _linear_operands(n, *, num_callee_consts, num_res, **params):
     return range(num_callee_consts + num_res, n)
 

@@ -258,7 +258,8 @@ def settled(jaxpr, known, moving, carry: range) -> tuple[tuple, tuple, dict]:
     Given is what holds in the first step, and where among the operands are those that
     the first outputs replace in each step.  What moves in one step moves from then on,
     what is refused is refused, and what a tangent alone replaced has no primal.  Also
-    returns the refusals of outputs.
+    returns the refusals of outputs; an operand that one step refuses is the reason for
+    those of the next.
     """
     refusals: dict[int, Exception | None] = {}
     while True:
@@ -271,5 +272,6 @@ def settled(jaxpr, known, moving, carry: range) -> tuple[tuple, tuple, dict]:
             refused = live is None or before is None
             after_moving[place] = None if refused else before or live
         if (after := (tuple(after_known), tuple(after_moving))) == (known, moving):
-            return *after, refusals
+            reason = next((error for error in refusals.values() if error), None)
+            return *after, {i: error or reason for i, error in refusals.items()}
         known, moving = after

@@ -60,7 +60,7 @@ class Elementwise(Rule):
             y = primitive.bind(*primals, **params)
             factors = self.factors(primitive, y, primals, params, moving)
             self._check_shapes(primitive, y, factors)
-        aval, total = y.aval, None
+        aval, total = tracing.aval_of(y), None
         for i, (dx, factor) in enumerate(zip(tangents, factors, strict=True)):
             if factor is None and self.partials and not callable(self.partials[i]):
                 factor = self.partials[i]  # a number, or None
@@ -128,9 +128,9 @@ class Linear(Rule):
         several = primitive.multiple_results
         where = self.positions(len(primals), **params)
         moving = [i for i in where if tangents[i] is not None]
-        if not moving or (not several and not moves(out.aval.dtype)):
+        if not moving or (not several and not moves(tracing.aval_of(out).dtype)):
             return out, [None] * len(out) if several else None
-        aval = [y.aval for y in out] if several else out.aval
+        aval = [*map(tracing.aval_of, out)] if several else tracing.aval_of(out)
         if self.jointly:
             moved = list(primals)
             for i in where:

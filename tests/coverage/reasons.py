@@ -22,8 +22,6 @@ _REASONS = {
     "Made by JAX in linearizing one of its composite primitives.": (
         "call_hi_primitive_linearized"
     ),
-    "Of `custom_vjp(..., optimize_remat=True)`, an experiment of JAX's: it appears in "
-    "the forward rule when JAX itself differentiates it.": "remat_opt",
     "Left over from earlier ways of calling functions; no public function makes one "
     "(`jit` makes a `jit`).": "call",
     "Inside JAX, for an order between two values; no public function makes one.": "tie",

@@ -33,7 +33,7 @@ _MISSING = {
     "JAX makes it of a derivative, or inside another primitive": (
         "custom_lin select_and_scatter_add select_and_gather_add pbroadcast_dynamic "
         "igamma_grad_a "
-        "one_minus_square all_gather_reduced"
+        "one_minus_square all_gather_reduced remat_opt"
     ),
     "it is about places, which zoo/cases tries": (
         "sharding_constraint layout_constraint reshard inspect_sharding "

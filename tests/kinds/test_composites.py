@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from jax.custom_derivatives import SymbolicZero
 from jax.experimental import hijax
 
 import jaxkit as jk
@@ -153,7 +154,42 @@ def test_custom_rules_in_their_new_form():
 
 
 @pytest.mark.usefixtures("new_forms")
+def test_symbolic_zeros_in_the_new_form():
+    found = []
+
+    def backward(_, cts):
+        found.append([type(ct) for ct in cts])
+        return (jnp.zeros(()) if type(cts[0]) is SymbolicZero else cts[0],)
+
+    f = jax.custom_vjp(lambda x: (x, x))
+    f.defvjp(lambda x: ((x.value, x.value), None), backward, symbolic_zeros=True)
+    assert jk.grad(lambda x: f(x)[0])(X) == 1.0
+    assert jk.grad(lambda x: f(x)[1])(X) == 0.0
+    assert [[t is SymbolicZero for t in types] for types in found] == [
+        [False, True],
+        [True, False],
+    ]
+    batched = jk.grad(lambda x: jax.vmap(jax.vmap(f))(x)[1].sum())
+    assert (batched(jnp.ones((2, 2))) == 0.0).all()
+    assert found[-1] == [SymbolicZero, found[-1][1]]
+
+
+@pytest.mark.usefixtures("new_forms")
 def test_a_checkpoint_in_its_new_form_computes_again():
     y, pull = jk.vjp(jax.checkpoint(lambda x: jnp.sin(jnp.sin(x))), X)
     text = str(jax.make_jaxpr(pull)(y))
     assert (text.count(" sin "), text.count(" cos ")) == (1, 2)
+
+
+@pytest.mark.skipif(not hasattr(jax, "custom_remat"), reason="JAX 0.11 has it")
+@pytest.mark.usefixtures("new_forms")
+def test_rules_of_a_custom_remat_are_not_dropped_silently():
+    f = jax.custom_remat(
+        jnp.sin,
+        lambda policy, x: (jnp.sin(x), jnp.cos(x)),
+        lambda c, x: (jnp.sin(x), c),
+        lambda c, ct: (7 * c * ct,),
+    )
+    for g in (f, jax.checkpoint(f)):
+        with pytest.raises(NotImplementedError, match=r"rules that jax\.custom_remat"):
+            jk.grad(g)(X)

@@ -132,6 +132,22 @@ def test_a_derivative_that_is_needed_is_missed():
             jk.hessian(f)(1.0)
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_loop_that_refuses_its_operand_from_the_second_step_on(order):
+    """The reason is the same where what refuses is another output, or another step."""
+
+    def f(x):
+        def step(c, _):
+            return jax.pure_callback(np.sin, jax.typeof(c), c), c
+
+        return lax.scan(step, x, None, 2)[1][1]
+
+    for _ in range(order):
+        f = jk.grad(f)
+    with pytest.raises(ValueError, match="pure_callback"):
+        f(2.0)
+
+
 def test_auxiliary_values_may_come_from_python():
     def f(x):
         seen = jax.pure_callback(np.sin, jax.ShapeDtypeStruct((), x.dtype), x)

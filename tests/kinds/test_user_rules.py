@@ -67,6 +67,102 @@ def test_backward_rule_that_needs_the_linear_input():
     assert jk.linear_transpose(lambda t: (f(t), t)[1], 1.0)(5.0) == (5.0,)
 
 
+# --- What code of users returns, numbers and NumPy's arrays too ----------------------
+
+
+def by_numpy(declare):
+    """The sine as a primitive that NumPy computes, with a rule by `declare`."""
+    p = Primitive("by_numpy")
+    p.def_impl(np.sin)
+    p.def_abstract_eval(lambda x: ShapedArray(x.shape, x.dtype))
+    declare(p)
+    return p.bind
+
+
+def test_a_linear_primitive_that_numpy_computes():
+    p = Primitive("twice")
+    p.def_impl(lambda x: np.multiply(x, 2))
+    p.def_abstract_eval(lambda x: ShapedArray(x.shape, x.dtype))
+    jk.rules.linear(p, lambda ct, x: p.bind(ct))
+    assert jk.jvp(p.bind, (1.0,), (3.0,)) == (2.0, 6.0)
+    assert jk.grad(lambda x: p.bind(x) ** 2)(1.0) == 8.0
+
+
+def in_code(p):
+    @jk.rules.custom(p)
+    def _(primals, tangents):
+        return p.bind(*primals), tangents[0] * jnp.cos(primals[0])
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda p: jk.rules.elementwise(p, lambda y, x: jnp.cos(x)),
+        lambda p: jk.rules.custom(p, lambda dx, y, x: dx * jnp.cos(x)),
+        in_code,
+    ],
+    ids=["elementwise", "terms", "code"],
+)
+@pytest.mark.parametrize("x", [0.5, np.float32(0.5), np.ones(2), jnp.ones(2)])
+def test_a_primitive_that_numpy_computes(declare, x):
+    f = by_numpy(declare)
+    y, dy = jk.jvp(f, (x,), (np.ones_like(x),))
+    assert isinstance(y, jax.Array)
+    np.testing.assert_allclose(y, np.sin(x), 1e-6)
+    np.testing.assert_allclose(dy, np.cos(x), 1e-6)
+    gradient = jk.grad(lambda x: jnp.sum(f(x) ** 2))(x)
+    np.testing.assert_allclose(gradient, np.sin(2 * x), 1e-6)
+
+
+def by_jvp(y):
+    f = jax.custom_jvp(lambda x: 3.0)
+    f.defjvp(lambda primals, tangents: (y, 2.0 * tangents[0]))
+    return f
+
+
+def by_vjp(y):
+    f = jax.custom_vjp(lambda x: 3.0)
+    f.defvjp(lambda x: (y, 2.0), lambda r, ct: (r * ct,))
+    return f
+
+
+@pytest.mark.parametrize("make", [by_jvp, by_vjp])
+@pytest.mark.parametrize("y", [3.0, np.float64(3), np.array(3.0), jnp.array(3.0)])
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit, jax.checkpoint])
+def test_a_rule_that_returns_a_number(make, y, wrap):
+    f = wrap(make(y))
+    assert jk.jvp(f, (1.0,), (5.0,)) == (3.0, 10.0)
+    assert jk.jvp(f, (1.0,), (5.0,))[0].dtype == jnp.float64
+    assert jk.grad(lambda x: f(x) ** 2)(1.0) == 12.0
+    assert jk.grad(jk.grad(lambda x: f(x) ** 2))(1.0) == 0.0
+
+
+# --- A forward rule that JAX has put away ---------------------------------------------
+
+
+def optimized():
+    f = jax.custom_vjp(jnp.sin)
+    rules = lambda x: (jnp.sin(x), x), lambda x, ct: (2.0 * jnp.cos(x) * ct,)
+    f.defvjp(*rules, optimize_remat=True)
+    return f
+
+
+@pytest.mark.parametrize("wrap", [
+    lambda f: f,
+    jax.jit,
+    jax.checkpoint,
+    lambda f: lambda x: lax.scan(lambda c, _: (f(c), None), x, None, 1)[0],
+    lambda f: lambda x: lax.cond(x > 0, f, jnp.cos, x),
+])  # fmt: skip
+def test_second_derivative_of_a_rule_that_jax_may_drop(wrap):
+    f = wrap(optimized())
+    for transform in (jk.grad(f), jax.grad(f), jax.jit(jk.grad(f))):
+        np.testing.assert_allclose(jk.grad(transform)(0.5), -2 * np.sin(0.5))
+        np.testing.assert_allclose(
+            jk.jvp(transform, (0.5,), (1.0,))[1], -2 * np.sin(0.5)
+        )
+
+
 # --- Which rule it is -----------------------------------------------------------------
 
 

@@ -102,6 +102,12 @@ def _(axis_size, in_batched, x, y):
     return jax.vmap(lambda x, y: lax.sin(x) * y)(x, y), True
 
 
+_put_away = jax.custom_vjp(lax.sin)
+_put_away.defvjp(
+    lambda x: (lax.sin(x), x), lambda x, ct: (ct * lax.cos(x),), optimize_remat=True
+)
+
+
 CALLS = [
     Case("debug_print", "debug_print", _printing, x3),
     Case("debug_callback", "debug_callback", _calling_back, x3),
@@ -126,6 +132,13 @@ CALLS = [
         lambda x, y: _batched(x, y) * x,
         sampler(uniform(3), uniform()),
         reference=lambda x, y: lax.sin(x) * y * x,  # JAX can't reverse it
+    ),
+    Case(
+        "remat_opt",
+        "remat_opt",
+        jax.value_and_grad(_put_away),
+        sampler(uniform()),
+        reference=lambda x: (lax.sin(x), lax.cos(x)),  # JAX can't reverse it
     ),
     Case(
         "linear_call",

@@ -1,0 +1,5 @@
+"""JAX's own tests, with jaxkit's transforms in the place of JAX's.
+
+`python -m tests.substitute PATH` runs those of a checkout of JAX that reach a
+transform, and writes docs/jax_tests.md: how many pass, and why the others don't.
+"""

@@ -1,0 +1,94 @@
+"""A pytest plugin that puts jaxkit's transforms in the place of JAX's.
+
+SUBSTITUTE is the package whose transforms run, jaxkit, or jax to leave everything as it
+is, and SUBSTITUTE_RECORD the JSON file to write: for each test whether it reached a
+transform, whether it passed, and else the failure.
+
+JAX's tests name a transform in three ways: `jax.grad`; a name that the module imported;
+and `api.grad`, where `api` is the module in which JAX defines its transforms, and calls
+them itself. So the first two are replaced, and tests and JAX's `check_grads` get an
+`api` of their own.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+import sys
+import types
+from pathlib import Path
+
+import jax
+from jax._src import api
+
+PACKAGE = importlib.import_module(os.environ["SUBSTITUTE"])
+RECORD = Path(os.environ["SUBSTITUTE_RECORD"])
+NAMES = (
+    *("jvp", "vjp", "grad", "value_and_grad", "jacfwd", "jacrev", "jacobian"),
+    *("hessian", "linearize", "linear_transpose"),
+)
+HELPERS = "jax._src.public_test_util", "jax._src.test_util"
+
+running = ""  # the test's name
+found: dict[str, dict] = {}
+
+
+def counted(name: str):
+    """The package's transform, which notes that the running test reached it."""
+    ours = getattr(PACKAGE, name)
+
+    @functools.wraps(getattr(jax, name))
+    def transform(*args, **kwargs):
+        if running:
+            found[running]["reached"] = True
+        return ours(*args, **kwargs)
+
+    return transform
+
+
+theirs = {getattr(jax, name): name for name in NAMES}
+substitutes = {name: counted(name) for name in NAMES}
+
+
+class Api(types.ModuleType):
+    """JAX's module `api` with other transforms."""
+
+    def __getattr__(self, name):
+        return substitutes.get(name) or getattr(api, name)
+
+
+def rebind(module: types.ModuleType) -> None:
+    """Let what the module imported be the substitutes."""
+    for name, value in list(vars(module).items()):
+        if value is api:
+            setattr(module, name, Api(api.__name__))
+        elif isinstance(value, types.FunctionType) and value in theirs:
+            setattr(module, name, substitutes[theirs[value]])
+
+
+def pytest_configure(config):
+    for name, transform in substitutes.items():
+        setattr(jax, name, transform)
+
+
+def pytest_collection_modifyitems(items):
+    modules = {item.module for item in items}
+    for module in modules | {sys.modules[name] for name in HELPERS}:
+        rebind(module)
+
+
+def pytest_runtest_logstart(nodeid):
+    global running
+    running = nodeid
+    found[nodeid] = {"reached": False, "passed": True, "failure": ""}
+
+
+def pytest_runtest_logreport(report):
+    if report.failed:
+        found[report.nodeid].update(passed=False, failure=report.longreprtext)
+
+
+def pytest_sessionfinish():
+    RECORD.write_text(json.dumps(found, indent=1))
