@@ -134,7 +134,7 @@ def given(values: Sequence[Any]) -> list[Any]:
     return [x for x in values if x is not None]
 
 
-def spread(values: Sequence[Any], where: Sequence[bool]) -> list[Any]:
+def spread(values: Sequence[Any], where: Sequence[bool | None]) -> list[Any]:
     """Values at the places where `where` holds, None at the others."""
     rest = iter(values)
     return [next(rest) if there else None for there in where]

@@ -145,7 +145,7 @@ def _by_rules(composed, rules, tangents) -> Structure:
         out, moved = composed.jvp(args, composed.in_tree.unflatten(given))
         return jax.tree.leaves(out), _flat(composed.out_tree, moved)
 
-    refusals = {}
+    refusals: dict[int, Exception | None] = {}
     if None in moving:
         refusals = {i: None for i, there in enumerate(live) if there}
         live = tuple([None if there else False for there in live])

@@ -163,7 +163,7 @@ class Derivative:
     refusals: dict[int, Exception | None]
     places: tuple[int | None, ...]
 
-    def __init__(self, jaxpr: ref, known, moving, inline=False, jit: Any = jax.jit):
+    def __init__(self, jaxpr: Any, known, moving, inline=False, jit: Any = jax.jit):
         def forward(*primals):
             outs, moved, recorder, _ = linearized(
                 runner(jaxpr, inline), spread(primals, known), moving, avals
@@ -197,7 +197,7 @@ class Derivative:
         self.inputs, self.outputs = inside.invars, inside.outvars[:n]
         self.residuals = self.all(inside.outvars[n:], self.inputs)
 
-    def code_of(self, outputs: Sequence[bool]) -> Code:
+    def code_of(self, outputs: Sequence[bool | None]) -> Code:
         """The linear program's code, with the tangents of these outputs alone."""
         chosen = [t for t, there in zip(self.tangents, outputs, strict=True) if there]
         return Code(self.code.inputs, chosen, self.code.equations)
