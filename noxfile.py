@@ -26,6 +26,17 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "-q", "-n", "2", *session.posargs)
 
 
+@nox.session(python=list(LINES))
+def long(session: nox.Session) -> None:
+    """What takes longer than every run may, before a change of weight is done."""
+    install(session, "test", LINES[str(session.python)])
+    session.run("python", "-m", "pytest", "-q", "-n", "2", "-m", "long")
+    session.run(
+        "python", "-m", "tests.generated", *(session.posargs or ["--minutes=60"])
+    )
+    session.run("python", "-m", "tests.planted")
+
+
 @nox.session(python=OLDEST)
 def lint(session: nox.Session) -> None:
     """Style, and mistakes that one sees."""
