@@ -17,6 +17,20 @@ import jaxkit as jk  # noqa: E402
 jax.config.update("jax_enable_x64", True)
 
 
+# Files of the quick selection, beside one case of each rule (tests/rules).
+QUICK = {
+    *("test_contracts", "test_conventions", "test_linear_maps", "test_messages"),
+    *("test_program", "test_purity", "test_table", "test_transforms", "test_types"),
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem in QUICK and "long" not in item.keywords:
+            item.add_marker(pytest.mark.quick)
+
+
 @pytest.fixture(autouse=True)
 def table_of_rules():
     """What a test declares is gone after it, so that no other test meets it."""

@@ -34,6 +34,7 @@ def single():
         yield
 
 
+@pytest.mark.long
 def test_a_fair_sample_agrees(single):
     names = cases.sample(120)
     results = {name: check(candidates()[name], "first") for name in names}
@@ -54,6 +55,7 @@ def test_the_sample_is_fair(single):
     assert groups.count("scatter_add") > 4 * groups.count("pad") > 4
 
 
+@pytest.mark.long
 def test_counts(single):
     if jax.__version__ not in TRACED:
         pytest.skip(f"not counted for JAX {jax.__version__}")

@@ -76,6 +76,12 @@ def modes(around):
     return ways
 
 
+def of_all(few):
+    """All structures, of which few are in every run."""
+    slow = pytest.mark.long
+    return [x if x in few else pytest.param(x, marks=slow) for x in AROUND]
+
+
 # --- Transforms inside a structure inside a transform ---------------------------------
 
 
@@ -95,7 +101,7 @@ def hvp(lib, f, x, v):
     return lib.jvp(lib.grad(f), (x,), (v,))[1]
 
 
-@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("around", of_all(["cond", "scan", "while", "checkpoint"]))
 @pytest.mark.parametrize("name", derivatives(jk, X))
 def test_a_derivative_inside_a_structure_inside_a_derivative(around, name):
     def f(inner, x):
@@ -127,11 +133,9 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("around", of_all(["jit", "scan", "custom_jvp"]))
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_settings(around, setting):
-    if setting == "checking_leaks" and around not in ("cond", "scan", "custom_jvp"):
-        return  # JAX's check forgets all that is compiled
     for name, way in modes(around).items():
         try:
             with SETTINGS[setting]():
@@ -151,6 +155,7 @@ for cases in families().values():
             CASES.setdefault(name, case)
 
 
+@pytest.mark.long
 def test_no_rule_mixes_dtypes_or_ranks():
     """Beside float32, in double precision, where JAX would promote without a word."""
     problems = []
@@ -294,7 +299,7 @@ def test_threads_differentiate_at_once():
     def work(i):
         try:
             start.wait()
-            for _ in range(20):
+            for _ in range(5):
                 f = partial(loss, ["scan", "cond", "jit", "custom_jvp"][i])
                 found.setdefault(i, []).append(jk.grad(f)(X))
                 jk.jvp(jk.grad(lambda x, f=f: f(x) * (i + 1)), (X,), (X,))

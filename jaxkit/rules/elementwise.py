@@ -250,7 +250,7 @@ def _tanh(z, x, *, accuracy=None):
     if accuracy is lax.AccuracyMode.HIGHEST and x.dtype.kind != "c":
         # 1 - |z| = e (1 + |z|) for e = e^(-2|x|); not near 0, where 1 - e is inexact.
         far = lax.exp(-2.0 * abs(x), accuracy=accuracy) * (1.0 + abs(z)) ** 2
-        return lax.select(abs(z) > 0.5, far, _one_minus_square(z))
+        return lax.select(abs(z) > 0.5, far, 1.0 - z**2)
     return _one_minus_square(z)
 
 

@@ -94,6 +94,7 @@ def test_a_function_that_was_edited_is_another_one(tmp_path, capsys):
     assert "environment.files.functions" in capsys.readouterr().err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "function",
     [

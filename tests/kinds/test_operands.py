@@ -61,7 +61,17 @@ def derivatives(primitive, params, operands, i):
     return tangents, jk.vjp(f, x)[1](list(map(jnp.ones_like, outs)))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+def in_every_run(family):
+    return family in ("elementwise", "structural", "reductions")
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        x if in_every_run(x) else pytest.param(x, marks=pytest.mark.long)
+        for x in FAMILIES
+    ],
+)
 def test_other_forms_of_operands(family):
     problems, seen = [], set()
     for case in FAMILIES[family]:

@@ -6,6 +6,7 @@ sharding and what varies included; where JAX has the derivative, it has these ty
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 
 import jax
@@ -178,17 +179,27 @@ def cases_of(family):
 
 @pytest.mark.parametrize("kind", AxisType, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("family", [x for x in families() if x != "parallel"])
-def test_types(family, kind):
-    lines, done = [], 0
+def test_types(family, kind, every=False):
+    """Of each primitive a case, or every one."""
+    lines, done = [], Counter()
     for case in cases_of(family):
+        if done[case.primitive] and not every:
+            continue
         for way in ways(case, kind):
             found = attempt(case, kind, way)
             lines += [f"{case.name}: {x}" for x in found or ()]
-            done += found is not None
+            done[case.primitive] += found is not None
             if found is not None and kind is AxisType.Auto:
                 break  # the types don't say how they are divided
     assert not lines, "\n".join(lines)
-    assert done or family in ("convolution", "ragged")
+    assert done.total() or family in ("convolution", "ragged")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", AxisType, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("family", [x for x in families() if x != "parallel"])
+def test_types_of_every_case(family, kind):
+    test_types(family, kind, every=True)
 
 
 @pytest.mark.parametrize("family", MOVING)

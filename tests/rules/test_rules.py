@@ -6,6 +6,7 @@ The cases are those of `zoo/cases`; what is checked of each is in `checker`.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import jax
 import pytest
@@ -28,31 +29,36 @@ def skip_unless_available(case: Case) -> None:
 
 
 FIRST = {case.primitive: case for case in reversed(CASES)}
+ALL = [(case, dtype) for case in CASES for dtype in case.dtypes]
+OF_EACH_RULE = [(case, dtype) for case, dtype in ALL if case is FIRST[case.primitive]]
+OTHERS = [x for x in ALL if x not in OF_EACH_RULE]
 
 
-def marks(case: Case, dtype: str) -> list:
-    """In every run each case in double precision, and of each rule one in all dtypes.
-
-    In the quick selection one of each rule in double precision.
-    """
-    first, double = case is FIRST[case.primitive], dtype == case.dtypes[0]
-    if first and double:
-        return [pytest.mark.quick]
-    return [] if first or double else [pytest.mark.long]
+def named(case: Case, dtype: str):
+    quick = (case, dtype) in OF_EACH_RULE and dtype == case.dtypes[0]
+    marks = [pytest.mark.quick] if quick else []
+    return pytest.param(case, dtype, id=f"{case.name}-{dtype}", marks=marks)
 
 
-@pytest.mark.parametrize(
-    ("case", "dtype"),
-    [
-        pytest.param(case, dtype, id=f"{case.name}-{dtype}", marks=marks(case, dtype))
-        for case in CASES
-        for dtype in case.dtypes
-    ],
-)
+@pytest.mark.parametrize(("case", "dtype"), [named(*x) for x in OF_EACH_RULE])
 def test_rule(case, dtype):
+    """Of each rule one case, in all dtypes, to all orders."""
     skip_unless_available(case)
     problems = check(case, dtype)
     assert not problems, "\n".join([f"{case.name}, {dtype}:", *problems])
+
+
+@pytest.mark.parametrize("case", [x for x in CASES if x is not FIRST[x.primitive]],
+                         ids=lambda case: case.name)  # fmt: skip
+def test_case(case):
+    """The other cases, in one dtype, to first order."""
+    test_rule(replace(case, orders=min(case.orders, 1)), case.dtypes[0])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("case", "dtype"), [named(*x) for x in OTHERS])
+def test_case_to_all_orders(case, dtype):
+    test_rule(case, dtype)
 
 
 # Those that only raise are called in tests/test_control.py.
