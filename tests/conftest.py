@@ -19,8 +19,8 @@ jax.config.update("jax_enable_x64", True)
 
 # Files of the quick selection, beside one case of each rule (tests/rules).
 QUICK = {
-    *("test_contracts", "test_conventions", "test_linear_maps", "test_messages"),
-    *("test_program", "test_purity", "test_table", "test_transforms", "test_types"),
+    *("test_contracts", "test_linear_maps", "test_masks", "test_program"),
+    *("test_purity", "test_table", "test_transforms", "test_types"),
 }
 
 

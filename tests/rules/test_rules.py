@@ -34,10 +34,14 @@ OF_EACH_RULE = [(case, dtype) for case, dtype in ALL if case is FIRST[case.primi
 OTHERS = [x for x in ALL if x not in OF_EACH_RULE]
 
 
-def named(case: Case, dtype: str):
-    quick = (case, dtype) in OF_EACH_RULE and dtype == case.dtypes[0]
-    marks = [pytest.mark.quick] if quick else []
-    return pytest.param(case, dtype, id=f"{case.name}-{dtype}", marks=marks)
+# The quick selection has one of the others of each rule, or the only case that it has.
+SECOND = {case.primitive: case for case, _ in reversed(OTHERS)}
+
+
+def named(case: Case, *dtype: str):
+    chosen = SECOND.get(case.primitive, case) is case and dtype in ((), case.dtypes[:1])
+    marks = [pytest.mark.quick] if chosen else []
+    return pytest.param(case, *dtype, id="-".join([case.name, *dtype]), marks=marks)
 
 
 @pytest.mark.parametrize(("case", "dtype"), [named(*x) for x in OF_EACH_RULE])
@@ -48,15 +52,18 @@ def test_rule(case, dtype):
     assert not problems, "\n".join([f"{case.name}, {dtype}:", *problems])
 
 
-@pytest.mark.parametrize("case", [x for x in CASES if x is not FIRST[x.primitive]],
-                         ids=lambda case: case.name)  # fmt: skip
+@pytest.mark.parametrize(
+    "case", [named(x) for x in dict.fromkeys(y for y, _ in OTHERS)]
+)
 def test_case(case):
     """The other cases, in one dtype, to first order."""
     test_rule(replace(case, orders=min(case.orders, 1)), case.dtypes[0])
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("case", "dtype"), [named(*x) for x in OTHERS])
+@pytest.mark.parametrize(
+    ("case", "dtype"), [pytest.param(*x, id=f"{x[0].name}-{x[1]}") for x in OTHERS]
+)
 def test_case_to_all_orders(case, dtype):
     test_rule(case, dtype)
 
