@@ -205,6 +205,8 @@ elementwise(p.integer_pow_p, _integer_pow, static=("y",))
 def _pow_base(z, x, y):
     # y x^(y-1); an integer y = 0 has none, also at x = 0.
     if moves(y.dtype):
+        # As in JAX not weakly typed, though z may be.
+        x, y = (lax.convert_element_type(v, z.dtype) for v in (x, y))
         return y * lax.pow(x, sub(y, 1))
     nonzero = lax.ne(y, lax.full_like(y, 0))
     partial = y.astype(z.dtype) * lax.pow(x, sub(y, nonzero.astype(y.dtype)))

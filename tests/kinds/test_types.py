@@ -105,6 +105,12 @@ WEAKLY_TYPED = {
     "jacfwd": lambda lib: lib.jacfwd(jnp.sin)(1.0),
     "jacrev": lambda lib: lib.jacrev(jnp.sin)(1.0),
     "hessian": lambda lib: lib.hessian(jnp.sin)(1.0),
+    "grad of a power": lambda lib: lib.grad(lambda x: x**2.5)(2.0),
+    "jvp of a power": lambda lib: lib.jvp(lambda x: x**2.5, (2.0,), (1.0,)),
+    "grad of grad of a power": lambda lib: lib.grad(lib.grad(lambda x: x**2.5))(2.0),
+    "grad of a scan": lambda lib: lib.grad(
+        lambda x: lax.scan(lambda c, _: (c * x, None), x, None, 2)[0]
+    )(2.0),
     "grad of jacfwd": lambda lib: lib.grad(lib.jacfwd(jnp.sin))(1.0),
     "jvp of jacrev": lambda lib: lib.jvp(lib.jacrev(jnp.sin), (1.0,), (1.0,)),
     "jacfwd, leaves": lambda lib: lib.jacfwd(lambda p: p["a"] * p["b"])(
