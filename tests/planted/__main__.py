@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -52,7 +53,8 @@ def run(fault: Fault, processes: str) -> str:
 
 
 def test(tree: Path, where: str, processes: str) -> str:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", processes, where]
+    pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-n", processes]
+    command = [*pytest, *shlex.split(where)]
     env = os.environ | {"PYTHONPATH": str(tree)}
     done = subprocess.run(command, cwd=tree, env=env, text=True, capture_output=True)
     return done.stdout

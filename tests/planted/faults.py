@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Fault(NamedTuple):
-    """`old`, which stands in `file` once, becomes `new`; `first`: where it shows."""
+    """`old`, which stands in `file` once, becomes `new`; `first`: tests where it shows."""
 
     name: str
     file: str
@@ -30,84 +30,84 @@ RULES = [
         "rules/extremes.py",
         "(1, 0.5)",
         "(1, 1.0)",
-        "tests/rules",
+        "tests/rules/test_conventions.py",
     ),
     Fault(
         "a maximum of many: the sum of the tangents, not the mean",
         "rules/extremes.py",
         "return div(moved, count)",
         "return moved",
-        "tests/rules",
+        "tests/rules/test_conventions.py",
     ),
     Fault(
         "a mask multiplies instead of selecting",
         "rules/arith.py",
         "return lax.select(where, x, _zeros(where, aval=aval_of(x)))",
         "return lax.mul(x, lax.convert_element_type(where, x.dtype))",
-        "tests/kinds",
+        "tests/kinds/test_masks.py",
     ),
     Fault(
         "a clamp with crossed bounds moves with the lower one",
         "rules/elementwise.py",
         "is_low, is_high = (low > x) & (low < high), (high < x) | (high < low)",
         "is_low, is_high = low > x, high < x",
-        "tests/rules",
+        "tests/rules/test_conventions.py",
     ),
     Fault(
         "of an even length the last frequency counts twice",
         "rules/fourier.py",
         "np.where(alone, 1, 2)",
         "np.where(k == 0, 1, 2)",
-        "tests/rules",
+        "tests/rules/test_rules.py -k irfft",
     ),
     Fault(
         "a triangular solve reads the diagonal that it was told is one",
         "rules/linalg.py",
         "off = int(unit_diagonal)",
         "off = 0",
-        "tests/rules",
+        "tests/rules/test_rules.py -k triangular",
     ),
     Fault(
         "a diagonal isn't real though the matrix is Hermitian",
         "rules/matrices.py",
         'if x.dtype.kind != "c":\n        return full\n    real',
         "if x.dtype:\n        return full\n    real",
-        "tests/rules",
+        "tests/rules/test_rules.py -k 'cholesky or eigh'",
     ),
     Fault(
         "the padding of a dilated kernel, transposed, is off by one",
         "rules/convolution.py",
         "window - 1 - before, window, n, b",
         "window - before, window, n, b",
-        "tests/rules",
+        "tests/rules/test_rules.py -k conv_general",
     ),
     Fault(
         "a constant read outside an array moves",
         "rules/indexing.py",
         "**dict(params, fill_value=0)",
         "**params",
-        "tests/rules",
+        "tests/rules/test_rules.py -k gather",
     ),
     Fault(
         "what is read twice gets one cotangent",
         "rules/indexing.py",
         "return lax.scatter_add(\n        _zeros(x)",
         "return lax.scatter(\n        _zeros(x)",
-        "tests/rules",
+        "tests/rules/test_rules.py -k gather",
     ),
     Fault(
         "a cumulative product from the end runs from the start",
         "rules/reductions.py",
         "lax.associative_scan(combine, (x, dx), reverse, axis)",
         "lax.associative_scan(combine, (x, dx), False, axis)",
-        "tests/rules",
+        "tests/rules/test_rules.py -k cumprod",
     ),
     Fault(
         "a cotangent is weakly typed where the operand isn't",
         "rules/structural.py",
         '"weak_type": x.aval.weak_type}',
         '"weak_type": True}',
-        "tests/kinds",
+        "tests/kinds/test_types.py",
     ),
 ]
 TRACING = [
@@ -144,35 +144,35 @@ TRACING = [
         "control/scan.py",
         'options["reverse"] = not options["reverse"]',
         'options["reverse"] = bool(options["reverse"])',
-        "tests/test_control.py",
+        "tests/rules/test_rules.py -k scan",
     ),
     Fault(
         "what moves in the second step of a loop is still",
         "control/structure.py",
         "after_moving[place] = None if refused else before or live",
         "after_moving[place] = None if refused else before",
-        "tests/test_control.py",
+        "tests/rules/test_rules.py -k scan",
     ),
     Fault(
         "a cotangent that arrives in the second step of a loop is none",
         "control/scan.py",
         "            if after == carry:\n",
         "            if after:\n",
-        "tests/kinds",
+        "tests/kinds/test_unneeded.py",
     ),
     Fault(
         "of what only one branch reaches there is no cotangent",
         "control/branches.py",
         "[any(branches) or None",
         "[all(branches) or None",
-        "tests/test_control.py",
+        "tests/rules/test_rules.py -k cond",
     ),
     Fault(
         "a loop that vmap has made of many stops with the first",
         "control/loops.py",
         "jnp.any(tests(*xs))",
         "jnp.all(tests(*xs))",
-        "tests/kinds",
+        "tests/kinds/test_forms.py",
     ),
     Fault(
         "a checkpoint keeps what it should compute again",
@@ -193,7 +193,7 @@ TRACING = [
         "tracing.py",
         "wide = x64_is_off() and any([aval.dtype in WIDE for aval in avals])",
         "wide = False",
-        "tests/kinds",
+        "tests/kinds/test_edges.py",
     ),
 ]
 FAULTS = RULES + TRACING
