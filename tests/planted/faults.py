@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Fault(NamedTuple):
-    """`old`, which stands in `file` once, becomes `new`; `first`: tests where it shows."""
+    """`old`, which stands in `file` once, becomes `new`; `first`: where to look."""
 
     name: str
     file: str
