@@ -17,10 +17,10 @@ from jax.extend.core import Primitive
 from jax.interpreters import mlir
 
 import jaxkit as jk
-from tests.messages.__main__ import DOCUMENT
 from tests.messages.cases import MARK, Misuse, square, total
 from tests.messages.page import MISUSES
 from tests.messages.said import INTERNAL, Said, faults, legible
+from tests.pages import document
 
 
 @pytest.mark.parametrize("misuse", MISUSES, ids=lambda misuse: misuse.title)
@@ -29,7 +29,7 @@ def test_message(misuse):
 
 
 def test_page_is_up_to_date():
-    shown = DOCUMENT.read_text()
+    shown = document("messages").read_text()
     if f"with JAX {jax.__version__};" in shown:
         # By itself: JAX says of what it has traced before where that was first called.
         command = sys.executable, "-m", "tests.messages", "--check"

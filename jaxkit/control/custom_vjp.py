@@ -160,7 +160,7 @@ def _apply(residuals, tangents, name, **params):
 def transpose_of_backward(pull_back, avals, tangents, what: str) -> list[Any]:
     """The tangents, of types `avals`, of what has a backward rule only: `what`."""
 
-    def refusal(why: str) -> TypeError:
+    def no_forward(why: str) -> TypeError:
         return TypeError(
             f"forward mode can't pass through {what}, for its backward rule {why} Use "
             "reverse mode (vjp, grad, jacrev), or give it a rule for forward mode "
@@ -171,11 +171,11 @@ def transpose_of_backward(pull_back, avals, tangents, what: str) -> list[Any]:
         program = record(pull_back, avals, [typeof(dx) for dx in tangents])
     except NotLinear as error:
         why = f"isn't linear in the cotangent: {error.fact}"
-        raise refusal(why) from None
+        raise no_forward(why) from None
     try:
         return filled(program.transpose(tangents), avals)
     except NotTransposable as error:
-        raise refusal(f"has no transpose: {error.fact}") from None
+        raise no_forward(f"has no transpose: {error.fact}") from None
 
 
 def _reaches(there, moving, **params):

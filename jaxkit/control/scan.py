@@ -148,9 +148,9 @@ class Loop(NamedTuple):
         Given is of which outputs there are some.
         """
         carry, ys = [x or None for x in there[: self.n_carry]], there[self.n_carry :]
-        if not dict(self.options)["length"]:
-            none = [None] * len(self.code.inputs)
-            return carry, (none[: self.n_consts], carry, self.split(none)[2])
+        if not dict(self.options)["length"]:  # only the carry, which stays what it is
+            sums, _, xs = self.split([None] * len(self.code.inputs))
+            return carry, (sums, carry, xs)
         while True:  # what arrives at the carry in one step is there in the next
             arrives = self.split(reached(self.code, (*carry, *ys)))
             after = [x or y for x, y in zip(carry, arrives[1], strict=True)]
@@ -185,11 +185,11 @@ def _transpose(residuals, cts, **params):
     loop = Loop(**params)
     fixed, stacked = loop.sort(residuals)
     n_carry, options = loop.n_carry, dict(loop.options)
-    if not options["length"]:
-        none = [None] * len(loop.code.inputs)
-        return [*none[: loop.n_consts], *cts[:n_carry], *loop.split(none)[2]]
     # Where no cotangent arrives in any step there is none, and not one of zeros.
-    inside, (sum_there, first_there, _) = loop.reached([ct is not None for ct in cts])
+    inside, arrives = loop.reached([ct is not None for ct in cts])
+    sum_there, first_there, xs_there = arrives
+    if not options["length"]:
+        return [*sum_there, *cts[:n_carry], *xs_there]
     consts, carry, _ = loop.split(loop.code.cotangents)
     start = filled([None] * loop.n_consts, consts, sum_there)
     last = filled(cts[:n_carry], carry, inside)

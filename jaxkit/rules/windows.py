@@ -147,16 +147,21 @@ def _write(y, places, axes, shape):
     return lax.transpose(lax.reshape(flat, moved), np.argsort(order))
 
 
+def _read_extremes(x, of, prefers, window, like):
+    """The elements of x where the windows' extremes of another array are."""
+
+    def read(x, of):
+        return _read(x, _places(of, prefers, window), _axes(window))
+
+    return automatic(read, x, of, like=like)
+
+
 def _extreme(primitive, prefers):
     @custom(primitive)
     def _(primals, tangents, **window):
         (x,), (dx,) = primals, tangents
         y = primitive.bind(x, **window)
-
-        def read(x, dx):
-            return _read(dx, _places(x, prefers, window), _axes(window))
-
-        return y, automatic(read, x, dx, like=aval_of(y))
+        return y, _read_extremes(dx, x, prefers, window, like=aval_of(y))
 
 
 _extreme(p.reduce_window_max_p, p.ge_p)
@@ -174,10 +179,7 @@ def _gather_transpose(ct, x, y, *, select_prim, **window):
 
 
 def _scatter_transpose(ct, x, y, *, select_prim, **window):
-    def read(ct, y):
-        return _read(ct, _places(y, select_prim, window), _axes(window))
-
-    return automatic(read, ct, y, like=x.aval)
+    return _read_extremes(ct, y, select_prim, window, like=x.aval)
 
 
 linear(p.select_and_gather_add_p, _gather_transpose)
