@@ -18,13 +18,8 @@ import numpy as np
 import pytest
 
 import jaxkit as jk
+from zoo.nestings import compiled
 from zoo.programs import PROGRAMS, Program
-
-# Compiling is most of the time, and unoptimised code is as good to compare.
-FAST = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-if jax.__version_info__ < (0, 11):
-    FAST["xla_cpu_use_fusion_emitters"] = False
-
 
 def direction(tree):
     """Vectors in the shape of `tree`, with no two entries alike."""
@@ -185,10 +180,6 @@ class Report:
         if not worst <= allowed:
             return f"relative error is {worst:.1e}, allowed {allowed:.1e}"
         return None
-
-
-def compiled(f, *args):
-    return jax.device_get(jax.jit(f, compiler_options=FAST)(*args))
 
 
 def check_traceable(program, report, mixed_too):

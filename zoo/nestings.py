@@ -17,6 +17,8 @@ FAST = {
     # tests/harnesses.
     "xla_cpu_enable_concurrency_optimized_scheduler": False,
 }
+if jax.__version_info__ < (0, 11):  # from then on there is no other way
+    FAST["xla_cpu_use_fusion_emitters"] = False
 # On a GPU, most of it is to try which algorithm for a product is the fastest.
 FAST_ON_GPU = {"xla_gpu_autotune_level": 0}
 

@@ -15,16 +15,16 @@ def main(argv: list[str] | None = None) -> int:
     """Run programs, and print counts and what differs; returns 0 if nothing does."""
     args = parser().parse_args(argv)
     faulthandler.enable()  # where XLA ends the process, at least say where
-    # To compile takes longest, and code that isn't optimised is as good to compare. One
-    # thread: LAPACK calls at once may wait for each other forever (tests/harnesses).
-    flags = (
-        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-    )
-    devices = "--xla_force_host_platform_device_count=8"
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {devices} {flags}"
-    os.environ.setdefault("NPROC", "1")
     from tqdm import tqdm
 
+    from zoo.nestings import FAST
+
+    # XLA reads these when it is first used. One thread: LAPACK calls at once may wait
+    # for each other forever (tests/harnesses).
+    options = {"xla_force_host_platform_device_count": 8} | FAST
+    flags = " ".join(f"--{name}={str(x).lower()}" for name, x in options.items())
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
+    os.environ.setdefault("NPROC", "1")
     from tests.generated.hunt import RUN, Hunt
 
     hunt, start = Hunt(), time.monotonic()

@@ -62,7 +62,7 @@ def step(eqn, xs) -> list:
     if name == "custom_linear_solve":
         return solve(params, xs)
     if (run := PLAIN.get(name)) and not any(map(extended, eqn.invars)):
-        return [in_numpy(run, xs, eqn)]
+        return in_numpy(run, xs, eqn)
     return by_jax(xs, eqn)
 
 
@@ -80,15 +80,17 @@ class Broken(BaseException):
     """NumPy doesn't do what JAX does: a fault of this module, that no one may catch."""
 
 
-def in_numpy(run, xs, eqn) -> np.ndarray:
+def in_numpy(run, xs, eqn) -> list[np.ndarray]:
     """What NumPy returns, which must be what JAX says; NumPy's scalars are arrays."""
     try:
-        x, aval = np.asarray(run(*xs, **eqn.params)), eqn.outvars[0].aval
+        outs = run(*xs, **eqn.params)
     except Exception as error:
         raise Broken(f"{eqn}: {error}") from error
-    if x.shape != aval.shape or x.dtype != aval.dtype:
-        raise Broken(f"{eqn}: {x.dtype}{x.shape}")
-    return x
+    outs = list(map(np.asarray, outs if eqn.primitive.multiple_results else [outs]))
+    for x, v in zip(outs, eqn.outvars, strict=True):
+        if x.shape != v.aval.shape or x.dtype != v.aval.dtype:
+            raise Broken(f"{eqn}: {x.dtype}{x.shape}")
+    return outs
 
 
 def solve(params, xs) -> list:

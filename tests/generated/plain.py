@@ -63,6 +63,18 @@ def dot_general(x, y, *, dimension_numbers, preferred_element_type, **_):
     return np.einsum(x, places[0], y, places[1], places[2]).astype(dtype)
 
 
+def div(x, y):
+    if not np.issubdtype(np.asarray(x).dtype, np.integer):
+        return np.divide(x, y)
+    y_or_1 = np.where(y == 0, np.ones_like(y), y)
+    towards_0 = (x - np.fmod(x, y_or_1)) // y_or_1
+    return np.where(y == 0, ~np.zeros_like(y), towards_0)
+
+
+def split(x, *, sizes, axis):
+    return np.split(x, np.cumsum(sizes)[:-1], axis)
+
+
 def select_n(which, *cases):
     if np.asarray(which).dtype == bool:
         return np.where(which, cases[1], cases[0])
@@ -89,6 +101,8 @@ PLAIN = {
     "ge": binary(np.greater_equal),
     "and": binary(np.bitwise_and),
     "or": binary(np.bitwise_or),
+    "div": div,
+    "integer_pow": lambda x, *, y: np.asarray(x) ** np.asarray(y, np.asarray(x).dtype),
     "neg": unary(np.negative),
     "sin": unary(np.sin),
     "cos": unary(np.cos),
@@ -104,6 +118,7 @@ PLAIN = {
     "rev": lambda x, *, dimensions: np.flip(x, dimensions),
     "tile": lambda x, *, reps: np.tile(x, reps),
     "stack": lambda *xs, axis: np.stack(xs, axis),
+    "split": split,
     "concatenate": lambda *xs, dimension: np.concatenate(xs, dimension),
     "reduce_sum": lambda x, *, axes, **_: np.sum(x, axes, np.asarray(x).dtype),
     "slice": slices,

@@ -18,7 +18,7 @@ from tests.generated.judge import CLOSE, Result, difference, error_of
 from tests.generated.prelude import directions, leaves, parts, total
 from tests.generated.program import Program
 
-LEAKS = 20  # of so many programs one is run under JAX's check of leaks
+LEAKS = 100  # of so many programs one is run under JAX's check of leaks
 EPS = {"f32": 1.2e-7, "c64": 1.2e-7, "f16": 1e-3, "bf16": 8e-3}
 
 
