@@ -21,6 +21,7 @@ import jaxkit as jk
 from zoo.nestings import compiled
 from zoo.programs import PROGRAMS, Program
 
+
 def direction(tree):
     """Vectors in the shape of `tree`, with no two entries alike."""
     leaves, treedef = jax.tree.flatten(tree)

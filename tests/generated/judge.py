@@ -40,7 +40,7 @@ class Result:
     def size(self) -> float:
         """The largest absolute value, infinite if one isn't finite."""
         sizes = [np.max(np.abs(x), initial=0.0) for x in self.values]
-        size = max(sizes, default=0.0)
+        size = np.max(sizes, initial=0.0)  # Python's loses a NaN
         return float(size) if np.isfinite(size) else np.inf
 
 

@@ -19,6 +19,8 @@ from tests.generated.prelude import directions, leaves, parts, total
 from tests.generated.program import Program
 
 LEAKS = 100  # of so many programs one is run under JAX's check of leaks
+# Their second derivative of weak arrays isn't weak in JAX, by a constant that isn't.
+STRONG = {"exp2"}
 EPS = {"f32": 1.2e-7, "c64": 1.2e-7, "f16": 1e-3, "bf16": 8e-3}
 
 
@@ -58,7 +60,8 @@ def beside_jax(program: Program) -> str:
     ours, theirs = (returned(f(lib), args, program.traced) for lib in (jaxkit, jax))
     small = len(program.stack) == 1 and len(list(program.walk())) <= 4
     if problem := difference(ours, theirs, classes=small):
-        return problem
+        strong = problem.startswith("type ~") and STRONG & program.primitives
+        return "" if strong else problem
     if any(not np.array_equal(x, y) for x, y in zip(copies(args), before, strict=True)):
         return "the arguments were changed"
     if ours.error or theirs.error:

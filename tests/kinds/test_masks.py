@@ -113,6 +113,23 @@ def test_what_is_not_read_gets_no_cotangent(name, bad):
                 assert not np.asarray(ct)[~np.broadcast_to(r, ct.shape)].any()
 
 
+HERMITIAN = {
+    "cholesky": p.cholesky_p.bind,
+    "eigh": lambda a: lax.linalg.eigh(a, symmetrize_input=False)[0],
+}
+
+
+@pytest.mark.parametrize("name", HERMITIAN)
+def test_the_diagonal_of_a_hermitian_matrix_is_real(name):
+    """What is imaginary there isn't read, in both modes."""
+    f, a = HERMITIAN[name], jnp.array([[4, 1 - 1j], [1 + 1j, 3]])
+    da = jnp.array([[1, 2 + 1j], [2 - 1j, 1]])
+    dy = jk.jvp(f, (a,), (da,))[1]
+    np.testing.assert_allclose(jk.jvp(f, (a,), (da + 1j * jnp.eye(2),))[1], dy)
+    ct = jk.vjp(f, a)[1](jnp.full_like(dy, 1 - 2j))[0]
+    assert not np.diagonal(ct).imag.any()
+
+
 # --- Programs -------------------------------------------------------------------------
 
 

@@ -72,7 +72,7 @@ RULES = [
         "rules/matrices.py",
         'if x.dtype.kind != "c":\n        return full\n    real',
         "if x.dtype:\n        return full\n    real",
-        "tests/rules/test_rules.py -k 'cholesky or eigh'",
+        "tests/kinds/test_masks.py -k hermitian",
     ),
     Fault(
         "the padding of a dilated kernel, transposed, is off by one",
