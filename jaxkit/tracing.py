@@ -125,6 +125,9 @@ MAY_MOVE = type(
 )()
 
 
+NUMBERS = int, float, complex  # as a jaxpr's constants may be
+
+
 class Trace(jax.core.Trace):
     """Base of the transforms: unwraps nothing, and passes down what isn't its own.
 
@@ -154,7 +157,12 @@ class Trace(jax.core.Trace):
             avals = [typeof(x) for x in operands]
             return primitive.bind_with_trace(self.parent, operands, avals, params)
         if primitive is primitives.jit_p and in_place(params):
-            return run_jaxpr(self, params["jaxpr"], operands)
+            outs = run_jaxpr(self, params["jaxpr"], operands)
+            for i, x in enumerate(outs):
+                if isinstance(x, NUMBERS):  # `jit` returns arrays
+                    with set_current_trace(self.parent):
+                        outs[i] = jax.numpy.asarray(x)
+            return outs
         with set_current_trace(self.parent):
             return self.interpret(primitive, operands, params)
 

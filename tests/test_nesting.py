@@ -92,6 +92,12 @@ def test_inner_function_constant_in_its_own_variable(outer, inner):
     close(outer(lambda x: x + inner(lambda y: x**2 + 0 * y)(x))(3.0), 1.0)
 
 
+@pytest.mark.parametrize(("outer", "inner"), PAIRS)
+def test_inner_function_that_returns_the_outer_variable(outer, inner):
+    # d/dy x = 0, and so is its derivative: what is returned is nothing of the inner's.
+    close(outer(lambda x: x + inner(lambda y: x)(1.0))(3.0), 1.0)
+
+
 @pytest.mark.parametrize(("outer", "middle", "inner"), TRIPLES)
 def test_three_levels_share_closures(outer, middle, inner):
     # The innermost: d/dz (x y z + z^2) at z = x y is 3 x y.

@@ -256,6 +256,25 @@ def test_no_tracer_outlives_a_shard_map(transform):
         jax.make_jaxpr(call)(X)
 
 
+def test_no_tracer_outlives_a_users_rule_in_a_compiled_function():
+    """Its jaxpr keeps the trace that it was traced in, and that kept the record."""
+    double = jax.custom_vjp(lambda x: 2 * x)
+    double.defvjp(lambda x: (2 * x, None), lambda _, ct: (2 * ct,))
+
+    @jax.jit
+    def still(n):
+        return double(n * 0.5)
+
+    def f(x):
+        return jax.vmap(lambda x, n: jnp.sin(x) * still(n))(x, jnp.arange(2.0))
+
+    def call(x):
+        return jk.vjp(f, x)[1](x), jk.jvp(jk.grad(lambda x: jnp.sum(f(x))), (x,), (x,))
+
+    with jax.checking_leaks():
+        jax.make_jaxpr(call)(X)
+
+
 # --- Generators, recursion, threads ---------------------------------------------------
 
 

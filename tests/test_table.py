@@ -199,6 +199,28 @@ def test_a_rule_that_is_declared_again_keeps_its_transpose(primitive):
     assert rule.verb == "elementwise" and rule.transpose(1.0, None, 7.0) == [7.0, None]
 
 
+@pytest.mark.parametrize("wrap", ["jit", "scan", "cond", "checkpoint"])
+def test_a_rule_that_has_changed_is_the_one_that_counts(primitive, wrap):
+    """What was made of code by the rule before isn't used again."""
+
+    def once(x):
+        return primitive.bind(x, x)
+
+    f = {
+        "jit": jax.jit(once),
+        "scan": lambda x: lax.scan(step, x, None, length=1)[0],
+        "cond": lambda x: lax.cond(x > 0, once, once, x),
+        "checkpoint": jax.checkpoint(once),
+    }[wrap]
+
+    def step(x, _):
+        return once(x), None
+
+    for partial in 2, 5:
+        jk.rules.elementwise(primitive, partial, None)
+        assert jk.grad(f)(3.0) == jk.jvp(f, (3.0,), (1.0,))[1] == partial
+
+
 # --------------------------------------------------------------- code on tangents alone
 
 

@@ -428,8 +428,8 @@ def _(primals, tangents, **params):
 
 # --- Complex numbers; cotangents are transposed and not conjugated, as in JAX --------
 
-linear(p.real_p, lambda ct, x: lax.complex(ct, lax.full_like(ct, 0)))
-linear(p.imag_p, lambda ct, x: lax.complex(lax.full_like(ct, 0), lax.neg(ct)))
+linear(p.real_p, lambda ct, x: lax.complex(ct, lax.full_like(ct, 0, ct.dtype)))
+linear(p.imag_p, lambda ct, x: lax.complex(lax.full_like(ct, 0, ct.dtype), lax.neg(ct)))
 
 
 def _complex_transpose(ct, re, im):

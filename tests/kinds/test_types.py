@@ -119,6 +119,8 @@ WEAKLY_TYPED = {
     "zero tangent": lambda lib: lib.jvp(lambda x: WEAK, (1.0,), (1.0,)),
     "zero gradient": lambda lib: lib.grad(lambda x: 1.0)(WEAK),
     "cond": lambda lib: lib.grad(lambda x: lax.cond(x > 0, jnp.sin, jnp.cos, x))(1.0),
+    "a real part": lambda lib: lib.grad(jnp.real)(1.5 + 1j),
+    "an imaginary part": lambda lib: lib.grad(jnp.imag)(1.5 + 1j),
     "second derivative": lambda lib: lib.grad(lib.grad(lambda x: x * x * x))(1.0),
 }
 
@@ -126,6 +128,13 @@ WEAKLY_TYPED = {
 @pytest.mark.parametrize("call", WEAKLY_TYPED.values(), ids=WEAKLY_TYPED)
 def test_weak_types(call):
     assert types(call(jk)) == types(call(jax))
+
+
+def test_numbers_that_an_inlined_jit_returns_are_arrays():
+    f = jax.jit(lambda x: (x, True, 2, 1.5), inline=True)
+    ours, theirs = (lib.jvp(f, (1.0,), (1.0,)) for lib in (jk, jax))
+    assert types(ours) == types(theirs)
+    assert all(isinstance(x, jax.Array) for x in jax.tree.leaves(ours[0]))
 
 
 @pytest.mark.parametrize("name", ["grad", "jacfwd", "jacrev", "hessian"])

@@ -150,6 +150,13 @@ class Report:
                 problem = f"error {error:.1e}, allowed {allowed:.1e}: {y} is not {r}"
             self.lines.append(f"{name} [{i}]: {problem}")
 
+    def weakness(self, name: str, result, whose) -> None:
+        """Weakly typed where that is whose derivative it is."""
+        for i, (y, x) in enumerate(zip(result, whose, strict=True)):
+            weak, right = (jax.typeof(z).weak_type for z in (y, x))
+            if weak != right:
+                self.lines.append(f"{name} [{i}]: weakly typed is {weak}, not {right}")
+
 
 def wide(x) -> np.ndarray:
     """In double precision, so that comparing doesn't round."""
@@ -219,6 +226,8 @@ def check(case: Case, dtype: str, brief: bool = False) -> list[str]:
         eager = derivatives(jk, [x for x in names if "of" not in x], f, xs, vs, us)
         for name, result in report.attempt(eager).items():
             report.compare(f"{name} (eager)", result, points[0]["reference"][name])
+            whose = xs if name == "vjp" else f([*map(jnp.asarray, xs)])
+            report.weakness(name, result, whose)
     return report.lines
 
 
