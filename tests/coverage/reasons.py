@@ -58,4 +58,5 @@ NOTES = {
     "custom_lin": "Only JAX's own transforms make it; a test uses these.",
     "RematTraced": "`jax.checkpoint` under the switch `jax_remat3`; a test sets that.",
     "pbroadcast": "It runs on GPUs alone; a test checks its transpose by tracing.",
+    "pbroadcast_dynamic": "As `pbroadcast`, from JAX 0.12 on.",
 }

@@ -84,6 +84,8 @@ def in_numpy(run, xs, eqn) -> list[np.ndarray]:
     """What NumPy returns, which must be what JAX says; NumPy's scalars are arrays."""
     try:
         outs = run(*xs, **eqn.params)
+    except jax.errors.JaxRuntimeError:  # of what was to compute the operands
+        raise
     except Exception as error:
         raise Broken(f"{eqn}: {error}") from error
     outs = list(map(np.asarray, outs if eqn.primitive.multiple_results else [outs]))

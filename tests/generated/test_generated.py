@@ -167,7 +167,8 @@ def test_a_tracer_that_leaks_is_found():
 def test_a_user_rule_in_a_loop_is_judged_by_the_loop_written_out():
     text = "lax.scan(lambda c, _: (jnp.frexp(positive(c))[0], None), {0}, None, 2)[0]"
     program = of_text(text, "0.5", Level("grad"), Level("grad"))
-    assert beside_jax(program) == "values"
+    wrong = jax.__version_info__ < (0, 12)  # JAX's
+    assert beside_jax(program) == ("values" if wrong else "")
     assert check(program) == ""
 
 
