@@ -318,6 +318,33 @@ def test_collectives_under_vmap(name):
     compare(ours, jax.vmap(partial(derivatives, jax, reference), axis_name="i")(x))
 
 
+def branching(check_vma=True, cast=False):
+    """w x on those devices where x is positive, and x on the others, summed."""
+
+    def body(x, w):
+        w = lax.pcast(w, ("i",), to="varying") if cast else w
+        return lax.cond(x[0] > 0, lambda x, w: x * w, lambda x, w: x, x, w)
+
+    run = jax.shard_map(
+        body,
+        mesh=jax.make_mesh((2,), ("i",), axis_types=(AxisType.Auto,)),
+        in_specs=(P("i"), P()),
+        out_specs=P("i"),
+        check_vma=check_vma,
+    )
+    return lambda w: jnp.sum(run(jnp.array([-1.0, 3.0]), w))
+
+
+def test_devices_that_take_different_branches():
+    """JAX sums cotangents inside a branch, which deadlocks: at which not all arrive."""
+    for wrap in lambda f: f, jax.jit:
+        assert jk.jvp(wrap(branching()), (2.0,), (1.0,))[1] == 3
+        with pytest.raises(ValueError, match="from device to device along 'i'"):
+            jk.grad(wrap(branching()))(2.0)
+        for f in branching(cast=True), branching(check_vma=False):
+            assert jk.grad(wrap(f))(2.0) == 3
+
+
 @pytest.mark.parametrize("name", ["pbroadcast", "pbroadcast_dynamic"])
 def test_transpose_of_pbroadcast(name):
     """JAX runs it on GPUs only, so it is its transpose alone that is looked at."""

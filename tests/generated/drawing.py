@@ -49,7 +49,8 @@ class Drawing:
     """One program on its way: what is drawn, and where it stands.
 
     values: what may be read, outermost first
-    axis, eager: whether there is an axis "i", and whether Python may branch on values
+    axis, mesh, eager: whether there is an axis "i", whether its members are devices,
+        and whether Python may branch on values
     """
 
     draw: object
@@ -58,6 +59,7 @@ class Drawing:
     equations: list[Equation] = field(default_factory=list)
     depth: int = 0
     axis: bool = False
+    mesh: bool = False
     eager: bool = False
     rare: bool = False
     reached: set[str] = field(default_factory=set)
@@ -157,7 +159,7 @@ class Drawing:
         there = {"": True, "axis": self.axis, "eager": self.eager, "rare": self.rare}
         return [x for x in FAMILIES[family] if there[x.place]]
 
-    def body(self, params, closed: bool = False, axis: bool = False, like=None) -> Body:
+    def body(self, params, closed=False, axis=False, mesh=False, like=None) -> Body:
         """A function of parameters of these types.
 
         closed: it reads nothing else. like: the types that it returns.
@@ -167,6 +169,7 @@ class Drawing:
         of_params = tuple(inner.var(replace(t)) for t in params)
         inner.values = of_params if closed else self.values + of_params
         inner.axis, inner.rare = self.axis or axis, self.rare
+        inner.mesh = self.mesh or mesh
         inner.reached, inner.left = self.reached, self.left
         if not inner.values:
             raise IllTyped("nothing to begin with")

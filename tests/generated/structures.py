@@ -56,7 +56,14 @@ def checkpoint(d):
     add(d, f"jax.checkpoint({{f[0]}}{policy})({places(xs)})", xs, [body])
 
 
+def all_one_way(d):
+    """In JAX, devices that go different ways wait for each other forever."""
+    if d.mesh:
+        raise IllTyped("devices may go different ways")
+
+
 def cond(d):
+    all_one_way(d)
     which = d.operand("b0")
     xs = several(d)
     first = d.body(types(xs))
@@ -69,6 +76,7 @@ def cond(d):
 
 
 def switch(d):
+    all_one_way(d)
     which = d.operand("i0")
     xs = several(d)
     like = [strong(t) for t in types(xs)]
@@ -117,6 +125,7 @@ def fori(d):
 
 
 def while_(d):
+    all_one_way(d)
     carry = carried(d)
     body = d.body(types(carry), like=types(carry))
     add(
@@ -161,7 +170,7 @@ def shards(d):
     if d.axis:
         raise IllTyped("one axis at a time")
     x = d.operand("n+")
-    body = d.body([x.type], closed=d.chance(2), axis=True)
+    body = d.body([x.type], closed=d.chance(2), axis=True, mesh=True)
     run = d.among(["", "jax.jit"])
     check = d.among(["", ", check_vma=False"])
     add(
