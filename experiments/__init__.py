@@ -11,9 +11,8 @@
     figures(table)             pairs of a name and a figure
     failures(table)            optional: how many results are wrong (exit code 1)
 
-The table is a pandas.DataFrame of all rows, with the points' entries (`bench.tidy`). It
-may be of a part of a run. `python -m experiments mymodule` runs any module that has
-these, with the same options, progress, resuming and report as ours.
+The table is a pandas.DataFrame of all rows, with the points' entries (`bench.tidy`), or
+of a part of a run. `python -m experiments mymodule` runs any with these, as ours.
 """
 
 import os

@@ -258,9 +258,5 @@ def bars(table: Table) -> Figure:
         ax.axhline(1, color=GREY, linewidth=1)
         ax.set(xlabel="", ylabel=f"{style.QUANTITIES[quantity][0]} / that of f")
         ax.set_title("dotted: the bound of theory")
-    if shown := axes[0][0].get_legend():  # lest it covers a bound
-        drawing.legend(
-            shown.legend_handles, hues, loc="outside lower center", ncols=len(hues)
-        )
-        shown.remove()
+    sns.move_legend(axes[0][0], "upper left", bbox_to_anchor=(0, -0.2), ncols=4)
     return drawing

@@ -128,7 +128,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("around", of_all(["jit", "scan", "custom_jvp"]))
+@pytest.mark.parametrize("around", of_all(["scan"]))
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_settings(around, setting):
     for name, way in modes(around).items():
