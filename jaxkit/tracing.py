@@ -159,7 +159,8 @@ class Trace(jax.core.Trace):
         if primitive is primitives.jit_p and in_place(params):
             outs = run_jaxpr(self, params["jaxpr"], operands)
             for i, x in enumerate(outs):
-                if isinstance(x, NUMBERS):  # `jit` returns arrays
+                if type(x) is not self.tracer and isinstance(x, NUMBERS):
+                    # `jit` returns arrays.
                     with set_current_trace(self.parent):
                         outs[i] = jax.numpy.asarray(x)
             return outs
