@@ -131,11 +131,6 @@ class DualTrace(Trace):
         super().__init__(parent)
         self.arithmetic = arithmetic
 
-    def invalidate(self):
-        # JAX's jaxprs keep the trace that a function with a user's rule was traced in.
-        super().invalidate()
-        del self.arithmetic
-
     def split(self, values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """Primals and tangents of values; None for one that doesn't move."""
         primals, tangents = [], []

@@ -146,6 +146,14 @@ class Trace(jax.core.Trace):
         # the derivative of those parts, bit operations for one, may not be theirs.
         self.requires_low = False
 
+    def invalidate(self):
+        """End it, and let go of what it holds.
+
+        JAX's jaxprs keep the trace that a function with a user's rule was traced in.
+        """
+        super().invalidate()
+        vars(self).clear()
+
     def owns(self, x: Any) -> bool:
         return type(x) is self.tracer and x._trace is self
 

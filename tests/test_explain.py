@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
+import weakref
 import xml.etree.ElementTree as ET
 
 import jax
@@ -667,3 +669,15 @@ def test_a_function_without_a_derivative():
     e = jk.explain(lambda x: jnp.argmax(x))(jnp.array([1.0, 3.0]))
     assert e.seeds == [] and e.outputs[0].value == 1
     assert jnp.all(e.inputs[0].tangents[0] == 1)
+
+
+def test_what_was_noted_is_not_kept_by_a_compiled_function():
+    """The jaxpr of one with a user's rule keeps the trace that it was traced in."""
+    double = jax.custom_vjp(lambda x: 2 * x)
+    double.defvjp(lambda x: (2 * x, None), lambda _, ct: (2 * ct,))
+    compiled = jax.jit(lambda x: double(x * 0.5))
+    explained = jk.explain(lambda x: jnp.sin(x) * compiled(x))(1.5)
+    value = weakref.ref(explained.nodes[0].value)
+    del explained
+    gc.collect()
+    assert value() is None

@@ -336,7 +336,7 @@ def branching(check_vma=True, cast=False):
 
 
 def test_devices_that_take_different_branches():
-    """JAX sums cotangents inside a branch, which deadlocks: at which not all arrive."""
+    """JAX's sum inside a branch waits for the devices that didn't take it."""
     for wrap in lambda f: f, jax.jit:
         assert jk.jvp(wrap(branching()), (2.0,), (1.0,))[1] == 3
         with pytest.raises(ValueError, match="from device to device along 'i'"):

@@ -15,6 +15,7 @@ from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 
 import jaxkit as jk
+from tests.selections import long_but
 from zoo.case import generator, moves, sample
 from zoo.cases import families
 
@@ -76,12 +77,6 @@ def modes(around):
     return ways
 
 
-def of_all(few):
-    """All structures, of which few are in every run."""
-    slow = pytest.mark.long
-    return [x if x in few else pytest.param(x, marks=slow) for x in AROUND]
-
-
 # --- Transforms inside a structure inside a transform ---------------------------------
 
 
@@ -101,7 +96,9 @@ def hvp(lib, f, x, v):
     return lib.jvp(lib.grad(f), (x,), (v,))[1]
 
 
-@pytest.mark.parametrize("around", of_all(["cond", "scan", "while", "checkpoint"]))
+@pytest.mark.parametrize(
+    "around", long_but(["cond", "scan", "while", "checkpoint"], AROUND)
+)
 @pytest.mark.parametrize("name", derivatives(jk, X))
 def test_a_derivative_inside_a_structure_inside_a_derivative(around, name):
     def f(inner, x):
@@ -128,7 +125,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("around", of_all(["scan"]))
+@pytest.mark.parametrize("around", long_but(["scan"], AROUND))
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_settings(around, setting):
     for name, way in modes(around).items():

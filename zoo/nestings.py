@@ -17,7 +17,7 @@ FAST = {
     # tests/harnesses.
     "xla_cpu_enable_concurrency_optimized_scheduler": False,
 }
-if jax.__version_info__ < (0, 11):  # from then on there is no other way
+if jax.__version_info__ < (0, 11):  # XLA's older emitters compile faster
     FAST["xla_cpu_use_fusion_emitters"] = False
 # On a GPU, most of it is to try which algorithm for a product is the fastest.
 FAST_ON_GPU = {"xla_gpu_autotune_level": 0}

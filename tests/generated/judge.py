@@ -21,9 +21,9 @@ LARGEST = 1e6
 # In low precision: this many units in the last place, and so many times JAX's error.
 UNITS, SLACK = 256, 16
 LIMITS = NotImplementedError, AssertionError
-# What JAX's `vmap` isn't written for, and JAX's own transforms come to another way; and
-# transforms of images in the layout that XLA happens to give them.
-UNBATCHED = "ragged_dot vmap over any dim but", "fft_thunk.cc"
+# Limits of JAX and of XLA that JAX's own transforms of a program don't meet: what its
+# `vmap` isn't written for; Fourier transforms of arrays in an unusual layout.
+UNMET = "ragged_dot vmap over any dim but", "fft_thunk.cc"
 # What JAX refuses at once, though nothing may need it.
 AT_ONCE = "Betainc gradient with respect to a and b"
 NO_ARRAY = ", no array"
@@ -68,11 +68,14 @@ def numbers(x) -> np.ndarray:
     return x.astype(wide)
 
 
-def difference(ours: Result, theirs: Result, classes: bool = True) -> str:
+def difference(
+    ours: Result, theirs: Result, classes: bool = True, weak: bool = True
+) -> str:
     """Of types and trees, or of exceptions; empty if there is none.
 
     What JAX refuses may be returned: jaxkit differentiates more. classes: of exceptions
-    count; where there are several reasons, it depends on which is met first.
+    count; where there are several reasons, it depends on which is met first. weak:
+    whether a type is weak counts, too.
     """
     if ours.error and theirs.error:
         one, two = type(ours.error), type(theirs.error)
@@ -84,13 +87,15 @@ def difference(ours: Result, theirs: Result, classes: bool = True) -> str:
             return ""
         return f"raises {place(ours.error)}; JAX {headline(theirs.error)}"
     if ours.error:
-        known = any(x in str(ours.error) for x in UNBATCHED)
+        known = any(x in str(ours.error) for x in UNMET)
         return "" if known else f"raises {place(ours.error)}"
     if theirs.error:
         return ""
     if ours.tree != theirs.tree:
         return "tree"
     for one, two in zip(ours.types, theirs.types, strict=True):
+        if not weak:
+            one, two = one.replace("~", ""), two.replace("~", "")
         if one not in (two, two.removesuffix(NO_ARRAY)):
             return f"type {plain(one)}, not {plain(two)}"
     return ""

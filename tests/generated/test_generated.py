@@ -179,6 +179,7 @@ def test_types_trees_and_exceptions_count():
     failed, other = (judge.Result(error=e("no")) for e in (TypeError, ValueError))
     assert judge.difference(found, found) == ""
     assert judge.difference(weak, found) == "type ~float64[n], not float64[n]"
+    assert judge.difference(weak, found, weak=False) == ""
     assert judge.difference(pair, found) == "tree"
     assert judge.difference(failed, found) == "raises TypeError: no"
     assert judge.difference(found, failed) == ""

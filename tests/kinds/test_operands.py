@@ -16,6 +16,7 @@ from jax.extend.core import Primitive
 
 import jaxkit as jk
 from jaxkit import tracing
+from tests.selections import long_but
 from zoo.case import generator, moves, sample
 from zoo.cases import families
 
@@ -61,17 +62,10 @@ def derivatives(primitive, params, operands, i):
     return tangents, jk.vjp(f, x)[1](list(map(jnp.ones_like, outs)))
 
 
-def in_every_run(family):
-    return family in ("elementwise", "structural", "reductions")
+USUAL = "elementwise", "structural", "reductions"
 
 
-@pytest.mark.parametrize(
-    "family",
-    [
-        x if in_every_run(x) else pytest.param(x, marks=pytest.mark.long)
-        for x in FAMILIES
-    ],
-)
+@pytest.mark.parametrize("family", long_but(USUAL, FAMILIES))
 def test_other_forms_of_operands(family):
     problems, seen = [], set()
     for case in FAMILIES[family]:

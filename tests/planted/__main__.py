@@ -40,7 +40,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(fault: Fault, processes: str) -> str:
-    """The first test that fails with the fault, where it should show or elsewhere."""
+    """The first test that fails with the fault, where it should show or elsewhere.
+
+    Raises RuntimeError if pytest runs no test, or can't say how it went.
+    """
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tree"
         shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(*SKIPPED))
@@ -57,6 +60,8 @@ def test(tree: Path, where: str, processes: str) -> str:
     command = [*pytest, *shlex.split(where)]
     env = os.environ | {"PYTHONPATH": str(tree)}
     done = subprocess.run(command, cwd=tree, env=env, text=True, capture_output=True)
+    if done.returncode not in (0, 1, 2):  # passed, failed, an error on collecting
+        raise RuntimeError(f"pytest {where}: {done.stdout}{done.stderr}")
     return done.stdout
 
 
