@@ -21,6 +21,7 @@ from jaxkit.gradients import (
     jacrev,
     value_and_grad,
 )
+from jaxkit.keeping import keeping
 from jaxkit.maps import LinearMap
 from jaxkit.program import LinearProgram
 from jaxkit.transforms import jvp, linear_transpose, linearize, vjp
@@ -39,6 +40,7 @@ __all__ = [
     "jacobian",
     "jacrev",
     "jvp",
+    "keeping",
     "linear_transpose",
     "linearize",
     "rules",

@@ -20,10 +20,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import cache
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -31,6 +33,7 @@ import jax
 import jax.core
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
+from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend import source_info_util
 from jax.extend.core import (
     Literal,
@@ -299,6 +302,54 @@ def run_equations(equations, env: dict[Any, Any], inline=False) -> None:
                 _run_equation(trace, eqn, env, here)
 
 
+# What is noted for XLA where equations run now; jaxprs remember it of each of theirs.
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+noted: ContextVar[Mapping[str, Any]] = ContextVar("noted", default=NOTHING)
+
+
+@contextmanager
+def noting(**notes) -> Iterator[None]:
+    """A block whose equations are run, and written down, with these notes."""
+    token = noted.set({**noted.get(), **notes})
+    try:
+        with set_xla_metadata(**notes):
+            yield
+    finally:
+        noted.reset(token)
+
+
+def run_in_order(equations, env: dict[Any, Any], order: Callable) -> None:
+    """As `run_equations`, where what is read of an array comes before what is written.
+
+    What needs nothing that is written runs first.  What is read of an array passes
+    `order(read, array)`, if the array is written to later on.
+    """
+    written, later = set(), set()
+    first, rest = [], []
+    for eqn in equations:
+        writes, inputs = eqn.primitive in WRITES, variables(eqn.invars)
+        if writes:
+            written.update(inputs[:1])
+        if writes or eqn.effects or not later.isdisjoint(inputs):
+            later.update(eqn.outvars)
+            rest.append(eqn)
+        else:
+            first.append(eqn)
+    for eqn in first + rest:
+        run_equations([eqn], env)
+        if eqn.primitive in READS and eqn.invars[0] in written:
+            y, x = eqn.outvars[0], eqn.invars[0]
+            env[y], env[x] = order(env[y], env[x])
+
+
+READS = primitives.dynamic_slice_p, primitives.slice_p, primitives.gather_p
+WRITES = (
+    primitives.dynamic_update_slice_p,
+    primitives.scatter_p,
+    primitives.scatter_add_p,
+)
+
+
 def run_again(jaxpr, equations, operands: Sequence[Any]) -> list[Any]:
     """Run some of a closed jaxpr's equations here, as if from the line that runs."""
     env = environment(jaxpr, operands)
@@ -310,9 +361,14 @@ def run_again(jaxpr, equations, operands: Sequence[Any]) -> list[Any]:
 
 
 def _run_equation(trace, eqn, env, here) -> None:
-    if (mesh := eqn.ctx.cur_abstract_mesh) is not here and mesh != here:
+    ctx = eqn.ctx
+    if (mesh := ctx.cur_abstract_mesh) is not here and mesh != here:
         with jax.sharding.use_abstract_mesh(mesh):
             _run_equation(trace, eqn, env, mesh)
+        return
+    if ctx.xla_metadata and not ctx.xla_metadata.items() <= noted.get().items():
+        with noting(**ctx.xla_metadata):
+            _run_equation(trace, eqn, env, here)
         return
     inputs = [v.val if type(v) is Literal else env[v] for v in eqn.invars]
     avals = list(map(_aval, eqn.invars))
@@ -418,6 +474,11 @@ def varying_like(x: Any, aval: Any) -> Any:
         return x
     axes -= typeof(x).manual_axis_type.varying
     return lax.pcast(x, tuple(sorted(axes, key=str)), to="varying") if axes else x
+
+
+def varying_axes(x: Any) -> Any:
+    """The axes of a mesh along which a value may differ from device to device."""
+    return typeof(x).manual_axis_type.varying
 
 
 # Where the axes of a mesh are explicit, how an array is divided is a part of its type.

@@ -259,7 +259,7 @@ def test_linear_code_is_run_at_no_point(structure):
     np.testing.assert_array_equal(ct, f(V))
 
 
-def test_loops_in_backward_rules_are_named():
+def test_a_loop_in_a_backward_rule():
     @jax.custom_vjp
     def f(x):
         return x
@@ -268,11 +268,8 @@ def test_loops_in_backward_rules_are_named():
         return (STRUCTURES["while"](lambda c: 0.5 * c)(ct),)
 
     f.defvjp(lambda x: (x, None), backward)
-    with pytest.raises(TypeError, match=r"'f'.* has no transpose: .*while loop") as e:
-        jk.jvp(f, (V,), (V,))
-    assert "Use forward mode" not in str(e.value)
-    (ct,) = jk.vjp(f, V)[1](V)
-    np.testing.assert_array_equal(ct, V / 4)
+    for moved in jk.jvp(f, (V,), (V,))[1], jk.vjp(f, V)[1](V)[0]:
+        np.testing.assert_array_equal(moved, V / 4)
 
 
 def test_odeint_has_no_forward_mode_and_says_so():
@@ -405,7 +402,7 @@ def test_checkpoint_recomputes_what_its_policy_says(policy, products):
     assert len(count) == len(expected)
 
 
-def test_while_loop_over_what_does_not_move_stays_reversible():
+def test_a_while_loop_over_what_does_not_move():
     def f(x):
         n = lax.while_loop(lambda n: n < 9, lambda n: 2 * n, 1)
         return x * n

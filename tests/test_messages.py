@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax import lax
 from jax.extend.core import Primitive
 from jax.interpreters import mlir
 
@@ -181,17 +180,6 @@ def test_reverse_mode_through_what_is_refused_in_forward_mode():
 
     clipped.defvjp(lambda x: (x, None), lambda _, ct: (jnp.clip(ct, -1, 1),))
     assert jk.grad(lambda x: 5 * clipped(x))(2.0) == 1.0
-
-
-def test_reverse_mode_through_a_while_loop():
-    def f(x):
-        return lax.while_loop(lambda c: c < 9, lambda c: c * x, x)
-
-    line = f.__code__.co_firstlineno + 1
-    for call in (jk.grad(f), jax.jit(jk.grad(f)), jk.grad(jk.grad(f))):
-        with pytest.raises(ValueError, match=f"test_messages.py:{line}"):
-            call(2.0)
-    assert jk.jvp(f, (2.0,), (1.0,)) == (16.0, 32.0)
 
 
 def test_argnames_are_checked():

@@ -1,33 +1,41 @@
-"""`lax.while_loop`, and `fori_loop` with bounds that are computed: forward mode.
+"""`lax.while_loop`, and `fori_loop` with bounds that are computed.
 
 The number of steps is known only when the loop has run, so there is no array in which
-residuals could be stacked, and no transpose.  As a linear operator the loop keeps its
-operands alone and runs once more, primal and tangent together.
+all residuals could be stacked: what is kept, and how the steps are had in the opposite
+order, is `replay`'s.  In forward mode primal and tangent run together.
 """
 
 from __future__ import annotations
 
 from itertools import compress
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.extend.core import primitives
 
 from jaxkit import tracing
+from jaxkit.control.plans import blocks_and_slots
+from jaxkit.control.replay import Replay, Steps, Tape
+from jaxkit.control.schedules import Kept
 from jaxkit.control.structure import (
     Operator,
-    derivative_of,
+    is_in_loop,
     per_jaxpr,
+    reached_in_steps,
     settled,
     states,
+    step_of,
     structure,
 )
 from jaxkit.fused import fused
-from jaxkit.program import LinearProgram, NotTransposable
+from jaxkit.keeping import budget
+from jaxkit.program import LinearProgram
 from jaxkit.rules.table import not_linear
 from jaxkit.rules.verbs import structured
-from jaxkit.tangents import spread
+from jaxkit.tangents import filled, spread
 
 
 @structured(primitives.while_p)
@@ -72,6 +80,36 @@ def _one_of_many(body, condition, n, m):
     return closed, jax.make_jaxpr(lambda *xs: jnp.any(tests(*xs)))(*tested)
 
 
+def _counted(body, condition, n_test) -> tuple[Any, Any] | None:
+    """Where a loop's counter starts, and where it stops, if it has one.
+
+    Each is the number of an operand of the condition, or a literal.  The loop is one of
+    `lax.fori_loop`, or is written alike: it goes on while i < n, and its body adds one
+    to i and leaves n as it is.
+    """
+    test, step = tracing.open_jaxpr(condition), tracing.open_jaxpr(body)
+    if len(test.eqns) != 1 or test.eqns[0].primitive is not primitives.lt_p:
+        return None
+    n_carry = len(step.outvars)
+    before = step.invars[len(step.invars) - n_carry :]
+
+    def place(v):
+        return v if tracing.is_literal(v) else test.invars.index(v)
+
+    i, n = map(place, test.eqns[0].invars)
+    if tracing.is_literal(i) or i < n_test:
+        return None
+    if not tracing.is_literal(n) and n >= n_test:
+        if step.outvars[n - n_test] is not before[n - n_test]:
+            return None
+    for eqn in step.eqns:
+        if step.outvars[i - n_test] in eqn.outvars:
+            one = eqn.primitive is primitives.add_p and eqn.invars[1]
+            if one and tracing.is_literal(one) and one.val == 1:
+                return (i, n) if eqn.invars[0] is before[i - n_test] else None
+    return None
+
+
 @per_jaxpr
 def _while(body, condition, first, n_test, n_consts, known, moving):
     # Operands are what the condition closes over, what the body closes over, and what
@@ -86,70 +124,98 @@ def _while(body, condition, first, n_test, n_consts, known, moving):
     if not tracing.used(condition).isdisjoint(v for v, there in unknown if not there):
         raise not_linear("how often a while loop runs depends on the linear inputs")
     test, consts, carry = slice(n), slice(first, m), slice(m, None)
-    step = derivative_of(body(), known[first:], moving[first:])
+    step = step_of(body(), known[first:], moving[first:])
     code = step.code_of(moving[carry])
-    outputs = list(compress(spread(step.outputs, step.known), known[carry]))
-    inputs = {*step.constants, *step.inputs}
-    equations = tracing.needed(step.equations, outputs, inputs, effects=True)
+    outputs = compress(spread(step.outputs, step.known), known[carry])
+    steps = Steps(step, sum(known[consts]), list(outputs))
+    rows, state = ([v.aval for v in vs] for vs in (steps.rows, steps.kept_of_carry))
+    count = _counted(body(), condition, n_test)
+    most = count and tracing.is_literal(count[1]) and max(int(count[1].val), 1)
+    plan = blocks_and_slots(budget(), rows, state, most) if rows else (2**30, 1)
+
+    def goes_on(tested, values):
+        operands = [*spread(tested, known[test]), *spread(values, known[carry])]
+        return tracing.run_jaxpr_here(condition, operands)[0]
+
+    def length(tested, values):
+        operands = [*spread(tested, known[test]), *spread(values, known[carry])]
+        start, stop = (
+            x.val if tracing.is_literal(x) else operands[x] for x in count or ()
+        )
+        return jnp.clip(stop - start, 0, 2**31 - 1).astype(np.int32)
+
+    n_moving, known_length = moving[consts].count(True), count and length
+    replay = Replay(steps, code, n_moving, (*plan, is_in_loop()), goes_on, known_length)
 
     def cut(primals):
-        """(a test of the carry, the body's constants, the first carry)"""
-        tested = spread(primals[: sum(known[test])], known[test])
+        """(what the test reads, what is known before the loop, the first carry)"""
         start, stop = sum(known[:first]), sum(known[:m])
-
-        def goes_on(values):
-            operands = [*tested, *spread(values, known[carry])]
-            return tracing.run_jaxpr_here(condition, operands)[0]
-
-        return goes_on, primals[start:stop], primals[stop:]
+        tested = primals[: sum(known[test])]
+        return tested, steps.known_before(primals[start:stop]), primals[stop:]
 
     @fused
     def forward(primals):
-        goes_on, constants, start = cut(primals)
-
-        def one(values):
-            env = tracing.environment(step.forward, [*constants, *values])
-            tracing.run_equations(equations, env)
-            return tracing.read(env, outputs)
-
-        return lax.while_loop(goes_on, one, start), primals
+        tested, env, start = cut(primals)
+        reads = tracing.read(env, steps.reads)
+        k, n, carry, (kept, states, rows) = replay.run(tested, reads, start)
+        return carry, [*tracing.read(env, steps.needs), k, n, *kept, *states, *rows]
 
     @fused
     def jvp(primals, tangents):
-        goes_on, constants, start = cut(primals)
-        n = moving[consts].count(True)
+        tested, env, start = cut(primals)
+        reads, needs = tracing.read(env, steps.reads), tracing.read(env, steps.needs)
 
         def one(duals):
             values, moved = duals
-            env = tracing.environment(step.forward, [*constants, *values])
-            tracing.run_equations(step.equations, env)
-            residuals = tracing.read(env, step.residuals)
-            program = LinearProgram(code, residuals)
-            return tracing.read(env, outputs), program.apply([*tangents[:n], *moved])
+            after, rows = steps.run(reads, values)
+            program = LinearProgram(code, steps.residuals(needs, rows))
+            return after, program.apply([*tangents[:n_moving], *moved])
 
-        start = start, list(tangents[n:])
-        return lax.while_loop(lambda duals: goes_on(duals[0]), one, start)
+        start = start, list(tangents[n_moving:])
+        return lax.while_loop(lambda duals: goes_on(tested, duals[0]), one, start)
 
     parts = known, moving, known[carry], moving[carry], forward, jvp, refusals
-    return structure(*parts, operator, loop=jvp, code=code)
+    return structure(*parts, operator, loop=replay, code=code)
 
 
+# The linear operator: of the residuals the first are what a step reads, then how many
+# steps there were, and the tape.
+
+
+def _arranged(residuals, loop):
+    n, m = len(loop.steps.needs), len(loop.steps.state)
+    needs, (k, own), rest = residuals[:n], residuals[n : n + 2], residuals[n + 2 :]
+    kept = () if loop.leaves_start else Kept(*rest[:3])
+    rest = rest[len(kept) :]
+    return list(needs), k, own, Tape(kept, list(rest[:m]), list(rest[m:]))
+
+
+@fused
 def _apply(residuals, tangents, loop, code):
-    return loop(list(residuals), list(tangents))[1]
+    return loop.push(*_arranged(residuals, loop), list(tangents))
 
 
+@fused
 def _transpose(residuals, cts, loop, code):
-    raise NotTransposable(
-        "reverse mode can't pass through the while loop",
-        "how often it runs, and so how much it would have to remember, is known only "
-        "at run time.",
-        "Use forward mode (jvp, jacfwd), lax.scan, or lax.fori_loop with bounds that "
-        "are Python integers.",
+    inside, arrives = _where(cts, loop)
+    sums = filled([None] * loop.n_consts, code.cotangents[: loop.n_consts], arrives)
+    cts = filled(cts, code.cotangents[loop.n_consts :], inside)
+    sums, cts = loop.pull(*_arranged(residuals, loop), cts, sums)
+    return [*sums, *cts]
+
+
+def _where(there, loop):
+    """(where the carry has cotangents, where the constants have some)"""
+    carry = [x is not None and x is not False for x in there]
+    inside, arrives = reached_in_steps(
+        loop.code, loop.n_consts, [x or None for x in carry]
     )
+    return inside, arrives[: loop.n_consts]
 
 
-def _reaches(there, code, **params):
-    return [True] * len(code.inputs)
+def _reaches(there, loop, code):
+    inside, arrives = _where(there, loop)
+    return [*arrives, *inside]
 
 
 operator = Operator("while", _apply, _transpose, _reaches)

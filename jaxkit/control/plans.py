@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from jaxkit import tracing
+from jaxkit.control.schedules import fewest
+from jaxkit.keeping import Budget
 
 
 def hoist(
@@ -62,3 +65,47 @@ def share_places(groups: Sequence[Sequence[Any]]) -> tuple[list[list[int]], list
             taken.append(place(aval, taken))
         numbers.append(taken)
     return numbers, types
+
+
+# Where nothing is said, of a loop whose length is known at run time alone: so many
+# steps and states, and so many bytes of each.
+STEPS, STATES, BYTES = 512, 64, 2**26
+NOMINAL = 2**16  # steps, for which a number of bytes is divided
+
+
+def blocks_and_slots(
+    budget: Budget, rows: Sequence[Any], state: Sequence[Any], length: int | None
+) -> tuple[int, int]:
+    """(how many steps a block has, how many states are kept) of a loop.
+
+    Given are the types of what a step's derivative reads and of the state, and how many
+    steps the loop makes if that is known.  Raises ValueError if the bytes of the budget
+    are too few.
+    """
+    row, one = max(_bytes(rows), 1), max(_bytes(state), 1)
+    most = length or NOMINAL
+    if budget.bytes is None:
+        said = budget.steps or (budget.checkpoints and 1)
+        steps = said or max(1, min(STEPS, BYTES // row))
+        slots = budget.checkpoints or max(2, min(STATES, BYTES // one))
+    else:
+        if budget.bytes < row + one:
+            raise ValueError(
+                f"keeping: within bytes={budget.bytes} the loop at "
+                f"{tracing.user_line()} can't keep a state, of {one} bytes, and what the "
+                f"derivative of a step reads, {row} bytes. Pass {row + one} or more."
+            )
+
+        def runs(steps):
+            slots = (budget.bytes - steps * row) // one
+            return fewest(-(-most // steps), slots) * steps, -steps
+
+        fit = (budget.bytes - one) // row
+        steps = min([min(2**i, fit) for i in range(fit.bit_length())], key=runs)
+        slots = (budget.bytes - steps * row) // one
+    steps = min(steps, most)
+    return steps, max(1, min(slots, -(-most // steps), 256))
+
+
+def _bytes(avals: Sequence[Any]) -> int:
+    return sum(math.prod(aval.shape) * aval.dtype.itemsize for aval in avals)

@@ -10,40 +10,72 @@ constant of the loop, or depends on constants alone, is computed and kept once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import compress
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import primitives
 
 from jaxkit import tracing
 from jaxkit.control.plans import hoist
+from jaxkit.control.replay import put, take
 from jaxkit.control.structure import (
     Operator,
-    derivative_of,
     per_jaxpr,
+    reached_in_steps,
     settled,
     states,
+    step_of,
     structure,
 )
 from jaxkit.fused import fused
-from jaxkit.program import Code, LinearProgram, reached
-from jaxkit.rules.terms import add_arrays
+from jaxkit.keeping import NOTHING_SAID, budget
+from jaxkit.program import Code, LinearProgram
+from jaxkit.rules.indexing import in_order
 from jaxkit.rules.verbs import structured
-from jaxkit.tangents import filled, spread
+from jaxkit.tangents import filled, full, spread
 
 
 @structured(primitives.scan_p)
 def _(primals, tangents, params):
     body, n_consts, n_carry, options = tracing.scan_layout(params)
     carry = range(n_consts, n_consts + n_carry)
+    said = budget()
+    if said != NOTHING_SAID and (said.steps or 0) < dict(options)["length"]:
+        return partial(_as_while, body, carry, dict(options))
     return _scan(body, *states(primals, tangents), carry, options)
+
+
+def _as_while(body, carry, options, operands) -> list[Any]:
+    """The scan as a while loop, of which as much is kept as there is room for.
+
+    That carries a counter, what the scan carries, and its ys, into which it writes.
+    """
+    length, outs = options["length"], tracing.open_jaxpr(body).outvars[len(carry) :]
+    consts, start, xs = (
+        operands[: carry.start],
+        operands[carry.start : carry.stop],
+        operands[carry.stop :],
+    )
+
+    def step(values):
+        i, values, ys = values
+        at = length - 1 - i if options["reverse"] else i
+        found = tracing.run_jaxpr_here(body, [*consts, *values, *take(xs, at)])
+        return i + 1, found[: len(carry)], put(ys, found[len(carry) :], at)
+
+    ys = [lax.broadcast(full(v.aval, 0), (length,)) for v in outs]
+    values = jnp.int32(0), list(start), ys
+    _, last, ys = lax.while_loop(lambda values: values[0] < length, step, values)
+    return [*last, *ys]
 
 
 @per_jaxpr
 def _scan(body, known, moving, carry, options):
     known, moving, refusals = settled(body(), known, moving, carry)
-    step = derivative_of(body(), known, moving)
+    step = step_of(body(), known, moving)
     where = slice(carry.start, carry.stop)
     has_primal = (*known[where], *step.known[len(carry) :])
     live = (*moving[where], *step.live[len(carry) :])
@@ -75,7 +107,7 @@ def _scan(body, known, moving, carry, options):
     def run(env, carry, xs):
         """(the next carry, ys, all variables) of one step"""
         env = env | dict(zip(step.inputs[n_consts:], [*carry, *xs], strict=True))
-        tracing.run_equations(inside, env)
+        tracing.run_in_order(inside, env, in_order)
         outs = tracing.read(env, outputs)
         return outs[:n_carry], outs[n_carry:], env
 
@@ -151,12 +183,8 @@ class Loop(NamedTuple):
         if not dict(self.options)["length"]:  # only the carry, which stays what it is
             sums, _, xs = self.split([None] * len(self.code.inputs))
             return carry, (sums, carry, xs)
-        while True:  # what arrives at the carry in one step is there in the next
-            arrives = self.split(reached(self.code, (*carry, *ys)))
-            after = [x or y for x, y in zip(carry, arrives[1], strict=True)]
-            if after == carry:
-                return carry, arrives
-            carry = after
+        carry, arrives = reached_in_steps(self.code, self.n_consts, carry, ys)
+        return carry, self.split(arrives)
 
     def program(self, fixed, slices) -> LinearProgram:
         """The linear program of the step with these slices of stacked residuals."""
@@ -197,9 +225,8 @@ def _transpose(residuals, cts, **params):
     def one(duals, slices):
         sums, ct_carry = duals
         program = loop.program(fixed, slices[0])
-        cts = program.transpose([*ct_carry, *slices[1]])
-        ct_consts, ct_carry, ct_xs = loop.split(cts)
-        sums = list(map(add_arrays, sums, ct_consts))
+        cts = program.transpose([*ct_carry, *slices[1]], sums=sums)
+        sums, ct_carry, ct_xs = loop.split(cts)
         return (sums, filled(ct_carry, carry, inside)), ct_xs
 
     options["reverse"] = not options["reverse"]

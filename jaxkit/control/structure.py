@@ -18,6 +18,7 @@ transposed code.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
@@ -25,6 +26,7 @@ import jax
 
 from jaxkit import tracing
 from jaxkit.arithmetic import linearized
+from jaxkit.keeping import budget
 from jaxkit.program import Code, LinearProgram, Var, Zero, reached
 from jaxkit.rules.table import RULES
 from jaxkit.rules.verbs import transposable
@@ -34,6 +36,20 @@ from jaxkit.tangents import Refused, given, moves, spread
 def code_reaches(there, *, code, **params) -> list[bool | None]:
     """Where cotangents arrive if the operator runs one linear program."""
     return reached(code, there)
+
+
+def reached_in_steps(code: Code, n_consts: int, carry, ys=()) -> tuple[list, list]:
+    """Where cotangents of a loop's carry are in some step, and all that arrive at last.
+
+    The code of a step has `n_consts` constants and then the carry as inputs.
+    """
+    while True:  # what arrives at the carry in one step is there in the next
+        arrives = reached(code, (*carry, *ys))
+        pairs = zip(carry, arrives[n_consts:], strict=False)
+        after = [x or y for x, y in pairs]
+        if after == carry:
+            return carry, arrives
+        carry = after
 
 
 class Operator:
@@ -126,14 +142,16 @@ def per_jaxpr(make: Callable) -> Callable:
 
     `make` gets a weak reference: a jaxpr holds the arrays its function closes over, and
     what is made must not keep it alive.  Jaxprs in `key` are kept as long.  It is made
-    anew when the table of rules has changed.
+    anew when the table of rules has changed, for what else may be kept (`keeping`), and
+    for loops in loops.
     """
     made = WeakKeyDictionary()
 
     def get(jaxpr, *key):
-        entries, key = made.setdefault(jaxpr, {}), (RULES.edition, *key)
+        entries, given = made.setdefault(jaxpr, {}), key
+        key = RULES.edition, budget(), _in_loop.get(), *key
         if key not in entries:
-            entries[key] = make(ref(jaxpr), *key[1:])
+            entries[key] = make(ref(jaxpr), *given)
         return entries[key]
 
     return get
@@ -226,6 +244,20 @@ class Derivative:
 
 derivative_of = per_jaxpr(Derivative)
 
+_in_loop = ContextVar("in_loop", default=False)
+
+
+def step_of(jaxpr, known, moving) -> Derivative:
+    """The derivative of a loop's body; in it `is_in_loop` holds."""
+    token = _in_loop.set(True)
+    try:
+        return derivative_of(jaxpr, known, moving)
+    finally:
+        _in_loop.reset(token)
+
+
+is_in_loop = _in_loop.get
+
 
 def refusals_of(tangents: Sequence[Any]) -> dict[int, Exception | None]:
     """The errors of those that are refused, by number, to be kept."""
@@ -263,7 +295,7 @@ def settled(jaxpr, known, moving, carry: range) -> tuple[tuple, tuple, dict]:
     """
     refusals: dict[int, Exception | None] = {}
     while True:
-        step = derivative_of(jaxpr, known, moving)
+        step = step_of(jaxpr, known, moving)
         refusals = step.refusals | refusals
         after_known, after_moving = list(known), list(moving)
         for place, there, live in zip(carry, step.known, step.live, strict=False):

@@ -90,14 +90,36 @@ class LinearProgram:
         return forward(self.code, tangents, _bind, read, observe)
 
     def transpose(
-        self, cotangents: Sequence[Any], observe: Observer | None = None
+        self,
+        cotangents: Sequence[Any],
+        observe: Observer | None = None,
+        sums: Sequence[Any] | None = None,
     ) -> list[Any]:
         """Pull cotangents back: one for each output (None: zero) gives one each input.
 
         An input that reaches no output, or only zeros, gets None.  `observe` is told of
         each equation, and of the cotangents of its outputs.
+
+        Given `sums`, which begin with the first input, what arrives there is added to
+        these, and what is mostly zeros is added to an array in place.  That is for a
+        step of a loop; in other code, many small operations may be fused to one.
         """
-        return backward(self.code, cotangents, self.pull, lax.add_p.bind, observe)
+        put = None if sums is None else self.put
+        add = lax.add_p.bind
+        return backward(self.code, cotangents, self.pull, add, observe, put, sums or ())
+
+    def put(self, eqn: Equation, cts: Sequence[Any], total: Any) -> Any:
+        """What arrived at an equation's first operand, with what it gives to that.
+
+        None if that isn't quicker than to sum arrays.
+        """
+        if eqn.rule.adds is None:
+            return None
+        operands = [
+            self.residuals[x.index] if type(x) is Residual else x for x in eqn.operands
+        ]
+        with tracing.as_if_at(eqn.source[1].traceback):
+            return eqn.rule.add(total, cts[0], operands, eqn.params)
 
     def pull(self, eqn: Equation, cts: Sequence[Any]) -> Sequence[Any]:
         """The cotangents of an equation's operands, given those of its outputs."""

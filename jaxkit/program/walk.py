@@ -53,6 +53,8 @@ def backward(
     do: Callable[[Equation, list[Any]], Sequence[Any]],
     add: Callable[[Any, Any], Any],
     observe: Callable[[Equation, Sequence[Any]], None] | None = None,
+    put: Callable[[Equation, list[Any], Any], Any] | None = None,
+    start: Sequence[Any] = (),
 ) -> list[Any]:
     """Walk from the outputs to the inputs; returns what arrived at each input.
 
@@ -60,8 +62,15 @@ def backward(
     one share for each of its operands, of which those of Vars count; `add` sums the
     shares where a variable was used more than once.  None is nothing: equations at
     which nothing arrives are passed over.
+
+    `put(equation, arrived, sum)`, where given, may return the sum of the shares of the
+    first operand, given that of those before, or None if it is to be made by `do` and
+    `add`.  At the inputs there are already the values of `start`, if that isn't empty.
     """
     env: dict[int, Any] = {}
+    for v, x in zip(code.inputs, start, strict=False):
+        if x is not None:
+            env[v.index] = x
     _arrive(env, code.outputs, outputs, add)
     for eqn in reversed(code.equations):
         arrived, some = [], False
@@ -70,10 +79,22 @@ def backward(
             arrived.append(share)
             some = some or share is not None
         if some:
-            _arrive(env, eqn.operands, do(eqn, arrived), add)
+            if put is None or not _put(env, eqn, arrived, put):
+                _arrive(env, eqn.operands, do(eqn, arrived), add)
             if observe:
                 observe(eqn, arrived)
     return [env.get(v.index) for v in code.inputs]
+
+
+def _put(env, eqn, arrived, put) -> bool:
+    """Whether `put` made the sum at the first operand, if there was something."""
+    x = eqn.operands[0] if eqn.operands else None
+    if type(x) is not Var or x.index not in env:
+        return False
+    total = put(eqn, arrived, env[x.index])
+    if total is not None:
+        env[x.index] = total
+    return total is not None
 
 
 def _arrive(env, operands, shares, add) -> None:

@@ -16,6 +16,7 @@ from jax.extend.core import primitives as p
 from jaxkit.program import Var
 from jaxkit.rules.arith import add, eq, kept, lt, mul
 from jaxkit.rules.extremes import mean_at_extreme
+from jaxkit.rules.indexing import in_order, settled
 from jaxkit.rules.reducers import on_elements
 from jaxkit.rules.shapes import automatic, numbers
 from jaxkit.rules.verbs import (
@@ -81,8 +82,13 @@ def add_at(
 def _scatter_add_transpose(ct, x, indices, update, **params):
     ct_update = None
     if type(update) is Var:
+        ct = settled(ct)
         ct_update = read_back(ct, indices, update.aval, **params)
-    return ct if type(x) is Var else None, None, ct_update
+    if type(x) is not Var:
+        return None, None, ct_update
+    if ct_update is not None:
+        ct_update, ct = in_order(ct_update, ct)
+    return ct, None, ct_update
 
 
 def _scatter_sub_transpose(ct, x, indices, update, **params):
@@ -234,10 +240,13 @@ def _linear_in(n, *, unique_indices, update_jaxpr, **params):
 
 def _scatter_transpose(ct, x, indices, update, **params):
     ct_x = ct_update = None
-    if type(x) is Var:
-        ct_x = p.scatter_p.bind(ct, indices, full(update.aval, 0), **params)
     if type(update) is Var:
+        ct = settled(ct)
         ct_update = read_back(ct, indices, update.aval, **params)
+    if type(x) is Var:
+        if ct_update is not None:
+            ct_update, ct = in_order(ct_update, ct)
+        ct_x = p.scatter_p.bind(ct, indices, full(update.aval, 0), **params)
     return ct_x, None, ct_update
 
 

@@ -7,6 +7,7 @@ summing, and of a permutation its inverse.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import accumulate, compress
 
 import jax
@@ -18,7 +19,7 @@ from jax.extend.core import primitives as p
 from jaxkit.program import Var
 from jaxkit.rules.arith import eq
 from jaxkit.rules.shapes import reshaped, summed
-from jaxkit.rules.verbs import general, linear, transposable
+from jaxkit.rules.verbs import adding, general, linear, transposable
 from jaxkit.tangents import Refused, full, given, spread
 from jaxkit.tracing import aval_of, sharding_of, typeof
 
@@ -156,6 +157,18 @@ def _slice_transpose(ct, x, *, start_indices, limit_indices, strides):
 
 
 linear(p.slice_p, _slice_transpose)
+
+
+@partial(adding, p.slice_p)
+def _(total, ct, x, *, start_indices, limit_indices, strides):
+    read = p.slice_p.bind(
+        total,
+        start_indices=start_indices,
+        limit_indices=limit_indices,
+        strides=strides,
+    )
+    places = map(slice, start_indices, limit_indices, strides or (None,) * ct.ndim)
+    return total.at[tuple(places)].set(read + ct)
 
 
 def _pad_transpose(ct, x, value, *, padding_config):

@@ -61,6 +61,8 @@ class Rule:
             operands in which it is linear.
         jointly: whether it is so in all of these at once (add), or in each while the
             others are fixed (mul).
+        adds: where the cotangent of the first operand, the only one in which it is
+            linear, is mostly zeros: adds it to another (`verbs.adding`).
         reaches: of what runs code a function (there, params) -> at which operands a
             cotangent may arrive, True or None, if it is `there` for these outputs; of
             others it may at all.
@@ -73,6 +75,7 @@ class Rule:
     transposed_by: tuple[Callable, ...] = ()
     positions: Callable[..., Sequence[int]]
     jointly: bool
+    adds: Callable | None = None
     reaches: Callable | None = None
 
     def derivative(self, primitive, arithmetic, primals, tangents, params) -> Any:
@@ -120,6 +123,13 @@ class Rule:
                     check_type(operator, "transpose", "a cotangent", moved, x.aval)
         return cts
 
+    def add(self, total, ct, operands, params) -> Any:
+        """What arrived at the first operand, with its cotangent by this equation."""
+        static = tuple([_static(x) for x in operands])
+        arrays = [x for x, kind in zip(operands, static, strict=True) if kind is None]
+        params = tuple(params.items())
+        return _quick_add(ct, arrays, total, rule=self, operands=static, params=params)
+
     def _check_linear(self, primitive, primals, params) -> None:
         where = [i for i, x in enumerate(primals) if x is None]
         if self.transpose is None:
@@ -152,6 +162,21 @@ class Rule:
 
 
 def _pull(ct, arrays, rule, operands, params):
+    operands = _operands(ct, arrays, operands)
+    cts = rule.transpose(ct, *operands, **dict(params))
+    return [
+        ct if ct is None or type(x) is not Var else tracing.divided_like(ct, x.aval)
+        for ct, x in zip(cts, operands, strict=True)
+    ]
+
+
+def _add(ct, arrays, total, rule, operands, params):
+    operands = _operands(ct, arrays, operands)
+    return rule.adds(total, ct, *operands, **dict(params))
+
+
+def _operands(ct, arrays, operands) -> list[Any]:
+    """The operands of an equation, given its arrays, and what is static of each."""
     arrays = iter(arrays)
 
     def value(x):
@@ -163,15 +188,10 @@ def _pull(ct, arrays, rule, operands, params):
             return Var(0, tracing.cotangent_of(x))
         return x
 
-    operands = list(map(value, operands))
-    cts = rule.transpose(ct, *operands, **dict(params))
-    return [
-        ct if ct is None or type(x) is not Var else tracing.divided_like(ct, x.aval)
-        for ct, x in zip(cts, operands, strict=True)
-    ]
+    return list(map(value, operands))
 
 
-_quick_pull = fused(remembered(_pull))
+_quick_pull, _quick_add = fused(remembered(_pull)), fused(remembered(_add))
 
 
 def _static(x: Any) -> Any:

@@ -152,6 +152,16 @@ def transposable(
     rule.positions, rule.jointly = _positions(operands), jointly
 
 
+def adding(primitive: Any, add: Callable) -> None:
+    """Declare how the cotangent of a first operand is added to what arrived there.
+
+    For a primitive that reads a part of it: the rest of its cotangent is zero, and need
+    not be an array.  `add(total, ct, *operands, **params)` returns the total with the
+    cotangent added; `ct` and the operands are as in `transposable`.
+    """
+    replaced(primitive).adds = add
+
+
 def _positions(operands: Positions) -> Callable[..., Sequence[int]]:
     """The positions as a function of how many operands there are, and of params."""
     if operands is None:
@@ -283,12 +293,16 @@ def structured(*primitives: Any) -> Callable[[Callable], Callable]:
     """Decorator: declare primitives that run code, as calls and loops do.
 
     `make(primals, tangents, params)` returns the `control.structure.Structure` of the
-    code, for what is known of these operands and which of them move.
+    code, for what is known of these operands and which of them move; or else a function
+    of a list of operands that computes the same, and is differentiated instead.
     """
 
     def decorate(make):
         def rule(primitive, arithmetic, primals, tangents, params):
             structure = make(primals, tangents, params)
+            if callable(structure):
+                program = lambda values: (structure(values), [])  # noqa: E731
+                return arithmetic.run(program, primals, tangents)[:2]
             return taken_apart(
                 structure, primitive, arithmetic, primals, tangents, params
             )

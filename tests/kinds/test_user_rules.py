@@ -275,12 +275,6 @@ def test_a_transpose_that_cannot_be_written_down_prints():
 # --- Where it was ---------------------------------------------------------------------
 
 
-def test_the_line_of_code_inside_a_function_of_jax():
-    f = lambda a: jax.random.gamma(jax.random.key(0), a)  # noqa: E731
-    with pytest.raises(ValueError, match=r"while loop at \S*test_user_rules.py:\d+"):
-        jk.grad(lambda x: jk.jvp(f, (x,), (1.0,))[1])(1.5)
-
-
 @pytest.mark.parametrize("structure", ["jit", "scan", "checkpoint"])
 def test_the_lines_of_a_transposed_structure(structure):
     f = STRUCTURES[structure](lambda x: jnp.tanh(x))

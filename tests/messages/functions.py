@@ -214,38 +214,6 @@ def _(t):
 misuse = chapter("Control flow and operations in the function")
 
 
-@misuse("A while loop, in reverse mode", where="while loop", do="Use forward mode")
-def _(t):
-    def double(x):
-        return lax.while_loop(lambda c: c < 9, lambda c: c * 2, x)  # HERE
-
-    t.grad(double)(1.0)
-
-
-@misuse("A while loop, under jit", where="while loop", do="Use forward mode")
-def _(t):
-    def double(x):
-        return lax.while_loop(lambda c: c < 9, lambda c: c * 2, x)  # HERE
-
-    jax.jit(t.grad(jax.jit(double)))(1.0)
-
-
-@misuse("A while loop, twice in reverse mode", where="while loop", do="forward mode")
-def _(t):
-    def double(x):
-        return lax.while_loop(lambda c: c < 9, lambda c: c * 2, x)  # HERE
-
-    t.grad(t.grad(double))(1.0)
-
-
-@misuse("`fori_loop` with a bound that is traced", where="while loop", do="lax.scan")
-def _(t):
-    def power(x, n):
-        return lax.fori_loop(0, n, lambda i, c: c * x, x)  # HERE
-
-    jax.jit(t.grad(power))(2.0, 3)
-
-
 @misuse("Branches of different types", got="float32[]", do="Revise true_fun")
 def _(t):
     def loss(x):

@@ -14,6 +14,7 @@ from jax.custom_derivatives import linear_call
 from jax.experimental import checkify, hijax
 from jax.extend.core import primitives as p
 
+import jaxkit
 from jaxkit.control import (
     branches,
     checkpoint,
@@ -347,12 +348,27 @@ def _product(x, *, length, **options):
     return lax.scan(step, x, jnp.tile(x, (length, 1)), **options)
 
 
-def _while(x, y):
+def _while(x, y, loop=lax.while_loop):
     def step(carry):
         n, z, y = carry
         return n + 1, z * x * y / 2 + z, y
 
-    return lax.while_loop(lambda c: (c[0] < 3) | jnp.any(c[1] != c[1]), step, (0, x, y))
+    return loop(lambda c: (c[0] < 3) | jnp.any(c[1] != c[1]), step, (0, x, y))
+
+
+def _of_three_steps(function):
+    """The function, where the loop has three steps, as JAX knows."""
+
+    def loop(_, step, carry):
+        return lax.fori_loop(0, 3, lambda _, carry: step(carry), carry)
+
+    return lambda *args: function(*args, loop=loop)
+
+
+def _counted(x, y, loop=lax.fori_loop):
+    """Its number of steps is known when it starts, and not before."""
+    n = 3 + jnp.int32(y != y)
+    return loop(0, n, lambda i, c: (c[0] * x + i * lax.cos(c[1]), c[0]), (x, x + y))
 
 
 LOOPS = [
@@ -391,8 +407,35 @@ LOOPS = [
         x3,
     ),
     *(
-        Case(key, name, _while, sampler(uniform(3), uniform()), BOTH, reverse=False)
+        Case(
+            key,
+            name,
+            _while,
+            sampler(uniform(3), uniform()),
+            BOTH,
+            reference=_of_three_steps(_while),
+        )
         for key, name in [(p.while_p, "while"), (loops.operator, "linear while")]
+    ),
+    *(
+        Case(
+            p.while_p,
+            f"fori_loop of a computed number, {said}",
+            jaxkit.keeping(_counted, **said) if said else _counted,
+            sampler(uniform(3), uniform()),
+            DOUBLE,
+            reference=lambda x, y: _counted(
+                x, y, lambda _, n, *rest: lax.fori_loop(0, 3, *rest)
+            ),
+        )
+        for said in ({}, {"checkpoints": 2})
+    ),
+    Case(
+        p.scan_p,
+        "scan of which a few states are kept",
+        jaxkit.keeping(_recurrent, checkpoints=2),
+        sampler(uniform(3, 3), uniform(3), uniform(4, 3)),
+        DOUBLE,
     ),
     Case(
         p.while_p,
