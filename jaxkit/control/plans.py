@@ -92,8 +92,8 @@ def blocks_and_slots(
         if budget.bytes < row + one:
             raise ValueError(
                 f"keeping: within bytes={budget.bytes} the loop at "
-                f"{tracing.user_line()} can't keep a state, of {one} bytes, and what the "
-                f"derivative of a step reads, {row} bytes. Pass {row + one} or more."
+                f"{tracing.user_line()} can't keep a state, of {one} bytes, and what "
+                f"the derivative of a step reads, of {row}. Pass {row + one} or more."
             )
 
         def runs(steps):
