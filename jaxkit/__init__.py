@@ -24,6 +24,7 @@ from jaxkit.gradients import (
 from jaxkit.keeping import keeping
 from jaxkit.maps import LinearMap
 from jaxkit.program import LinearProgram
+from jaxkit.residuals import Residuals, residuals
 from jaxkit.transforms import jvp, linear_transpose, linearize, vjp
 from jaxkit.version import __version__
 
@@ -31,6 +32,7 @@ __all__ = [
     "Explanation",
     "LinearMap",
     "LinearProgram",
+    "Residuals",
     "__version__",
     "explain",
     "grad",
@@ -43,6 +45,7 @@ __all__ = [
     "keeping",
     "linear_transpose",
     "linearize",
+    "residuals",
     "rules",
     "stages",
     "value_and_grad",

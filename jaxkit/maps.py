@@ -70,6 +70,7 @@ class LinearMap:
         return zero_cotangent if self._transposed else zeros
 
     def tree_flatten(self):
+        self._recorded = self._recorded.prune()  # what isn't needed doesn't leave a jit
         aux = self._transposed, self._inputs, self._outputs, self.name
         return (self._recorded,), aux
 

@@ -81,6 +81,7 @@ LAYERS = [
     ["maps"],
     ["transforms"],
     ["gradients"],
+    ["residuals"],
     ["explaining", "lessons"],
     ["__init__"],
     ["__main__"],

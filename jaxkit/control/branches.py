@@ -176,4 +176,9 @@ def _reaches(there, codes, **params):
     return [any(branches) or None for branches in zip(*found, strict=True)]
 
 
-operator = Operator("cond", _apply, _transpose, _reaches)
+def _inside(i, codes, places, **params):
+    pairs = zip(codes, places, strict=True)
+    return [(code, own.index(i - 1)) for code, own in pairs if i - 1 in own]
+
+
+operator = Operator("cond", _apply, _transpose, _reaches, _inside)

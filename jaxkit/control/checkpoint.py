@@ -151,4 +151,5 @@ def _transpose(residuals, cts, region, code):
     return region[1](list(residuals), cts)
 
 
-operator = Operator("checkpoint", _apply, _transpose)
+# What is kept isn't what the program reads, but that from which it is computed.
+operator = Operator("checkpoint", _apply, _transpose, inside=lambda i, **params: [])

@@ -218,4 +218,23 @@ def _reaches(there, loop, code):
     return [*arrives, *inside]
 
 
-operator = Operator("while", _apply, _transpose, _reaches)
+def _variable(i, loop) -> Any:
+    """What a residual is in a step: a constant of the loop, a row, or neither."""
+    steps = loop.steps
+    rows = i - len(steps.needs) - 5 - len(steps.state)
+    if i < len(steps.needs):
+        return steps.needs[i]
+    return steps.rows[rows] if rows >= 0 and not loop.leaves_start else None
+
+
+def _inside(i, loop, code):
+    read = enumerate(loop.steps.step.residuals)
+    return [(code, j) for j, v in read if v is _variable(i, loop)]
+
+
+def _steps(i, params) -> int | None:
+    loop = params["loop"]
+    return loop.capacity if _variable(i, loop) in loop.steps.rows else None
+
+
+operator = Operator("while", _apply, _transpose, _reaches, _inside, _steps)

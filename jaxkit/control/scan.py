@@ -241,4 +241,8 @@ def _reaches(there, **params):
     return [x for part in Loop(**params).reached(there)[1] for x in part]
 
 
-operator = Operator("scan", _apply, _transpose, _reaches)
+def _steps(i, params) -> int | None:
+    return dict(params["options"])["length"] if params["stacked"][i] else None
+
+
+operator = Operator("scan", _apply, _transpose, _reaches, steps=_steps)

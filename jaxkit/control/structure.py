@@ -52,20 +52,34 @@ def reached_in_steps(code: Code, n_consts: int, carry, ys=()) -> tuple[list, lis
         carry = after
 
 
+def code_inside(i: int, code: Any = None, **params) -> list[tuple[Code, int]]:
+    """Where a residual is if all are those of one code; a user's rule has none."""
+    return [(code, i)] if isinstance(code, Code) else []
+
+
 class Operator:
     """A linear operator that runs code, of `kept` residuals and then tangents.
 
     `apply(residuals, tangents, **params)` returns the tangents of its outputs, and
     `transpose(residuals, cts, **params)` the cotangents of its tangents, of which
     `reaches(there, **params)` says where something may arrive (see `Rule`).
+    `inside(i, **params)` says in which codes residual i is a residual, and of which
+    number; `steps(i, params)`, of how many steps it has an entry each, if it does.
     """
 
     multiple_results = True
 
     def __init__(
-        self, name: str, apply: Callable, transpose: Callable, reaches=code_reaches
+        self,
+        name: str,
+        apply: Callable,
+        transpose: Callable,
+        reaches=code_reaches,
+        inside=code_inside,
+        steps=lambda i, params: None,
     ):
         self.name, self.apply = name, apply
+        self.inside, self.steps = inside, steps
 
         def pull(cts, *operands, kept, **params):
             return [None] * kept + list(transpose(operands[:kept], cts, **params))

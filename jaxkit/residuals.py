@@ -1,0 +1,219 @@
+"""What reverse mode keeps: the arrays that a backward pass reads, and why it does.
+
+The linear program of a function has them: its residuals.  Each is read by an equation,
+which knows the primitive whose derivative it is, and the user's line; an operator that
+runs code (a loop, a call, a conditional) hands it on to an equation inside.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+
+from jaxkit.arithmetic import linearize_flat
+from jaxkit.border.arguments import check_callable
+from jaxkit.border.flat import Flat, arguments
+from jaxkit.border.messages import leaf_name
+from jaxkit.border.tracebacks import entry
+from jaxkit.drawing import Arrow, Box, Graph, svg
+from jaxkit.fused import apart
+from jaxkit.program import Code, LinearProgram, Residual
+from jaxkit.tracing import typeof
+
+UNTRACED = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.TracerBoolConversionError,
+)
+COLUMNS = "bytes", "type", "what it is", "read by", "line"
+
+
+class Array(NamedTuple):
+    """An array that the backward pass reads.
+
+    Attributes:
+        shape, dtype, bytes: of all of it; in a loop with an entry for each step that is
+            kept, of which there are `steps` (else None).
+        argument: the name of the argument that it is, or "".
+        primitive, line: whose derivative reads it, and where in the user's code that
+            is (`file:line (function)`); `others` counts further ones that do.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    bytes: int
+    steps: int | None
+    argument: str
+    primitive: str
+    line: str
+    others: int
+
+
+class Residuals:
+    """The arrays that the backward pass of a function keeps, the largest first.
+
+    Printed it is a table; `json()` and `svg()` are the same as data and as a picture,
+    and `save("file.svg")` writes one of the three.
+
+    Attributes:
+        arrays: a list of `Array`.
+        total: the bytes of all; `made`: of those that aren't arguments.
+    """
+
+    def __init__(self, arrays: list[Array]):
+        self.arrays = sorted(arrays, key=lambda x: -x.bytes)
+        self.total = sum(x.bytes for x in arrays)
+        self.made = sum(x.bytes for x in arrays if not x.argument)
+
+    def __iter__(self) -> Iterator[Array]:
+        return iter(self.arrays)
+
+    def __len__(self):
+        return len(self.arrays)
+
+    def __str__(self):
+        rows = [COLUMNS, *map(_cells, self.arrays)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join([row[0].rjust(widths[0]), *map(str.ljust, row[1:], widths[1:])])
+            for row in rows
+        ]
+        end = f"{size(self.total)} in all, {size(self.made)} of them not in arguments"
+        return "\n".join([*map(str.rstrip, lines), end])
+
+    __repr__ = __str__
+
+    def json(self) -> str:
+        arrays = [x._asdict() for x in self.arrays]
+        return json.dumps({"total": self.total, "made": self.made, "arrays": arrays})
+
+    def graph(self) -> Graph:
+        """Each array, and an arrow to the operation whose derivative reads it."""
+        found = Graph()
+        readers: dict[tuple[str, str], str] = {}
+        for i, x in enumerate(self.arrays):
+            kind = "input" if x.argument else "operation"
+            what = x.argument or _type(x)
+            lines = (f"{size(x.bytes)} of {size(self.total)}",)
+            found.boxes.append(Box(f"a{i}", what, lines, kind))
+            reader = readers.setdefault((x.primitive, x.line), f"r{len(readers)}")
+            found.arrows.append(Arrow(f"a{i}", reader))
+        for (primitive, line), name in readers.items():
+            where = Path(line.split(" ")[0]).name
+            found.boxes.append(Box(name, primitive, (where,), "output"))
+        return found
+
+    def svg(self) -> str:
+        return svg(self.graph(), "what the backward pass keeps, and what reads it")
+
+    def save(self, path: str | Path) -> None:
+        """Write a file, in the format that its name ends with.
+
+        Raises:
+            ValueError: it ends with none of .svg, .json, .txt.
+        """
+        path = Path(path)
+        formats = {".svg": self.svg, ".json": self.json, ".txt": self.__str__}
+        if path.suffix not in formats:
+            raise ValueError(f"{path.name}: end it with one of {', '.join(formats)}")
+        path.write_text(formats[path.suffix](), encoding="utf-8")
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {"text/plain": str(self), "image/svg+xml": self.svg()}
+
+
+def residuals(fun: Callable) -> Callable[..., Residuals]:
+    """What `vjp(fun, *args)` keeps for its backward pass: `residuals(fun)(*args)`.
+
+    Args:
+        fun: a function of arrays, or pytrees of arrays, to a pytree of arrays.
+
+    Returns:
+        A function of the same arguments, arrays or `jax.ShapeDtypeStruct`s, that
+        returns `Residuals`.  It is traced, and nothing is computed, unless Python's
+        control flow depends on values.
+
+    Example:
+
+        >>> print(residuals(lambda w, x: jnp.tanh(w @ x))(w, x))
+
+    Source: A. Griewank, A. Walther, Evaluating Derivatives (2008), ch. 4.
+    """
+    check_callable("residuals", fun, "residuals(f)(x)")
+
+    @entry
+    def of(*args) -> Residuals:
+        found = []
+        try:
+            jax.eval_shape(lambda *args: found.append(_of(fun, args)), *args)
+        except UNTRACED:  # Python asks for values
+            with apart():  # so that an argument is known by its identity
+                return _of(fun, args)
+        return found[0]
+
+    return of
+
+
+def _of(fun, args) -> Residuals:
+    leaves, space = arguments("residuals", args)
+    flat = Flat("residuals", lambda args: fun(*args), space.tree, has_aux=False)
+    _, program, _ = linearize_flat(flat, leaves)
+    names = [leaf_name([("argument", args)], i) for i in range(len(leaves))]
+    return Residuals(list(arrays(program.prune(), leaves, names)))
+
+
+def arrays(program: LinearProgram, leaves, names) -> Iterator[Array]:
+    """Of each residual what it is; leaves are the arguments, which have these names."""
+    of_argument = {id(x): name for x, name in zip(leaves, names, strict=True)}
+    for i, x in enumerate(program.residuals):
+        readers = dict.fromkeys(reading(program.code, i))
+        aval = typeof(x)
+        bytes = math.prod(aval.shape) * aval.dtype.itemsize
+        primitive, line, steps = next(iter(readers), ("", "", None))
+        argument = of_argument.get(id(x), "")
+        parts = aval.shape, str(aval.dtype), bytes, steps, argument, primitive, line
+        yield Array(*parts, max(len(readers) - 1, 0))
+
+
+def reading(code: Code, i: int) -> Iterator[tuple[str, str, int | None]]:
+    """(primitive, line, steps) of those that read the residual of this number."""
+    for eqn in code.equations:
+        for place, x in enumerate(eqn.operands):
+            if type(x) is not Residual or x.index != i:
+                continue
+            name = str(getattr(eqn.primitive, "name", eqn.primitive))
+            here = name, eqn.line, None
+            inside = getattr(eqn.operator, "inside", None)
+            if inside is None:
+                yield here
+                continue
+            params = {k: v for k, v in eqn.params.items() if k != "kept"}
+            steps = eqn.operator.steps(place, params)
+            found = [
+                (primitive, line, steps or inner)
+                for code, number in inside(place, **params)
+                for primitive, line, inner in reading(code, number)
+            ]
+            yield from found or [(name, eqn.line, steps)]
+
+
+def _cells(x: Array) -> tuple[str, ...]:
+    more = f", and {x.others} more" if x.others else ""
+    made = f"{x.steps} steps" if x.steps else ""
+    return size(x.bytes), _type(x), x.argument or made, x.primitive + more, x.line
+
+
+def _type(x: Array) -> str:
+    return f"{x.dtype}[{','.join(map(str, x.shape))}]"
+
+
+def size(bytes: int) -> str:
+    """Bytes in three digits: 512 B, 12.5 kB, 3.1 MB."""
+    power = min(max(len(str(bytes)) - 1, 0) // 3, 3)
+    return f"{bytes / 1000**power:.3g} {('B', 'kB', 'MB', 'GB')[power]}"
