@@ -452,3 +452,48 @@ def test_code_that_jax_cannot_see_has_no_derivative(f):
         with pytest.raises(ValueError, match="no derivative") as error:
             jax.make_jaxpr(call)(jnp.float32(1.0))
         assert f"test_control.py:{line}" in str(error.value)
+
+
+def scan_of_products(w, x):
+    def step(h, _):
+        return jnp.sin(jax.jit(lambda h: jnp.cos(w @ h))(h)), h
+
+    return lax.scan(step, x, None, 4)
+
+
+def branches_of_products(w, x):
+    def other(x):
+        return jnp.exp(w @ jnp.tanh(w @ x))
+
+    return lax.cond(x[0] > 0, lambda x: jnp.sin(jnp.cos(w @ x)), other, x)
+
+
+def both_of_products(w, x):
+    return lax.scan(lambda h, _: (branches_of_products(w, h), None), x, None, 3)[0]
+
+
+@pytest.mark.parametrize("policy", ["dots_saveable", "nothing_saveable", None])
+@pytest.mark.parametrize(
+    "f",
+    [scan_of_products, branches_of_products, both_of_products],
+    ids=lambda f: f.__name__,
+)
+def test_a_policy_holds_in_loops_and_branches(f, policy):
+    """As many products as in JAX's derivative, and the same values."""
+    policy = policy and getattr(jax.checkpoint_policies, policy)
+
+    def loss(w, x):
+        outs = jax.checkpoint(f, policy=policy)(w, x)
+        return sum(jnp.sum(jnp.sin(y)) for y in jax.tree.leaves(outs))
+
+    w = np.eye(3) / 2 + 0.1
+    counts, found = [], []
+    for lib in jk, jax:
+        gradient = lib.grad(loss, (0, 1))
+        products = named(jax.make_jaxpr(gradient)(w, X), "dot_general")
+        counts.append(len([e for e in products if e.invars[0].aval.ndim == 2]))
+        found.append(gradient(w, X))
+        found.append(lib.grad(lambda w: jnp.sum(lib.grad(loss)(w, X) ** 2))(w))  # noqa: B023
+    assert counts[0] == counts[1]
+    for ours, theirs in zip(found[:2], found[2:], strict=True):
+        jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y), ours, theirs)

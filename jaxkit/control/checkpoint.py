@@ -13,10 +13,10 @@ from typing import Any
 
 import jax
 from jax import lax
-from jax.ad_checkpoint import Offloadable, Saveable
 from jax.extend.core import primitives
 
 from jaxkit import tracing
+from jaxkit.control.policies import cut, run
 from jaxkit.control.structure import (
     Derivative,
     Operator,
@@ -46,9 +46,10 @@ def _region(jaxpr, known, moving, policy, prevent_cse):
     # A policy is asked about single operations, so calls are run inline.
     body = Derivative(jaxpr, known, moving, inline=True)
     code = body.code_of(body.live)
-    allowed = _allowed(policy, body.equations)
+    parts = cut(body.equations, policy)
+    allowed = parts.saved
     have = {*body.constants, *body.inputs, *allowed}
-    again = tracing.needed(body.equations, body.residuals, have)
+    again = tracing.needed(parts.again, body.residuals, have)
     read = [v for eqn in again for v in eqn.invars] + list(body.residuals)
     # What is saved, and where in memory (None: where it is).
     saved = {v: allowed.get(v) for v in dict.fromkeys(tracing.variables(read))}
@@ -59,11 +60,11 @@ def _region(jaxpr, known, moving, policy, prevent_cse):
     hidden = [given.get(v, any(each)) for v in saved]
     wanted = [*body.outputs, *saved]
     inputs = {*body.constants, *body.inputs}
-    first = tracing.needed(body.equations, wanted, inputs, effects=True)
+    first = tracing.needed(parts.first, wanted, inputs, effects=True)
 
     def forward(primals):
         env = tracing.environment(body.forward, primals)
-        tracing.run_equations(first, env)
+        run(first, env)
         outs = tracing.read(env, body.outputs)
         return outs, [_moved(env[v], to and to.dst) for v, to in saved.items()]
 
@@ -80,7 +81,7 @@ def _region(jaxpr, known, moving, policy, prevent_cse):
         env = dict(zip(body.constants, body.forward.consts, strict=True))
         for (v, to), x in zip(saved.items(), residuals, strict=True):
             env[v] = _moved(x, to and to.src)
-        tracing.run_equations(again, env)
+        run(again, env)
         return LinearProgram(code, tracing.read(env, body.residuals)), values
 
     def jvp(primals, tangents):
@@ -117,19 +118,6 @@ def _barrier(*lists):
         for i, x in zip(places, passed, strict=True):
             leaves[i] = x
     return jax.tree.unflatten(tree, leaves)
-
-
-def _allowed(policy, equations) -> dict[Any, Offloadable | None]:
-    """The variables that a policy lets be saved, and where in memory if it says so."""
-    allowed = {}
-    for eqn in equations if policy else ():
-        avals = [v.aval for v in eqn.invars]
-        verdict = policy(eqn.primitive, *avals, **eqn.params)
-        if isinstance(verdict, Offloadable):
-            allowed.update(dict.fromkeys(eqn.outvars, verdict))
-        elif verdict is True or verdict is Saveable:
-            allowed.update(dict.fromkeys(eqn.outvars))
-    return allowed
 
 
 def _moved(x, memory: str | None) -> Any:
