@@ -1,4 +1,4 @@
-"""Twelve exercises, one for each lesson: files to fill in, and a command to check them.
+"""Exercises, one for each lesson: files to fill in, and a command to check them.
 
     python -m exercises        what there is, and what is done
     python -m exercises 5      check the fifth

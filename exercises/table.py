@@ -1,4 +1,4 @@
-"""The twelve exercises: for each, the calls that are compared, and a hint."""
+"""The thirteen exercises: for each, the calls that are compared, and a hint."""
 
 from __future__ import annotations
 
@@ -279,6 +279,14 @@ def every_other_policy():
     return [call("every_other", n) for n in (5, 6, 1, 2, 3, 0, 20)]
 
 
+def place_the_pebbles():
+    sizes = (3, 1), (3, 2), (1, 1), (7, 2), (10, 3), (35, 3), (40, 5), (30, 9)
+    return [
+        *[call("fewest_runs", n, s) for n, s in sizes],
+        *[call("furthest", n, s) for n, s in sizes if n > 1 and s > 1],
+    ]
+
+
 EXERCISES = [
     Exercise(
         1,
@@ -390,6 +398,16 @@ EXERCISES = [
         every_other_policy,
         "s_1 is the first that is kept. The last value that a step needs is s_(n-1), "
         "so s_n is never computed again, nor is s_0; the pass goes from n down.",
+    ),
+    Exercise(
+        13,
+        "place_the_pebbles",
+        "Keep states where the fewest steps run again",
+        ("fewest_runs", "furthest"),
+        place_the_pebbles,
+        "Let the second state be after m steps: m steps run to it, the n - m behind it "
+        "are reversed with s - 1 places, then the m before it with s. Try all m, and "
+        "remember what was computed. One place: 1 + 2 + ... + (n - 1).",
     ),
 ]
 

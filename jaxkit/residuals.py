@@ -206,7 +206,9 @@ def reading(code: Code, i: int) -> Iterator[tuple[str, str, int | None]]:
 def _cells(x: Array) -> tuple[str, ...]:
     more = f", and {x.others} more" if x.others else ""
     made = f"{x.steps} steps" if x.steps else ""
-    return size(x.bytes), _type(x), x.argument or made, x.primitive + more, x.line
+    file, _, rest = x.line.partition(":")
+    line = Path(file).name + (rest and f":{rest}")
+    return size(x.bytes), _type(x), x.argument or made, x.primitive + more, line
 
 
 def _type(x: Array) -> str:

@@ -19,6 +19,7 @@ from exercises.__main__ import main
 from exercises.check import call, check, close, load, show
 from exercises.table import EXERCISES, find
 from jaxkit import rules
+from jaxkit.control import schedules
 from jaxkit.study import chain, symbolic, tape
 from jaxkit.study.dual import Dual
 
@@ -159,6 +160,18 @@ def every_other(n):
     return kept, [k for k in range(n, 0, -1) if k not in kept]
 """,
         ["every_other(6)", "([1, 3, 5], [4, 2])", "([1, 3, 5], [6, 4, 2])"],
+    ),
+    13: (
+        """
+def fewest_runs(n, s):
+    if n == 1 or s == 1:
+        return n * (n - 1) // 2
+    return n // 2 + fewest_runs(n // 2, s) + fewest_runs(n - n // 2, s - 1)
+
+def furthest(n, s):
+    return n // 2
+""",
+        ["fewest_runs(10, 3)", "15", "16"],
     ),
 }
 
@@ -324,6 +337,13 @@ def test_reference_12_is_what_the_kit_keeps_and_recomputes(n):
     assert reference(12).every_other(n) == (found.kept, found.recomputed)
 
 
+def test_reference_13_is_what_the_kit_does():
+    for n, s in (9, 2), (20, 3), (33, 6):
+        assert reference(13).fewest_runs(n, s) == schedules.fewest(n, s)
+        m = int(schedules.split(jnp.int32(n), jnp.int32(s), s))
+        assert reference(13).furthest(n, s) == m
+
+
 # ------------------------------------------------------------------- the learner's file
 
 
@@ -454,21 +474,21 @@ def test_the_listing(capsys):
     assert main([]) == 0
     *rows, summary = capsys.readouterr().out.splitlines()
     states = [f"{x.number:02}  not yet  {x.title}" for x in EXERCISES]
-    assert rows[::2] == states and len(states) == 12
+    assert rows[::2] == states and len(states) == 13
     assert [Path(row.strip()).name for row in rows[1::2]] == [
         f"{x.stem}.py" for x in EXERCISES
     ]
-    assert summary == "0 of 12 done"
+    assert summary == "0 of 13 done"
 
 
 def test_all(capsys):
     assert main(["--all"]) == 1
     printed = capsys.readouterr().out
-    assert printed.count(": not yet (") == 12
+    assert printed.count(": not yet (") == 13
 
 
 def test_numbers_and_names():
-    assert [x.number for x in EXERCISES] == list(range(1, 13))
+    assert [x.number for x in EXERCISES] == list(range(1, 14))
     for text in "5", "05", "dual_division", "e05_dual_division":
         assert find(text) is EXERCISES[4]
     assert [x.path for x in EXERCISES] == sorted((ROOT / "exercises").glob("e*.py"))
@@ -481,11 +501,11 @@ NAMES = ", ".join(x.name for x in EXERCISES)
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["13"], "there is no exercise 13; there are 1 to 12"),
-        (["0"], "there is no exercise 0; there are 1 to 12"),
-        (["-1"], "there is no exercise -1; there are 1 to 12"),
+        (["14"], "there is no exercise 14; there are 1 to 13"),
+        (["0"], "there is no exercise 0; there are 1 to 13"),
+        (["-1"], "there is no exercise -1; there are 1 to 13"),
         (["dual"], f"there is no exercise dual; there are {NAMES}"),
-        (["13", "--hint"], "there is no exercise 13; there are 1 to 12"),
+        (["14", "--hint"], "there is no exercise 14; there are 1 to 13"),
         (
             ["5", "--file", "no_such.py"],
             "[Errno 2] No such file or directory: 'no_such.py'",

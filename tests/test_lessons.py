@@ -17,8 +17,8 @@ LESSONS = lessons.lessons()
 ROOT = Path(__file__).parents[1]
 
 
-def test_there_are_twelve():
-    assert [int(path.name[:2]) for path in LESSONS] == list(range(1, 13))
+def test_there_are_thirteen():
+    assert [int(path.name[:2]) for path in LESSONS] == list(range(1, 14))
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
