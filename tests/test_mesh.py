@@ -345,6 +345,31 @@ def test_devices_that_take_different_branches():
             assert jk.grad(wrap(f))(2.0) == 3
 
 
+def test_devices_whose_loops_have_different_lengths():
+    """Where the factor is the same on all devices, its cotangents would be summed."""
+    mesh = jax.make_mesh((4,), ("i",), axis_types=(AxisType.Auto,))
+    xs = jnp.array([1.0, 2.0, 10.0, 3.0])
+
+    def f(a, xs, cast):
+        def body(a, x):
+            a = lax.pcast(a, ("i",), to="varying") if cast else a
+            return lax.while_loop(lambda x: x[0] < 9, lambda x: x * a, x)
+
+        run = jax.shard_map(body, mesh=mesh, in_specs=(P(), P("i")), out_specs=P("i"))
+        return run(a, xs).sum()
+
+    def alone(a, x):
+        return lax.while_loop(lambda x: x < 9, lambda x: x * a, x)
+
+    for wrap in lambda f: f, jax.jit:
+        with pytest.raises(ValueError, match="how often it runs differs from device"):
+            jk.grad(wrap(partial(f, cast=False)))(2.0, xs)
+        found = jk.grad(wrap(partial(f, cast=True)), (0, 1))(2.0, xs)
+        expected = jax.vmap(jk.grad(alone, (0, 1)), (None, 0))(2.0, xs)
+        np.testing.assert_allclose(found[0], expected[0].sum())
+        np.testing.assert_allclose(found[1], expected[1])
+
+
 @pytest.mark.parametrize("name", ["pbroadcast", "pbroadcast_dynamic"])
 def test_transpose_of_pbroadcast(name):
     """JAX runs it on GPUs only, so it is its transpose alone that is looked at."""

@@ -16,17 +16,17 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import primitives
 
-from jaxkit import tracing
 from jaxkit.control.plans import share_places
 from jaxkit.control.structure import (
     Operator,
+    check_that_devices_meet,
     derivative_of,
     per_jaxpr,
     states,
     structure,
 )
 from jaxkit.fused import fused
-from jaxkit.program import LinearProgram, NotTransposable, reached
+from jaxkit.program import LinearProgram, reached
 from jaxkit.rules.table import not_linear
 from jaxkit.rules.verbs import structured
 from jaxkit.tangents import as_typed, filled, full, spread
@@ -150,24 +150,11 @@ def _transpose(residuals, cts, codes, places, platforms):
     def branch(program, residuals, cts):
         return filled(program(residuals).transpose(cts), avals, where)
 
-    _check_that_devices_meet(index, compress(avals, where))
+    check_that_devices_meet(
+        index, compress(avals, where), "the conditional", "which branch is taken"
+    )
     branches = [partial(branch, program) for program in _programs(codes, places)]
     return _choose(index, branches, [residuals, cts], platforms)
-
-
-def _check_that_devices_meet(index, avals) -> None:
-    """Raise NotTransposable if in a branch not all devices come to a sum over them."""
-    axes = tracing.typeof(index).manual_axis_type.varying
-    for aval in avals:
-        if missing := sorted(axes - aval.manual_axis_type.varying, key=str):
-            text = ", ".join(map(repr, missing))
-            raise NotTransposable(
-                "reverse mode can't pass through the conditional",
-                f"which branch is taken differs from device to device along {text}, "
-                f"and an operand, {aval.str_short()}, doesn't: its cotangents are "
-                "summed over devices inside a branch, where not all of them arrive.",
-                f"Pass the operand as jax.lax.pcast(x, ({text},), to='varying').",
-            )
 
 
 def _reaches(there, codes, **params):

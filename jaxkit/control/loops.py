@@ -22,6 +22,7 @@ from jaxkit.control.replay import Replay, Steps, Tape
 from jaxkit.control.schedules import Kept
 from jaxkit.control.structure import (
     Operator,
+    check_that_devices_meet,
     is_in_loop,
     per_jaxpr,
     reached_in_steps,
@@ -198,6 +199,9 @@ def _apply(residuals, tangents, loop, code):
 @fused
 def _transpose(residuals, cts, loop, code):
     inside, arrives = _where(cts, loop)
+    k = residuals[len(loop.steps.needs)]
+    moving = compress(code.cotangents, [*arrives, *inside])
+    check_that_devices_meet(k, moving, "the while loop", "how often it runs")
     sums = filled([None] * loop.n_consts, code.cotangents[: loop.n_consts], arrives)
     cts = filled(cts, code.cotangents[loop.n_consts :], inside)
     sums, cts = loop.pull(*_arranged(residuals, loop), cts, sums)

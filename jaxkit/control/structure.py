@@ -27,7 +27,7 @@ import jax
 from jaxkit import tracing
 from jaxkit.arithmetic import linearized
 from jaxkit.keeping import budget
-from jaxkit.program import Code, LinearProgram, Var, Zero, reached
+from jaxkit.program import Code, LinearProgram, NotTransposable, Var, Zero, reached
 from jaxkit.rules.table import RULES
 from jaxkit.rules.verbs import transposable
 from jaxkit.tangents import Refused, given, moves, spread
@@ -98,6 +98,25 @@ class Operator:
 
     def __repr__(self):
         return self.name
+
+
+def check_that_devices_meet(decision, avals, what: str, differs: str) -> None:
+    """Raise NotTransposable if not all devices come to a sum over them.
+
+    Cotangents of these types, of operands of `what`, are summed over the devices along
+    which they don't vary, where `decision` may.
+    """
+    axes = tracing.varying_axes(decision)
+    for aval in avals:
+        if missing := sorted(axes - aval.manual_axis_type.varying, key=str):
+            text = ", ".join(map(repr, missing))
+            raise NotTransposable(
+                f"reverse mode can't pass through {what}",
+                f"{differs} differs from device to device along {text}, and an "
+                f"operand, {aval.str_short()}, doesn't: its cotangents are summed over "
+                "devices inside, where not all of them arrive.",
+                f"Pass the operand as jax.lax.pcast(x, ({text},), to='varying').",
+            )
 
 
 class Structure(NamedTuple):
