@@ -510,7 +510,17 @@ def unknown(a):
     return lax.while_loop(lambda c: c[0] < N - 1, step, (0, jnp.ones(N)))[1][-1]
 
 
-BUFFERS = [one_entry, added, block, two, read_alone, in_a_loop, unknown]
+def chosen(a):
+    def step(i, c):
+        c = jnp.where(i % 3 == 0, c, c.at[i + 1].set(a * jnp.sin(c[i])))
+        c = lax.select(i % 2 == 0, c.at[i].add(0.1 * a), c)
+        new = lax.dynamic_update_slice(c, c[i + 2, None] * a, (i + 1,))
+        return jnp.where(i % 5 == 0, new, c)
+
+    return jnp.sum(jnp.sin(lax.fori_loop(0, N - 2, step, jnp.ones(N))))
+
+
+BUFFERS = [chosen, one_entry, added, block, two, read_alone, in_a_loop, unknown]
 
 
 @pytest.mark.parametrize("f", BUFFERS, ids=lambda f: f.__name__)

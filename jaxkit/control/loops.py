@@ -19,6 +19,7 @@ from jax.extend.core import primitives
 from jaxkit import tracing
 from jaxkit.control.plans import blocks_and_slots
 from jaxkit.control.replay import Replay, Steps, Tape
+from jaxkit.control.rewrites import in_place
 from jaxkit.control.schedules import Kept
 from jaxkit.control.structure import (
     Operator,
@@ -43,7 +44,7 @@ from jaxkit.tangents import filled, spread
 def _(primals, tangents, params):
     counts = params["cond_nconsts"], params["body_nconsts"]
     body, condition, first = one_test(
-        params["body_jaxpr"], params["cond_jaxpr"], *counts
+        in_place(params["body_jaxpr"]), params["cond_jaxpr"], *counts
     )
     return _while(body, condition, first, *counts, *states(primals, tangents))
 

@@ -21,6 +21,7 @@ from jax.extend.core import primitives
 from jaxkit import tracing
 from jaxkit.control.plans import hoist
 from jaxkit.control.replay import put, take
+from jaxkit.control.rewrites import in_place
 from jaxkit.control.structure import (
     Operator,
     per_jaxpr,
@@ -41,7 +42,7 @@ from jaxkit.tangents import filled, full, spread
 @structured(primitives.scan_p)
 def _(primals, tangents, params):
     body, n_consts, n_carry, options = tracing.scan_layout(params)
-    carry = range(n_consts, n_consts + n_carry)
+    body, carry = in_place(body), range(n_consts, n_consts + n_carry)
     said = budget()
     if said != NOTHING_SAID and (said.steps or 0) < dict(options)["length"]:
         return partial(_as_while, body, carry, dict(options))

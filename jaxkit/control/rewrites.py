@@ -1,0 +1,92 @@
+"""A loop's body, written so that it and its derivative write to arrays in place.
+
+`jnp.where(p, x.at[i].set(u), x)` selects between whole arrays.  XLA finds that this is
+x.at[i].set(jnp.where(p, u, x[i])), but not of its derivative; so it is written that way
+before it is differentiated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.extend.core import primitives as p
+
+from jaxkit import tracing
+from jaxkit.control.structure import per_jaxpr
+from jaxkit.rules.scatter import read_back
+from jaxkit.tangents import full
+
+WRITES = p.dynamic_update_slice_p, p.scatter_p, p.scatter_add_p
+
+
+def in_place(jaxpr: Any) -> Any:
+    """A closed jaxpr that computes the same; itself, where nothing is to be changed."""
+    return _changed(jaxpr) or jaxpr
+
+
+@per_jaxpr
+def _changed(ref):
+    jaxpr = ref()
+    inside = tracing.open_jaxpr(jaxpr)
+    if not any(eqn.primitive in WRITES for eqn in inside.eqns):
+        return None
+    changed = []
+
+    def run(*operands):
+        env = tracing.environment(jaxpr, operands)
+        writes: dict[Any, Any] = {}
+        for eqn in inside.eqns:
+            if eqn.primitive in WRITES:
+                writes[eqn.outvars[0]] = eqn
+            chosen = _choice(eqn, writes)
+            if chosen is None:
+                tracing.run_equations([eqn], env)
+            else:
+                changed.append(eqn)
+                which, stays, write = chosen
+                env[eqn.outvars[0]] = _written(which, stays, write, env)
+        return tracing.read(env, inside.outvars)
+
+    found = jax.make_jaxpr(run)(*[v.aval for v in inside.invars])
+    return found if changed else None
+
+
+def _choice(eqn, writes) -> tuple | None:
+    """(condition, whether it is of the array as it was, the write) of such a choice."""
+    if eqn.primitive is p.jit_p and eqn.params["name"] == "_where":
+        which, new, old = eqn.invars  # jnp.where(which, new, old)
+    elif eqn.primitive is p.select_n_p and len(eqn.invars) == 3:
+        which, old, new = eqn.invars
+    else:
+        return None
+    if which.aval.shape != () or which.aval.dtype != bool:
+        return None
+    for first, second, stays in (new, old, False), (old, new, True):
+        write = None if tracing.is_literal(first) else writes.get(first)
+        if write is not None and write.invars[0] is second:
+            return which, stays, write
+    return None
+
+
+def _written(which: Any, stays: bool, write: Any, env: dict) -> Any:
+    """The array, with what is written where it is, and with what was there else."""
+    (on,) = tracing.read(env, [which])
+    x, *rest = tracing.read(env, write.invars)
+    on = lax.bitwise_not(on) if stays else on
+    if write.primitive is p.dynamic_update_slice_p:
+        update, *start = rest
+        before = p.dynamic_slice_p.bind(x, *start, slice_sizes=update.shape)
+        return write.primitive.bind(x, _select(on, update, before), *start)
+    indices, update = rest
+    if write.primitive is p.scatter_p:
+        before = read_back(x, indices, write.invars[2].aval, **write.params)
+    else:
+        before = full(write.invars[2].aval, 0)
+    return write.primitive.bind(x, indices, _select(on, update, before), **write.params)
+
+
+def _select(on, x, y) -> Any:
+    return lax.select(on, jnp.asarray(x, y.dtype), y)
