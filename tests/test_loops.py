@@ -247,6 +247,69 @@ def test_lanes_of_different_lengths(said):
     close(cts[0], jnp.stack([jk.grad(f)(y, 1.5) for y in a]))
 
 
+def test_lanes_with_counters():
+    """Longer than a block; and with first and last numbers that differ."""
+
+    def f(x, start, stop):
+        def step(i, c):
+            return c + 0.001 * jnp.cos(c * (1 + i % 7))
+
+        return lax.fori_loop(start, stop, step, x)
+
+    xs, starts, stops = (
+        jnp.array([0.3, 0.6]),
+        jnp.array([5, -40]),
+        jnp.array([605, 1200]),
+    )
+    few = jnp.array([8, -31])
+    for said in SAID:
+        g = jk.grad(keeping(f, said))
+        ends = stops if said == "nothing said" else few
+        for axes in (0, 0, 0), (0, None, 0), (0, 0, None):
+            args = [
+                x if there == 0 else x[0]
+                for x, there in zip((xs, starts, ends), axes, strict=True)
+            ]
+            expected = jax.vmap(jax.jacfwd(f), axes)(*args)
+            close(jax.jit(jax.vmap(g, axes))(*args), expected)
+
+
+COUNTERS = {
+    "float": lambda x: lax.while_loop(
+        lambda s: s[0] < 2.5, lambda s: (s[0] + 1.0, jnp.sin(s[1])), (0.0, x)
+    )[1],
+    "int8": lambda x: lax.while_loop(
+        lambda s: s[0] < jnp.int8(100),
+        lambda s: (s[0] + 1, jnp.sin(s[1])),
+        (jnp.int8(-100), x),
+    )[1],
+    "uint8": lambda x: lax.while_loop(
+        lambda s: s[0] < jnp.uint8(200),
+        lambda s: (s[0] + 1, jnp.sin(s[1])),
+        (jnp.uint8(3), x),
+    )[1],
+    "int64": lambda x: lax.fori_loop(
+        -(2**40), jnp.int64(9 - 2**40), lambda _, c: jnp.sin(c), x
+    ),
+    "another result": lambda x: lax.while_loop(
+        lambda s: ((s[0] < 3), s[1])[1],
+        lambda s: (s[0] + 1, s[0] < 20, jnp.sin(s[2])),
+        (0, True, x),
+    )[2],
+    "from below": lambda x: lax.while_loop(
+        lambda s: s[0] < 5, lambda s: (s[0] + 1, jnp.sin(s[1])), (-600, x)
+    )[1],
+    "none": lambda x: lax.fori_loop(jnp.int32(7), -7, lambda _, c: jnp.sin(c), x),
+}
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_what_looks_like_a_counter(name):
+    f = COUNTERS[name]
+    for said in "nothing said", "4 steps, 2 checkpoints":
+        close(jk.grad(keeping(f, said))(0.7), jax.jvp(f, (0.7,), (1.0,))[1])
+
+
 def test_a_loop_of_no_steps():
     assert jk.grad(grows, (0, 1))(1.3, 200.0) == (0.0, 1.0)
     assert jk.grad(jk.keeping(logistic, checkpoints=2), (0, 1))(3.7, 0.2, 0) == (0, 1)

@@ -92,6 +92,8 @@ def _counted(body, condition, n_test) -> tuple[Any, Any] | None:
     test, step = tracing.open_jaxpr(condition), tracing.open_jaxpr(body)
     if len(test.eqns) != 1 or test.eqns[0].primitive is not primitives.lt_p:
         return None
+    if test.outvars != test.eqns[0].outvars:
+        return None
     n_carry = len(step.outvars)
     before = step.invars[len(step.invars) - n_carry :]
 
@@ -99,6 +101,8 @@ def _counted(body, condition, n_test) -> tuple[Any, Any] | None:
         return v if tracing.is_literal(v) else test.invars.index(v)
 
     i, n = map(place, test.eqns[0].invars)
+    if not jnp.issubdtype(test.eqns[0].invars[0].aval.dtype, np.integer):
+        return None
     if tracing.is_literal(i) or i < n_test:
         return None
     if not tracing.is_literal(n) and n >= n_test:
@@ -110,6 +114,26 @@ def _counted(body, condition, n_test) -> tuple[Any, Any] | None:
             if one and tracing.is_literal(one) and one.val == 1:
                 return (i, n) if eqn.invars[0] is before[i - n_test] else None
     return None
+
+
+def _difference(start, stop) -> Any:
+    """How many steps a counter makes from start to stop, as int32."""
+    start, stop = map(jnp.asarray, (start, stop))
+    wide = np.dtype(f"uint{8 * start.dtype.itemsize}")  # where nothing overflows
+    steps = stop.astype(wide) - start.astype(wide)
+    steps = jnp.where(start < stop, steps, 0).astype(np.promote_types(wide, np.uint32))
+    return jnp.minimum(steps, 2**31 - 1).astype(np.int32)
+
+
+def _longest(count) -> int | None:
+    """The largest possible number of steps, if it is known."""
+    stop = count[1]
+    if tracing.is_literal(stop) and stop.aval.dtype.kind == "u":  # from zero at least
+        return max(int(stop.val), 1)
+    return None
+
+
+ONE_BLOCK = 2**30, 1  # of a loop of which nothing is kept step by step
 
 
 @per_jaxpr
@@ -132,8 +156,8 @@ def _while(body, condition, first, n_test, n_consts, known, moving):
     steps = Steps(step, sum(known[consts]), list(outputs))
     rows, state = ([v.aval for v in vs] for vs in (steps.rows, steps.kept_of_carry))
     count = _counted(body(), condition, n_test)
-    most = count and tracing.is_literal(count[1]) and max(int(count[1].val), 1)
-    plan = blocks_and_slots(budget(), rows, state, most) if rows else (2**30, 1)
+    most = _longest(count) if count else None
+    plan = blocks_and_slots(budget(), rows, state, most) if rows else ONE_BLOCK
 
     def goes_on(tested, values):
         operands = [*spread(tested, known[test]), *spread(values, known[carry])]
@@ -144,7 +168,7 @@ def _while(body, condition, first, n_test, n_consts, known, moving):
         start, stop = (
             x.val if tracing.is_literal(x) else operands[x] for x in count or ()
         )
-        return jnp.clip(stop - start, 0, 2**31 - 1).astype(np.int32)
+        return _difference(start, stop)
 
     n_moving, known_length = moving[consts].count(True), count and length
     replay = Replay(steps, code, n_moving, (*plan, is_in_loop()), goes_on, known_length)
@@ -226,7 +250,8 @@ def _reaches(there, loop, code):
 def _variable(i, loop) -> Any:
     """What a residual is in a step: a constant of the loop, a row, or neither."""
     steps = loop.steps
-    rows = i - len(steps.needs) - 5 - len(steps.state)
+    counters = 2 + len(Kept._fields)
+    rows = i - len(steps.needs) - counters - len(steps.state)
     if i < len(steps.needs):
         return steps.needs[i]
     return steps.rows[rows] if rows >= 0 and not loop.leaves_start else None

@@ -13,7 +13,9 @@ A loop that fits into a block has all of its rows after the first sweep, and no 
 run again.  Of a longer one those states are kept that `schedules` names.
 
 Under `jax.vmap` the loops of all lanes run as one, for as long as one of them goes on,
-so that they are all at the same step.  A lane that has ended stays as it is.
+so that they are all at the same step.  A lane that has ended stays as it is.  What is
+decided for all, the number of the step and which states are kept, must not differ from
+lane to lane: it is made of what `lanes` and `longest_lane` return.
 """
 
 from __future__ import annotations
@@ -177,7 +179,7 @@ class Replay:
             if self.length is None:
                 keep = online
             else:
-                stop = self._blocks(self.length(tested, carry))
+                stop = self._blocks(longest_lane(self.length(tested, carry)))
                 keep = partial(optimal, stop=stop)
             k, (n, carry), tape = self._sweep(
                 (zero, values, self._blank(on)),
@@ -213,7 +215,9 @@ class Replay:
 
         def blocks(values):
             k, carry, (kept, states, rows) = values
-            kept, then = keep(kept, lax.div(k, capacity))
+            at = lax.div(k, capacity)
+            kept, then = keep(kept, at)
+            then = jnp.maximum(then, at + 1)
             stop = jnp.minimum(then, np.int32(2**31 - 1) // capacity) * capacity
             states = put(states, state(carry), kept.find(SLOT))
 
@@ -359,6 +363,17 @@ def lanes(on):
 @lanes.def_vmap
 def _(size, batched, on):
     return (lanes(jnp.any(on, 0))[0], True), (False, False)
+
+
+@custom_vmap
+def longest_lane(steps):
+    """The largest number of all lanes over which it is batched."""
+    return steps
+
+
+@longest_lane.def_vmap
+def _(size, batched, steps):
+    return longest_lane(jnp.max(steps, 0)), False
 
 
 @custom_vmap

@@ -15,6 +15,7 @@ from itertools import compress
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.extend.core import primitives
 
@@ -63,13 +64,15 @@ def _as_while(body, carry, options, operands) -> list[Any]:
 
     def step(values):
         i, values, ys = values
-        at = length - 1 - i if options["reverse"] else i
+        at = np.uint32(length - 1) - i if options["reverse"] else i
         found = tracing.run_jaxpr_here(body, [*consts, *values, *take(xs, at)])
         return i + 1, found[: len(carry)], put(ys, found[len(carry) :], at)
 
     ys = [lax.broadcast(full(v.aval, 0), (length,)) for v in outs]
-    values = jnp.int32(0), list(start), ys
-    _, last, ys = lax.while_loop(lambda values: values[0] < length, step, values)
+    values = jnp.uint32(0), list(start), ys  # from zero, as all unsigned counters
+    _, last, ys = lax.while_loop(
+        lambda values: values[0] < np.uint32(length), step, values
+    )
     return [*last, *ys]
 
 

@@ -22,8 +22,9 @@ LARGEST = 1e6
 UNITS, SLACK = 256, 16
 LIMITS = NotImplementedError, AssertionError
 # Limits of JAX and of XLA that JAX's own transforms of a program don't meet: what its
-# `vmap` isn't written for; Fourier transforms of arrays in an unusual layout.
-UNMET = "ragged_dot vmap over any dim but", "fft_thunk.cc"
+# `vmap` isn't written for; Fourier transforms of arrays in an unusual layout; NumPy's
+# arrays as tangents of a shard_map.
+UNMET = "ragged_dot vmap over any dim but", "fft_thunk.cc", "non-canonical constant"
 # What JAX refuses at once, though nothing may need it.
 AT_ONCE = "Betainc gradient with respect to a and b"
 NO_ARRAY = ", no array"
