@@ -354,6 +354,109 @@ def test_effects_happen_once(capfd):
     assert capfd.readouterr().out.count("step") == 6
 
 
+# --- Programs of which a loop is the heart, beside a scan of as many steps ------------
+
+
+def run(goes_on, step, start, steps=None):
+    """The loop; given how many steps it makes at most, as JAX can reverse it."""
+    if steps is None:
+        return lax.while_loop(goes_on, step, start)
+
+    def one(carry, _):
+        on, after = goes_on(carry), step(carry)
+        return jax.tree.map(lambda x, y: jnp.where(on, x, y), after, carry), None
+
+    return lax.scan(one, start, None, steps)[0]
+
+
+def integrated(p, steps=None):
+    """y' = -p[0] y + sin(p[1] t), by Heun's method with steps that may be refused."""
+
+    def slope(t, y):
+        return -p[0] * y + jnp.sin(p[1] * t)
+
+    def step(carry):
+        t, y, h, n = carry
+        h = jnp.minimum(h, 2.0 - t)
+        first = slope(t, y)
+        euler = y + h * first
+        heun = y + h * (first + slope(t + h, euler)) / 2
+        error = jnp.abs(heun - euler) / 1e-3
+        good = error < 1
+        factor = jnp.clip(0.9 / jnp.sqrt(error + 1e-9), 0.3, 2.0)
+        return jnp.where(good, t + h, t), jnp.where(good, heun, y), h * factor, n + 1
+
+    start = 0.0, p[2], jnp.float64(0.5), 0
+    return run(lambda c: (c[0] < 2.0) & (c[3] < 500), step, start, steps)[1]
+
+
+def bisected(p, steps=None):
+    """Between p[1] and p[2] a zero of x^3 - p[0], and a Newton step from there."""
+
+    def step(c):
+        low, high = c
+        x = (low + high) / 2
+        above = x**3 > p[0]
+        return jnp.where(above, low, x), jnp.where(above, x, high)
+
+    low, high = run(lambda c: c[1] - c[0] > 1e-6, step, (p[1] - 2.0, p[2] + 5), steps)
+    x = (low + high) / 2
+    return x - (x**3 - p[0]) / (3 * x**2)
+
+
+def projected(p, steps=None):
+    """min x'Ax/2 - p'x over x >= 0, by projected gradients, until it stays."""
+    a = jnp.array([[2.0, -0.5, 0.1], [-0.5, 1.5, 0.3], [0.1, 0.3, 1.0]])
+
+    def step(c):
+        x, _ = c
+        return jnp.maximum(x - 0.3 * (a @ x - p), 0.0), x
+
+    start = jnp.zeros(3), jnp.ones(3)
+    x, _ = run(lambda c: jnp.max(abs(c[0] - c[1])) > 1e-8, step, start, steps)
+    return jnp.sum(x**2)
+
+
+def searched(p, steps=None):
+    """The score of a beam search for the best path of two, until one ends."""
+    scores = jnp.sin(jnp.outer(p, jnp.arange(1.0, 4)))
+
+    def step(c):
+        beam, at, n = c
+        candidates = beam[:, None] + jax.nn.log_softmax(scores[at])
+        best, where = lax.top_k(candidates.ravel(), 2)
+        return best, where % 3, n + 1
+
+    start = jnp.array([0.0, -1.0]), jnp.array([0, 1], np.int32), 0
+    beam, _, _ = run(lambda c: (c[0][0] > -4.0) & (c[2] < 50), step, start, steps)
+    return jnp.sum(beam)
+
+
+HEARTS = {integrated: 200, bisected: 40, projected: 200, searched: 60}
+
+
+@pytest.mark.parametrize("f", HEARTS, ids=lambda f: f.__name__)
+def test_a_program_with_a_loop(f):
+    p = jnp.array([0.7, 1.3, 0.9])
+    expected = jax.grad(lambda p: f(p, HEARTS[f]))(p)
+    assert jnp.any(expected != 0)
+    for said in "nothing said", "3 checkpoints":
+        close(jax.jit(jk.grad(keeping(f, said)))(p), expected, rtol=1e-10)
+    ours = jk.hvp(f, (p,), (p[::-1],))
+    theirs = jax.jvp(jax.grad(lambda p: f(p, HEARTS[f])), (p,), (p[::-1],))[1]
+    close(ours, theirs, rtol=1e-8)
+
+
+def test_a_hundred_thousand_steps():
+    def f(a, n):
+        return lax.fori_loop(0, n, lambda _, x: x + 1e-4 * jnp.cos(a * x), 0.5)
+
+    def known(a):
+        return lax.fori_loop(0, 100_000, lambda _, x: x + 1e-4 * jnp.cos(a * x), 0.5)
+
+    close(jax.jit(jk.grad(f))(1.3, 100_000), jax.jit(jk.grad(known))(1.3))
+
+
 # --- How much is kept, and run again --------------------------------------------------
 
 
@@ -581,6 +684,22 @@ def chosen(a):
         return jnp.where(i % 5 == 0, new, c)
 
     return jnp.sum(jnp.sin(lax.fori_loop(0, N - 2, step, jnp.ones(N))))
+
+
+def _where(p, new, old):  # not JAX's
+    return jnp.where(p, old, 2 * new)
+
+
+def called_like_it(a):
+    def step(i, c):
+        c = jax.jit(_where)(i % 3 == 0, c.at[i + 1].set(a * jnp.sin(c[i])), c)
+        return jnp.where(i % 2 == 0, c.at[i].mul(0.5), jnp.where(i > 3, c, c) * 0.5)
+
+    return jnp.sum(lax.fori_loop(0, 40, step, jnp.ones(N)))
+
+
+def test_another_function_called_like_jaxs():
+    close(jk.grad(called_like_it)(1.01), jax.grad(called_like_it)(1.01), 1e-10)
 
 
 BUFFERS = [chosen, one_entry, added, block, two, read_alone, in_a_loop, unknown]

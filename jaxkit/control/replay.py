@@ -217,7 +217,7 @@ class Replay:
             k, carry, (kept, states, rows) = values
             at = lax.div(k, capacity)
             kept, then = keep(kept, at)
-            then = jnp.maximum(then, at + 1)
+            then = jnp.maximum(then, at + 1)  # it gets on, whatever `keep` says
             stop = jnp.minimum(then, np.int32(2**31 - 1) // capacity) * capacity
             states = put(states, state(carry), kept.find(SLOT))
 

@@ -56,19 +56,34 @@ def _changed(ref):
 
 def _choice(eqn, writes) -> tuple | None:
     """(condition, whether it is of the array as it was, the write) of such a choice."""
-    if eqn.primitive is p.jit_p and eqn.params["name"] == "_where":
-        which, new, old = eqn.invars  # jnp.where(which, new, old)
-    elif eqn.primitive is p.select_n_p and len(eqn.invars) == 3:
-        which, old, new = eqn.invars
-    else:
-        return None
-    if which.aval.shape != () or which.aval.dtype != bool:
+    which, old, new = _selected(eqn) or (None, None, None)
+    if which is None or which.aval.shape != () or which.aval.dtype != bool:
         return None
     for first, second, stays in (new, old, False), (old, new, True):
-        write = None if tracing.is_literal(first) else writes.get(first)
+        write = writes.get(first)
         if write is not None and write.invars[0] is second:
             return which, stays, write
     return None
+
+
+def _selected(eqn) -> list[Any] | None:
+    """The three operands of a selection between two, also of `jnp.where`'s."""
+    if eqn.primitive is p.select_n_p and len(eqn.invars) == 3:
+        return [None if tracing.is_literal(v) else v for v in eqn.invars]
+    if eqn.primitive is not p.jit_p:
+        return None
+    inside = tracing.open_jaxpr(eqn.params["jaxpr"])
+    if not inside.eqns or inside.outvars != inside.eqns[-1].outvars:
+        return None
+    outside = dict(zip(inside.invars, eqn.invars, strict=True))
+    for inner in inside.eqns[:-1]:  # a condition that is repeated for all entries
+        if inner.primitive is not p.broadcast_in_dim_p or len(inner.invars) != 1:
+            return None
+        if not tracing.is_literal(inner.invars[0]):
+            outside[inner.outvars[0]] = outside.get(inner.invars[0])
+    found = _selected(inside.eqns[-1])
+    found = found and [outside.get(v) for v in found]
+    return found and [None if tracing.is_literal(v) else v for v in found]
 
 
 def _written(which: Any, stays: bool, write: Any, env: dict) -> Any:

@@ -64,8 +64,16 @@ def online(kept: Kept, step) -> tuple[Kept, Any]:
 
     If there is no place left, one is taken: that of the last state for which there is a
     later one of a higher level.  That is the one before the state that has risen last,
-    and what moves up in its place is higher, too.  If there is no such one, the last
-    state gives its place, and the new one is a level higher.  The first one stays.
+    which then moves up into its place.  If there is no such one, the last state gives
+    its place, and the new one is a level higher.  The first one stays.  So with three
+    places these states are kept (levels in brackets):
+
+        after step 2   0  1 [0]  2 [0]
+        after step 3   0  1 [0]  3 [1]     none is lower than a later one: 2 goes
+        after step 4   0  3 [1]  4 [0]     1 is lower than 3, and goes
+        after step 5   0  3 [1]  5 [1]     4 goes
+        after step 6   0  3 [1]  6 [2]     5 goes
+        after step 7   0  6 [2]  7 [0]     3 is lower than 6, and goes
     """
     slots = kept.table.shape[1]
     if slots == 1:
