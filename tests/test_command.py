@@ -87,7 +87,7 @@ def test_lessons_are_listed(capsys):
 
 def test_no_such_lesson(capsys):
     assert command.main(["lesson", "99"]) == 1
-    assert "there is no lesson 99; there are 1 to 12" in capsys.readouterr().err
+    assert "there is no lesson 99; there are 1 to 13" in capsys.readouterr().err
 
 
 def test_lessons_are_not_in_the_package(monkeypatch, tmp_path, capsys):
