@@ -20,7 +20,7 @@ from jaxkit.border.arguments import check_callable
 from jaxkit.border.flat import Flat, arguments
 from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
-from jaxkit.drawing import Arrow, Box, Graph, svg
+from jaxkit.drawing import Arrow, Box, Graph, svg, write
 from jaxkit.fused import apart
 from jaxkit.program import Code, LinearProgram, Residual
 from jaxkit.tracing import typeof
@@ -118,11 +118,7 @@ class Residuals:
         Raises:
             ValueError: it ends with none of .svg, .json, .txt.
         """
-        path = Path(path)
-        formats = {".svg": self.svg, ".json": self.json, ".txt": self.__str__}
-        if path.suffix not in formats:
-            raise ValueError(f"{path.name}: end it with one of {', '.join(formats)}")
-        path.write_text(formats[path.suffix](), encoding="utf-8")
+        write(path, {".svg": self.svg, ".json": self.json, ".txt": self.__str__})
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {"text/plain": str(self), "image/svg+xml": self.svg()}

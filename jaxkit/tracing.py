@@ -324,6 +324,8 @@ def run_in_order(equations, env: dict[Any, Any], order: Callable) -> None:
     What needs nothing that is written runs first.  What is read of an array passes
     `order(read, array)`, if the array is written to later on.
     """
+    if not any([eqn.primitive in WRITES for eqn in equations]):
+        return run_equations(equations, env)
     written, later = set(), set()
     first, rest = [], []
     for eqn in equations:

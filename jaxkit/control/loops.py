@@ -159,12 +159,14 @@ def _while(body, condition, first, n_test, n_consts, known, moving):
     most = _longest(count) if count else None
     plan = blocks_and_slots(budget(), rows, state, most) if rows else ONE_BLOCK
 
+    def of_test(tested, values):
+        return [*spread(tested, known[test]), *spread(values, known[carry])]
+
     def goes_on(tested, values):
-        operands = [*spread(tested, known[test]), *spread(values, known[carry])]
-        return tracing.run_jaxpr_here(condition, operands)[0]
+        return tracing.run_jaxpr_here(condition, of_test(tested, values))[0]
 
     def length(tested, values):
-        operands = [*spread(tested, known[test]), *spread(values, known[carry])]
+        operands = of_test(tested, values)
         start, stop = (
             x.val if tracing.is_literal(x) else operands[x] for x in count or ()
         )
@@ -223,28 +225,22 @@ def _apply(residuals, tangents, loop, code):
 
 @fused
 def _transpose(residuals, cts, loop, code):
-    inside, arrives = _where(cts, loop)
-    k = residuals[len(loop.steps.needs)]
-    moving = compress(code.cotangents, [*arrives, *inside])
+    needs, k, own, tape = _arranged(residuals, loop)
+    where = _reaches([ct is not None for ct in cts], loop, code)
+    moving = compress(code.cotangents, where)
     check_that_devices_meet(k, moving, "the while loop", "how often it runs")
-    sums = filled([None] * loop.n_consts, code.cotangents[: loop.n_consts], arrives)
-    cts = filled(cts, code.cotangents[loop.n_consts :], inside)
-    sums, cts = loop.pull(*_arranged(residuals, loop), cts, sums)
+    none = [None] * loop.n_consts
+    duals = filled([*none, *cts], code.cotangents, where)
+    sums, cts = duals[: loop.n_consts], duals[loop.n_consts :]
+    sums, cts = loop.pull(needs, k, own, tape, cts, sums)
     return [*sums, *cts]
 
 
-def _where(there, loop):
-    """(where the carry has cotangents, where the constants have some)"""
-    carry = [x is not None and x is not False for x in there]
-    inside, arrives = reached_in_steps(
-        loop.code, loop.n_consts, [x or None for x in carry]
-    )
-    return inside, arrives[: loop.n_consts]
-
-
 def _reaches(there, loop, code):
-    inside, arrives = _where(there, loop)
-    return [*arrives, *inside]
+    """Where cotangents of the constants arrive, and those of the carry are."""
+    n = loop.n_consts
+    inside, arrives = reached_in_steps(code, n, [x or None for x in there])
+    return [*arrives[:n], *inside]
 
 
 def _variable(i, loop) -> Any:

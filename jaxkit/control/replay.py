@@ -4,10 +4,10 @@ It runs in blocks of steps.  What the derivatives of its steps read is left in r
 for each step of a block; the next block writes over them.  The state at the start of a
 block may be kept, too, in one of a few slots.
 
-    sweep     runs blocks, and keeps states where it is told to
-    rewind    takes the blocks from the last to the first: for each it sweeps on from
-              the nearest state that is kept, which leaves the rows of that block, and
-              pulls cotangents back through them
+    run     sweeps through the loop: it runs blocks, and keeps states
+    pull    takes the blocks from the last to the first: for each it sweeps on from the
+            nearest state that is kept, which leaves the rows of that block, and pulls
+            cotangents back through them
 
 A loop that fits into a block has all of its rows after the first sweep, and no step is
 run again.  Of a longer one those states are kept that `schedules` names.
@@ -295,7 +295,8 @@ class Replay:
                 program = LinearProgram(self.code, self.steps.residuals(needs, new))
                 found = program.transpose(cts, sums=sums)
                 more, then = found[: self.n_consts], found[self.n_consts :]
-                then = filled(then, self.code.cotangents[self.n_consts :], present(cts))
+                types = self.code.cotangents[self.n_consts :]
+                then = filled(then, types, [ct is not None for ct in cts])
                 return i - 1, in_lane(i < n, (then, more), (cts, sums))
 
             _, duals = lax.while_loop(lambda x: x[0] >= start, one, (stop - 1, duals))
@@ -306,10 +307,6 @@ class Replay:
         values = last, tape, (cts, sums)
         _, _, (cts, sums) = lax.while_loop(lambda x: x[0] >= 0, block, values)
         return sums, cts
-
-
-def present(values) -> list[bool]:
-    return [x is not None for x in values]
 
 
 # --- Arrays with a place for each step, and lanes -------------------------------------

@@ -19,8 +19,6 @@ from jaxkit.control.structure import per_jaxpr
 from jaxkit.rules.scatter import read_back
 from jaxkit.tangents import full
 
-WRITES = p.dynamic_update_slice_p, p.scatter_p, p.scatter_add_p
-
 
 def in_place(jaxpr: Any) -> Any:
     """A closed jaxpr that computes the same; itself, where nothing is to be changed."""
@@ -31,30 +29,28 @@ def in_place(jaxpr: Any) -> Any:
 def _changed(ref):
     jaxpr = ref()
     inside = tracing.open_jaxpr(jaxpr)
-    if not any(eqn.primitive in WRITES for eqn in inside.eqns):
+    writes = {
+        eqn.outvars[0]: eqn for eqn in inside.eqns if eqn.primitive in tracing.WRITES
+    }
+    if not writes:
         return None
-    changed = []
+    choices = [_choice(eqn, writes) for eqn in inside.eqns]
+    if not any(choices):
+        return None
 
     def run(*operands):
         env = tracing.environment(jaxpr, operands)
-        writes: dict[Any, Any] = {}
-        for eqn in inside.eqns:
-            if eqn.primitive in WRITES:
-                writes[eqn.outvars[0]] = eqn
-            chosen = _choice(eqn, writes)
-            if chosen is None:
+        for eqn, choice in zip(inside.eqns, choices, strict=True):
+            if choice is None:
                 tracing.run_equations([eqn], env)
             else:
-                changed.append(eqn)
-                which, stays, write = chosen
-                env[eqn.outvars[0]] = _written(which, stays, write, env)
+                env[eqn.outvars[0]] = _written(*choice, env)
         return tracing.read(env, inside.outvars)
 
-    found = jax.make_jaxpr(run)(*[v.aval for v in inside.invars])
-    return found if changed else None
+    return jax.make_jaxpr(run)(*[v.aval for v in inside.invars])
 
 
-def _choice(eqn, writes) -> tuple | None:
+def _choice(eqn, writes) -> tuple[Any, bool, Any] | None:
     """(condition, whether it is of the array as it was, the write) of such a choice."""
     which, old, new = _selected(eqn) or (None, None, None)
     if which is None or which.aval.shape != () or which.aval.dtype != bool:

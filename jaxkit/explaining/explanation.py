@@ -10,7 +10,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxkit.drawing import Graph, mermaid, svg
+from jaxkit.drawing import Graph, mermaid, svg, write
 from jaxkit.explaining import pictures, reference, text
 from jaxkit.explaining.nodes import Arrival, Node, Step, added, code_of, gathered
 from jaxkit.explaining.running import run
@@ -296,12 +296,8 @@ class Explanation:
         Raises:
             ValueError: it ends with none of .svg, .mmd, .json, .txt.
         """
-        path = Path(path)
         formats = {".svg": self.svg, ".mmd": self.mermaid, ".json": self.json}
-        formats[".txt"] = self.__str__
-        if path.suffix not in formats:
-            raise ValueError(f"{path.name}: end it with one of {', '.join(formats)}")
-        path.write_text(formats[path.suffix](), encoding="utf-8")
+        write(path, formats | {".txt": self.__str__})
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {"text/plain": str(self), "image/svg+xml": self.svg()}
