@@ -140,9 +140,12 @@ def _abs(dx, y, x):
     # Real: sign(x) dx, with sign(0) = 1.  Complex: Re(conj(x) dx) / |x|, 0 at x = 0.
     if x.dtype.kind != "c":
         return lax.select(ge(x, 0), dx, lax.neg(dx))
-    # Clipped, so that the quotient of two infinities is 1, and that of two zeros 0.
+    # Clipped, so that the quotient of two infinities is 1; by 1 at 0, where all orders
+    # are finite, so that they don't turn the zeros beside them to NaN.
     info = jnp.finfo(y.dtype)
-    most, size = float(info.max), _clip(y, float(info.tiny), float(info.max))
+    most = float(info.max)
+    size = lax.select(eq(y, 0), lax.full_like(y, 1), y)
+    size = _clip(size, float(info.tiny), most)
     re, im = (div(_clip(p, -most, most), size) for p in (lax.real(x), lax.imag(x)))
     return lax.real(mul(lax.complex(re, lax.neg(im)), dx))
 

@@ -28,6 +28,7 @@ UNMET = "ragged_dot vmap over any dim but", "fft_thunk.cc", "non-canonical const
 # What JAX refuses at once, though nothing may need it.
 AT_ONCE = "Betainc gradient with respect to a and b"
 NO_ARRAY = ", no array"
+LITERAL = "TypedNdArray"
 HERE = str(Path(jaxkit.__file__).parent)
 
 
@@ -57,7 +58,9 @@ def result(tree, types=None) -> Result:
 
 
 def type_of(x) -> str:
-    return str(jax.typeof(x)) + ("" if isinstance(x, jax.Array) else NO_ARRAY)
+    # JAX's own transforms return a literal of a jaxpr as it stands there.
+    array = isinstance(x, jax.Array) or type(x).__name__ == LITERAL
+    return str(jax.typeof(x)) + ("" if array else NO_ARRAY)
 
 
 def numbers(x) -> np.ndarray:

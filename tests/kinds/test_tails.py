@@ -70,6 +70,19 @@ def test_the_size_of_a_complex_number(x, expected):
         np.testing.assert_allclose(ct, expected, rtol=1e-6)
 
 
+def test_orders_of_the_size_at_0():
+    # There is no second derivative, and as in JAX the orders are numbers, so that the
+    # zeros by which they are multiplied stay zeros.
+    size = lambda t: abs(t * (1 + 2j))
+    functions = size, lambda t: size(t) ** 2, lambda t: t / (1 + size(t))
+    for f in functions:
+        ours = theirs = f
+        for order in range(4):
+            expected = theirs(f32(0))
+            np.testing.assert_allclose(ours(f32(0)), expected, err_msg=str(order))
+            ours, theirs = jk.grad(ours), jax.grad(theirs)
+
+
 def test_bessel_functions_at_0():
     """The derivatives of I0 are 1, 0, 1/2, 0, 3/8; its first one is I1."""
     found, f = [], i0
