@@ -73,9 +73,10 @@ def test_the_size_of_a_complex_number(x, expected):
 def test_orders_of_the_size_at_0():
     # There is no second derivative, and as in JAX the orders are numbers, so that the
     # zeros by which they are multiplied stay zeros.
-    size = lambda t: abs(t * (1 + 2j))
-    functions = size, lambda t: size(t) ** 2, lambda t: t / (1 + size(t))
-    for f in functions:
+    def size(t):
+        return abs(t * (1 + 2j))
+
+    for f in size, lambda t: size(t) ** 2, lambda t: t / (1 + size(t)):
         ours = theirs = f
         for order in range(4):
             expected = theirs(f32(0))
