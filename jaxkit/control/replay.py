@@ -163,17 +163,17 @@ class Replay:
             return lanes(self.test(tested, values[1]))[0]
 
         def step(k, values):
-            n, carry = values
+            ended, carry = values  # for so many steps: none, of a loop by itself
             on = self.test(tested, carry)
             after, rows = self.steps.run(reads, carry)
-            return in_lane(on, (n + 1, after), values), rows
+            return in_lane(on, (ended, after), (ended + 1, carry)), rows
 
         on = self.test(tested, carry)
         zero = varying_like(jnp.int32(0), on)
         start, values = [carry[i] for i in self.steps.state], (zero, carry)
         if self.leaves_start:
             one = lambda x: (x[0] + 1, step(*x)[0])  # noqa: E731
-            k, (n, carry) = lax.while_loop(lambda x: goes_on(*x), one, (zero, values))
+            k, values = lax.while_loop(lambda x: goes_on(*x), one, (zero, values))
             tape = Tape((), start, [])
         else:
             if self.length is None:
@@ -181,14 +181,15 @@ class Replay:
             else:
                 stop = self._blocks(longest_lane(self.length(tested, carry)))
                 keep = partial(optimal, stop=stop)
-            k, (n, carry), tape = self._sweep(
+            k, values, tape = self._sweep(
                 (zero, values, self._blank(on)),
                 goes_on,
                 step,
                 lambda values: [values[1][i] for i in self.steps.state],
                 keep,
             )
-        return k, n, carry, tape
+        ended, carry = values
+        return k, k - ended, carry, tape
 
     def _blocks(self, steps):
         return lax.div(steps + (self.capacity - 1), jnp.int32(self.capacity))
@@ -218,7 +219,6 @@ class Replay:
             at = lax.div(k, capacity)
             kept, then = keep(kept, at)
             then = jnp.maximum(then, at + 1)  # it gets on, whatever `keep` says
-            stop = jnp.minimum(then, np.int32(2**31 - 1) // capacity) * capacity
             states = put(states, state(carry), kept.find(SLOT))
 
             def one(values):
@@ -228,7 +228,7 @@ class Replay:
 
             def inside(values):
                 k, carry, _ = values
-                return (k < stop) & goes_on(k, carry)
+                return (lax.div(k, capacity) < then) & goes_on(k, carry)
 
             k, carry, rows = lax.while_loop(inside, one, (k, carry, rows))
             return k, carry, Tape(kept, states, rows)
@@ -258,12 +258,11 @@ class Replay:
         Given are the first terms of the sums, and of the carry the last cotangents;
         None stays None.
         """
-        capacity, last = jnp.int32(self.capacity), self._blocks(k) - 1
-        there = last  # the block whose rows are there
-        if self.nested and self.steps.rows:  # none is, and the first state alone
-            there, state, tape = last + 1, tape.states, self._blank(k)
-            kept, _ = optimal(tape.kept, 0 * k, 0 * k)
-            tape = Tape(kept, put(tape.states, state, 0 * k), tape.rows)
+        capacity, there = jnp.int32(self.capacity), k  # the rows before this step
+        if self.nested and self.steps.rows:  # none are, and the first state alone
+            there, state, tape = 0 * k, tape.states, self._blank(k)
+            kept, _ = optimal(tape.kept, there, there)
+            tape = Tape(kept, put(tape.states, state, there), tape.rows)
 
         def step(i, state):
             after, new = self.steps.run_again(needs, state)
@@ -271,10 +270,10 @@ class Replay:
 
         def fill(tape, at, stop):
             """The tape with the rows of this block, which ends at step `stop`."""
-            kept = tape.kept
-            first = jnp.where(at == there, stop, kept.find(AT) * capacity)
+            kept = tape.kept.before(at + 1)
+            first = jnp.where(stop == there, stop, kept.find(AT) * capacity)
             state = take(tape.states, kept.find(SLOT))
-            start = first, state, tape
+            start = first, state, tape._replace(kept=kept)
             return self._sweep(
                 start,
                 lambda i, _: i < stop,
@@ -284,28 +283,29 @@ class Replay:
             )[2]
 
         def block(values):
-            at, tape, duals = values
-            start, stop = at * capacity, jnp.minimum((at + 1) * capacity, k)
+            stop, tape, duals = values
+            at = lax.div(stop - 1, capacity)
             if self.steps.rows:
                 tape = fill(tape, at, stop)
 
             def one(values):
-                i, (cts, sums) = values
-                new = take(tape.rows, i - start)
+                i, (cts, sums) = values[0] - 1, values[1]
+                new = take(tape.rows, lax.rem(i, capacity))
                 program = LinearProgram(self.code, self.steps.residuals(needs, new))
                 found = program.transpose(cts, sums=sums)
                 more, then = found[: self.n_consts], found[self.n_consts :]
                 types = self.code.cotangents[self.n_consts :]
                 then = filled(then, types, [ct is not None for ct in cts])
-                return i - 1, in_lane(i < n, (then, more), (cts, sums))
+                return i, in_lane(i < n, (then, more), (cts, sums))
 
-            _, duals = lax.while_loop(lambda x: x[0] >= start, one, (stop - 1, duals))
-            if self.steps.rows:
-                tape = tape._replace(kept=tape.kept.before(at))
-            return at - 1, tape, duals
+            def inside(values):
+                return (values[0] > 0) & (lax.div(values[0] - 1, capacity) == at)
 
-        values = last, tape, (cts, sums)
-        _, _, (cts, sums) = lax.while_loop(lambda x: x[0] >= 0, block, values)
+            stop, duals = lax.while_loop(inside, one, (stop, duals))
+            return stop, tape, duals
+
+        values = k, tape, (cts, sums)
+        _, _, (cts, sums) = lax.while_loop(lambda x: x[0] > 0, block, values)
         return sums, cts
 
 

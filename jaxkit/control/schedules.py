@@ -51,8 +51,10 @@ class Kept(NamedTuple):
 
     def find(self, what: int, number=None) -> Any:
         """AT, LEVEL or SLOT of one of them, or of the last."""
-        number = self.last if number is None else number
-        return lax.dynamic_slice(self.table, (np.int32(what), number), (1, 1))[0, 0]
+        number = lax.convert_element_type(
+            self.last if number is None else number, np.uint32
+        )
+        return lax.dynamic_slice(self.table, (np.uint32(what), number), (1, 1))[0, 0]
 
     def before(self, step) -> Kept:
         """Without that of this step, if it is the last."""
@@ -85,12 +87,13 @@ def online(kept: Kept, step) -> tuple[Kept, Any]:
     taken = jnp.where(drop, before, end)
     level = jnp.where(full & ~drop, kept.find(LEVEL, end) + 1, 0)
     # Those after the one that is taken move up.
-    number = np.arange(slots, dtype=np.int32)
-    moves_up = (number >= taken) & (number < end)
-    table = jnp.where(moves_up, jnp.roll(kept.table, -1, axis=1), kept.table)
-    new = jnp.stack([step, level, kept.find(SLOT, taken)])
-    table = jnp.where(number == end, new[:, None], table)
-    return Kept(table, end, jnp.where(drop, before, end)), step + 1
+    what, number = np.indices((3, slots), np.int32)
+    above = lax.pad(kept.table, np.int32(0), [(0, 0, 0), (-1, 1, 0)])
+    table = jnp.where((number >= taken) & (number < end), above, kept.table)
+    slot = kept.find(SLOT, taken)
+    new = jnp.where(what == AT, step, jnp.where(what == LEVEL, level, slot))
+    table = jnp.where(number == end, new, table)
+    return Kept(table, end, taken), step + 1
 
 
 def optimal(kept: Kept, step, stop) -> tuple[Kept, Any]:
