@@ -10,6 +10,7 @@ from jax.experimental.ode import odeint
 import jaxkit as jk
 
 X = np.array([0.7, -0.3, 0.5])
+W = np.eye(3) / 2 + 0.1
 XS = np.array([[0.4, -1.1, 0.3], [0.9, 0.2, -0.6], [-0.5, 0.8, 1.2]])
 V = jnp.array([0.3, 1.0, -0.8])  # JAX fails on NumPy cotangents of checkpoints
 
@@ -434,6 +435,43 @@ def test_gradient_of_an_offloading_checkpoint():
     assert "host" in str(jax.make_jaxpr(g)(X))
 
 
+def test_branches_save_in_the_same_places():
+    """One product in each branch: what goes in, and one product."""
+
+    def f(x):
+        branches = lambda x: jnp.sin(W @ x), lambda x: jnp.cos(W @ x)
+        return jnp.sum(lax.cond(x[0] > 0, *branches, x))
+
+    dots = jax.checkpoint_policies.dots_saveable
+    kept = jk.residuals(jax.checkpoint(f, policy=dots))(X)
+    assert sorted(x.shape for x in kept) == [(3,), (3,), (3, 3)]
+    np.testing.assert_allclose(jk.grad(f)(X), jax.grad(f)(X), rtol=1e-14)
+
+
+def test_a_policy_in_the_body_of_a_while_loop():
+    """It says what is kept of each step; of one outside, nothing in the loop is."""
+    policies = jax.checkpoint_policies
+
+    def loop(body):
+        return lambda x, n: jnp.sum(lax.fori_loop(0, n, lambda i, h: body(h), x))
+
+    def body(h):
+        return jnp.sin(jnp.cos(W @ jnp.exp(-h)))
+
+    def rows(f):
+        return [x for x in jk.residuals(f)(X, 4) if x.steps == 512]
+
+    for policy, number in (None, 1), (policies.dots_saveable, 2):
+        inside = loop(jax.checkpoint(body, policy=policy))
+        outside = jax.checkpoint(loop(body), policy=policy)
+        assert len(rows(inside)) == number and rows(outside) == []
+        assert len(rows(loop(body))) == 3
+        expected = jax.grad(lambda x: loop(body)(x, 4))(X)
+        for f in inside, outside:
+            found = jax.jit(jk.grad(f))(X, 4)
+            np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
 SCALAR = jax.ShapeDtypeStruct((), np.float32)
 
 
@@ -486,7 +524,7 @@ def test_a_policy_holds_in_loops_and_branches(f, policy):
         outs = jax.checkpoint(f, policy=policy)(w, x)
         return sum(jnp.sum(jnp.sin(y)) for y in jax.tree.leaves(outs))
 
-    w = np.eye(3) / 2 + 0.1
+    w = W
     counts, found = [], []
     for lib in jk, jax:
         gradient = lib.grad(loss, (0, 1))

@@ -243,14 +243,17 @@ def _reaches(there, loop, code):
     return [*arrives[:n], *inside]
 
 
+def _tape(loop) -> int:
+    """The number of the residual with which the states begin, and then the rows."""
+    return len(loop.steps.needs) + 2 + (0 if loop.leaves_start else len(Kept._fields))
+
+
 def _variable(i, loop) -> Any:
     """What a residual is in a step: a constant of the loop, a row, or neither."""
-    steps = loop.steps
-    counters = 2 + len(Kept._fields)
-    rows = i - len(steps.needs) - counters - len(steps.state)
+    steps, rows = loop.steps, i - _tape(loop) - len(loop.steps.state)
     if i < len(steps.needs):
         return steps.needs[i]
-    return steps.rows[rows] if rows >= 0 and not loop.leaves_start else None
+    return steps.rows[rows] if rows >= 0 else None
 
 
 def _inside(i, loop, code):
@@ -260,7 +263,9 @@ def _inside(i, loop, code):
 
 def _steps(i, params) -> int | None:
     loop = params["loop"]
-    return loop.capacity if _variable(i, loop) in loop.steps.rows else None
+    if i < _tape(loop) or loop.leaves_start:
+        return None
+    return loop.capacity if _variable(i, loop) else loop.slots
 
 
 operator = Operator("while", _apply, _transpose, _reaches, _inside, _steps)

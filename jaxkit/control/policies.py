@@ -16,6 +16,7 @@ from jax.ad_checkpoint import Offloadable, Saveable
 from jax.extend.core import primitives
 
 from jaxkit import tracing
+from jaxkit.control.plans import share_places
 from jaxkit.tangents import full
 
 
@@ -136,33 +137,44 @@ def _cond(eqn, policy):
     if eqn.params.get("branches_platforms"):
         return eqn, eqn, {}
     codes, n = [Body(b, policy) for b in eqn.params["branches"]], len(eqn.invars)
-    saved = [v for code in codes for v in code.outside]
-    if not saved:
+    outside, places = _shared(codes)
+    if not outside:
         return eqn, eqn, {}
-    starts = [sum(len(code.saved) for code in codes[:i]) for i in range(len(codes))]
 
     def first(values):
-        def branch(i):
+        def branch(code, places):
             def taken(values):
-                outs, left = codes[i].first(values)
-                others = [full(v.aval, 0) for v in saved]
-                others[starts[i] : starts[i] + len(left)] = left
-                return [*outs, *others]
+                outs, left = code.first(values)
+                left = dict(zip(places, left, strict=True))
+                blank = enumerate(full(v.aval, 0) for v in outside)
+                return [*outs, *(left.get(i, x) for i, x in blank)]
 
             return taken
 
-        return lax.switch(values[0], list(map(branch, range(len(codes)))), values[1:])
+        return lax.switch(values[0], list(map(branch, codes, places)), values[1:])
 
     def again(values):
-        def branch(i):
-            part = slice(starts[i], starts[i] + len(codes[i].saved))
-            return lambda values, left: codes[i].again(values, left[part])
+        def branch(code, places):
+            return lambda values, left: code.again(values, [left[i] for i in places])
 
-        branches = list(map(branch, range(len(codes))))
+        branches = list(map(branch, codes, places))
         return lax.switch(values[0], branches, values[1:n], values[n:])
 
-    outside = {v: to for code in codes for v, to in code.outside.items()}
     return _both(eqn, outside, first, again)
+
+
+def _shared(codes) -> tuple[dict[Inside, Offloadable | None], list[list[int]]]:
+    """(places, and where in memory; which each branch saves its variables in)"""
+    outside: dict[Inside, Offloadable | None] = {}
+    found: list[dict[Any, int]] = [{} for _ in codes]
+    for to in dict.fromkeys(to for code in codes for to in code.cut.saved.values()):
+        groups = [[v for v in code.saved if code.cut.saved[v] == to] for code in codes]
+        numbers, types = share_places([[v.aval for v in group] for group in groups])
+        for places, group, places_ in zip(found, groups, numbers, strict=True):
+            places.update(zip(group, [len(outside) + i for i in places_], strict=True))
+        outside.update({Inside(aval): to for aval in types})
+    pairs = zip(found, codes, strict=True)
+    return outside, [[places[v] for v in code.saved] for places, code in pairs]
 
 
 def _both(eqn, saved, first, again):
