@@ -18,7 +18,7 @@ import jaxkit
 from experiments.bench import ExperimentError
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("jax", "jaxlib", "numpy", "torch", "autograd")
+PACKAGES = ("jax", "jaxlib", "numpy", "torch", "autograd", "equinox")
 
 
 def use(device: str) -> str:

@@ -37,8 +37,9 @@ LIBRARIES: Looks = {
     "jax": {"linestyle": "--", "markersize": 9, "markerfacecolor": "none"},
     "torch": {"linestyle": ":", "markersize": 3, "linewidth": 1.3},
     "autograd": {"linestyle": "-.", "markersize": 3, "linewidth": 1},
+    "equinox": {"linestyle": "-.", "markersize": 3, "linewidth": 1.3},
 }
-COLOURS = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY]
+COLOURS = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK]
 QUANTITIES = {
     "time": ("run time", "s"), "flops": ("FLOPs", ""), "equations": ("equations", ""),
     "bytes": ("bytes accessed", "B"), "temporaries": ("peak temporaries", "B"),

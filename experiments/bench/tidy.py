@@ -17,7 +17,10 @@ from pandas import DataFrame
 from experiments.bench import units
 
 Table = Any  # a DataFrame: of what its methods give, pyright knows too little
-TITLES = {"jaxkit": "jaxkit", "jax": "JAX", "torch": "PyTorch", "autograd": "autograd"}
+TITLES = {
+    "jaxkit": "jaxkit", "jax": "JAX", "torch": "PyTorch", "autograd": "autograd",
+    "equinox": "equinox",
+}  # fmt: skip
 COMPILED = ["jaxkit", "jax"]  # whose programs XLA compiles, and counts
 QUARTILES = [0.25, 0.5, 0.75]
 # How a number is written, by a word in the head of its column.

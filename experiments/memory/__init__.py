@@ -23,15 +23,17 @@ from experiments.bench.measure import build, run
 from experiments.bench.settings import OfFunction, Points, Timed, option
 from experiments.bench.tidy import TITLES, Table, where
 from experiments.functions import own, short
-from experiments.libraries import libraries
-from experiments.memory.schedules import repeat, schemes
+from experiments.memory.schemes import repeat, schemes
 
 BATCH, WIDTH = 128, 32
 STATE = BATCH * WIDTH * 4  # bytes
 LENGTHS = [16, 64, 256, 1024, 4096]
 START = 64  # steps: what one step needs outweighs the states of a shorter loop
-SCHEMES = ("forward", "plain", "every other", "square root", "binomial", "budgeted")
-LOOKS = style.looks(dict(zip(SCHEMES, "osD^vP", strict=True)))
+SCHEMES = (
+    "forward", "plain", "every other", "square root", "binomial", "unforeseen",
+    "budgeted",
+)  # fmt: skip
+LOOKS = style.looks(dict(zip(SCHEMES, "osD^vXP", strict=True)))
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def points(settings: Settings) -> Points:
 
 
 def measure(point: dict, settings: Settings) -> list[dict]:
-    """Build and time, in turns, all schemes in both libraries, and the loop itself.
+    """Build and time, in turns, all schemes in all libraries, and the loop itself.
 
     Beside a scheme stand theory's numbers of `states` and `steps`.
     """
@@ -57,9 +59,9 @@ def measure(point: dict, settings: Settings) -> list[dict]:
     args = jax.tree.map(jnp.asarray, args)  # on the device, not taken there each time
     found = schemes(step, loss, length, settings.budget // bytes_of(args[0]))
     programs = {
-        (name, scheme): library.build(how.derivative(library.ad), args)
-        for name, library in libraries(peers=False).items()
+        (name, scheme): build(derivative, args)
         for scheme, how in found.items()
+        for name, derivative in how.derivatives.items()
     }
     programs["jax", "f"] = build(repeat(step, length), args)
     rows = run(programs, settings)
