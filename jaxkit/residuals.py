@@ -177,14 +177,22 @@ def arrays(program: LinearProgram, leaves, names) -> Iterator[Array]:
         yield Array(*parts, max(len(readers) - 1, 0))
 
 
-def reading(code: Code, i: int) -> Iterator[tuple[str, str, int | None]]:
-    """(primitive, line, steps) of those that read the residual of this number."""
+class Reader(NamedTuple):
+    """What reads a residual: the primitive, the user's line, in how many steps."""
+
+    primitive: str
+    line: str
+    steps: int | None
+
+
+def reading(code: Code, i: int) -> Iterator[Reader]:
+    """Those that read the residual of this number."""
     for eqn in code.equations:
         for place, x in enumerate(eqn.operands):
             if type(x) is not Residual or x.index != i:
                 continue
             name = str(getattr(eqn.primitive, "name", eqn.primitive))
-            here = name, eqn.line, None
+            here = Reader(name, eqn.line, None)
             inside = getattr(eqn.operator, "inside", None)
             if inside is None:
                 yield here
@@ -192,11 +200,11 @@ def reading(code: Code, i: int) -> Iterator[tuple[str, str, int | None]]:
             params = {k: v for k, v in eqn.params.items() if k != "kept"}
             steps = eqn.operator.steps(place, params)
             found = [
-                (primitive, line, steps or inner)
+                x._replace(steps=steps or x.steps)
                 for code, number in inside(place, **params)
-                for primitive, line, inner in reading(code, number)
+                for x in reading(code, number)
             ]
-            yield from found or [(name, eqn.line, steps)]
+            yield from found or [Reader(name, eqn.line, steps)]
 
 
 def _cells(x: Array) -> tuple[str, ...]:

@@ -626,6 +626,18 @@ def line_of(source: Any) -> str:
 as_if_at = source_info_util.user_context
 
 
+def user_frames() -> Iterator[tuple[Any, int]]:
+    """(code, the number of its last instruction) of the user's that runs, inner first.
+
+    `code.co_positions()` says where in a file that instruction comes from.
+    """
+    source = here().traceback
+    frames = zip(*source.raw_frames(), strict=True) if source else ()
+    found = [x for x in frames if not x[0].co_filename.startswith(_INTERNAL)]
+    stack = ((frame.f_code, frame.f_lasti) for frame, _ in traceback.walk_stack(None))
+    yield from found or (x for x in stack if not x[0].co_filename.startswith(_INTERNAL))
+
+
 def user_line() -> str:
     """`file:line (function)` of the user's code that is running now."""
     line = source_info_util.summarize(here())

@@ -92,9 +92,21 @@ def as_leaves(transform: str, tree: Any, named: Named) -> tuple[list[Any], Space
                 raise TypeError(
                     f"{transform}: {leaf_name(named, i)} is {x!r} of {type(x)}, "
                     "which is not a valid JAX type; pass an array or a number, or "
-                    "keep it out of the differentiated arguments."
+                    f"keep it out of the differentiated arguments.{_of_a_model(tree)}"
                 ) from None
     return leaves, space_of(treedef, leaves)
+
+
+def _of_a_model(tree: Any) -> str:
+    """What to do with Equinox's models, whose functions are leaves."""
+    parts = [tree, *tree_flatten(tree, is_leaf=lambda x: x is not tree)[0]]
+    bases = [base for x in parts for base in type(x).__mro__]
+    if not any(base.__module__.split(".")[0] == "equinox" for base in bases):
+        return ""
+    return (
+        " Of an Equinox model pass what moves: params, static = eqx.partition(model, "
+        "eqx.is_inexact_array), and in the function eqx.combine(params, static)."
+    )
 
 
 def arguments(transform: str, primals: Any) -> tuple[list[Any], Space]:

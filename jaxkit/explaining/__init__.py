@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from types import EllipsisType
 from typing import Any
 
 import jax.numpy as jnp
 from jax.tree_util import tree_flatten, tree_leaves, tree_unflatten
 
 from jaxkit.arithmetic import linearize_flat
-from jaxkit.border.arguments import check_callable
+from jaxkit.border.arguments import check_callable, select
 from jaxkit.border.flat import as_leaves
 from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
@@ -33,6 +34,8 @@ def explain(
     order: int = 1,
     tangents: Any = None,
     cotangent: Any = None,
+    argnums: int | Collection[int] | EllipsisType = ...,
+    argnames: str | Sequence[str] | None = None,
     fold: int = 60,
 ) -> Callable[..., Any]:
     """Show what differentiating a function at a point computes, node by node.
@@ -48,16 +51,19 @@ def explain(
             explanation (the same object each time) as far as it is computed.  What
             isn't yet prints as ·, never 0.
         order: 2 explains the gradient of `fun` (a scalar function) in place of `fun`.
-        tangents: a direction, a tuple like the arguments; by default one for each leaf
-            that moves, all of whose entries move by one.
+        tangents: a direction, a tuple like the arguments that are explained; by default
+            one for each leaf that moves, all of whose entries move by one; where more
+            than three move, one in which all do.
         cotangent: of the output, a pytree like it; by default each leaf of the output
             has a column of adjoints, those of the sum of its entries.
+        argnums, argnames: the arguments that are explained, as in `grad`; by default
+            all that are given by position.  The others are constants.
         fold: in a larger graph than this, nodes of one line are shown together.
 
     Returns:
-        a function of the arguments of `fun` (keyword arguments aren't differentiated)
-        that returns an `Explanation`: it prints as a table and, in a notebook, as a
-        picture; see its methods `svg`, `mermaid`, `json`, and `open` for boxes.
+        a function of the arguments of `fun` that returns an `Explanation`: it prints as
+        a table and, in a notebook, as a picture; see its methods `svg`, `mermaid`,
+        `json`, and `open` for boxes.
 
     Raises:
         ValueError: there is no such mode or order.
@@ -80,8 +86,10 @@ def explain(
 
     @entry
     def explained(*args, **kwargs):
-        leaves, names, tree = point("explain", fun, args)
-        flat = flattened(lambda args: fun(*args, **kwargs), tree)
+        leaves, names, tree, call = point(
+            "explain", fun, args, kwargs, argnums, argnames
+        )
+        flat = flattened(call, tree)
         along, seed, results = None, None, None
         if tangents is not None:
             along = {"tangent": direction(leaves, tree, tangents)}
@@ -124,8 +132,8 @@ def stages(fun: Callable) -> Callable[..., Stages]:
 
     @entry
     def staged(*args):
-        leaves, names, tree = point("stages", fun, args)
-        flat = flattened(lambda args: fun(*args), tree)
+        leaves, names, tree, call = point("stages", fun, args)
+        flat = flattened(call, tree)
         nodes, outputs, steps = run(flat, leaves, constants=False)
         _, linear = linearize(fun, *args)
         runs = fun, lambda xs, vs: jvp(fun, xs, vs), linear, linear.T
@@ -135,19 +143,32 @@ def stages(fun: Callable) -> Callable[..., Stages]:
 
 
 def point(
-    transform: str, fun: Callable, args: tuple
-) -> tuple[list[Any], list[str], Any]:
-    """(leaves, their names, their tree) of a function's arguments, checked."""
-    named = list(zip(argument_names(fun, args), args, strict=True))
-    leaves, space = as_leaves(transform, args, named)
+    transform: str, fun: Callable, args: tuple, kwargs=None, argnums=..., argnames=None
+) -> tuple[list[Any], list[str], Any, Callable]:
+    """(leaves, their names, their tree, the function of it), of chosen arguments."""
+    if argnums is ... and argnames is None:
+        argnums = range(len(args))
+    elif isinstance(argnums, int):
+        argnums = (argnums,)
+    argnames = (argnames,) if isinstance(argnames, str) else argnames
+    if not args and argnames is None:
+        raise TypeError(f"{transform}: there are no arguments; pass what to explain")
+    chosen = select(transform, fun, argnums, argnames)(args, kwargs or {})
+    given = argument_names(fun, args)
+    named = [
+        (given[key] if isinstance(key, int) else key.split("'")[1], x)
+        for key, x in chosen.named
+    ]
+    leaves, space = as_leaves(transform, chosen.tree, named)
     names = [leaf_name(named, i) for i in range(len(leaves))]
     check_leaves(transform, leaves, names)
-    return leaves, names, space.tree
+    return leaves, names, space.tree, chosen.call
 
 
 def direction(leaves: list[Any], tree: Any, tangents: Any) -> list[Any]:
     """The leaves of a direction, which is a tuple like the arguments."""
-    found, structure = tree_flatten(tuple(tangents))
+    given = isinstance(tangents, list)
+    found, structure = tree_flatten(tuple(tangents) if given else tangents)
     if structure != tree:
         raise TypeError(
             f"explain: tangents must be a tuple like the arguments, {tree}, but are "
@@ -162,7 +183,7 @@ def direction(leaves: list[Any], tree: Any, tangents: Any) -> list[Any]:
 def argument_names(fun: Callable, args: tuple) -> list[str]:
     """What the function calls its positional arguments: x, y."""
     try:
-        found = inspect.signature(fun).bind(*args).arguments
+        found = inspect.signature(fun).bind_partial(*args).arguments
     except (TypeError, ValueError):
         return [f"arg{i}" for i in range(len(args))]
     names: list[str] = []

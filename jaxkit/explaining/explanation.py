@@ -14,6 +14,7 @@ from jaxkit.drawing import Graph, mermaid, svg, write
 from jaxkit.explaining import pictures, reference, text
 from jaxkit.explaining.nodes import Arrival, Node, Step, added, code_of, gathered
 from jaxkit.explaining.running import run
+from jaxkit.explaining.source import names as assigned_names
 from jaxkit.program import backward, forward
 from jaxkit.tangents import ones
 
@@ -25,6 +26,15 @@ def fitted(what: str, x: Any, like: Any) -> Any:
             f"explain: a leaf of {what} has shape {jnp.shape(x)}, not {like.shape}"
         )
     return jnp.asarray(x, like.dtype)
+
+
+DIRECTIONS = 3  # of more inputs there is one direction
+
+
+def assigned(steps: Sequence[Step]) -> dict[Node, str]:
+    """The user's names of values: the variables that they are assigned to."""
+    found = zip(steps, assigned_names(step.source for step in steps), strict=True)
+    return {x.outputs[0]: name for x, name in found if name and len(x.outputs) == 1}
 
 
 class Explanation:
@@ -54,10 +64,13 @@ class Explanation:
     ):
         self.nodes, self.outputs, self.steps = run(fun, list(inputs))
         self.code = code_of(self.nodes, self.outputs, self.steps)
+        self.assigned = assigned(self.steps)
         self.leaves = [node for node in self.nodes if node.step is None]
         self.inputs = self.nodes[: len(inputs)]
         self.names, self.mode, self.fold, self.fun = list(names), mode, fold, fun
         self.double = double  # whether the function can be run in double precision
+        self.by_default = tangents is None  # whether inputs move by one
+        self.sums = cotangents is None  # whether it is the sum of outputs that is asked
         self.tangents = self._units() if tangents is None else tangents
         self.cotangents = self._seeds(results) if cotangents is None else cotangents
         self.cotangents = {k: self._checked(v) for k, v in self.cotangents.items()}
@@ -67,9 +80,15 @@ class Explanation:
     # ------------------------------------------------------------------ what is asked
 
     def _units(self) -> dict[str, list[Any]]:
-        """One direction for each input that moves: all of its entries, by one."""
+        """One direction for each input that moves: all of its entries, by one.
+
+        Of more than three inputs all move at once, in one direction.
+        """
+        units = {x: ones(x.aval) for x in self.inputs if x.moves}
+        if len(units) > DIRECTIONS:
+            return {"all=1": [units.get(x) for x in self.inputs]}
         return {
-            f"d{name}=1": [ones(y.aval) if y is x else None for y in self.inputs]
+            f"d{name}=1": [units[x] if y is x else None for y in self.inputs]
             for name, x in zip(self.names, self.inputs, strict=True)
             if x.moves
         }
@@ -286,9 +305,12 @@ class Explanation:
         """The graph in Mermaid's language."""
         return mermaid(self.graph())
 
-    def json(self) -> str:
-        """All nodes with all numbers, as JSON."""
-        return json.dumps(pictures.data(self), indent=1)
+    def json(self, entries: int = 10_000) -> str:
+        """All nodes with all numbers, as JSON; of arrays with more entries the range.
+
+        How many entries are left out is there, too.
+        """
+        return json.dumps(pictures.data(self, entries), indent=1)
 
     def save(self, path: str | Path) -> None:
         """Write a file, in the format that its name ends with.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxkit import tracing
+from jaxkit.explaining.source import Source
 from jaxkit.program import (
     Code,
     Equation,
@@ -107,8 +108,9 @@ class Step:
     consists of; None if it is a single operation.
     """
 
-    def __init__(self, name, params, operands, moving, line, rule=None):
-        self.name, self.params, self.line, self.rule = name, params, line, rule
+    def __init__(self, name, params, operands, moving, source, rule=None):
+        self.name, self.params, self.rule = name, params, rule
+        self.source: Source = source  # where in the user's code it is
         self.operands: list[Node] = operands
         self.moving: list[bool] = moving
         self.outputs: list[Node] = []

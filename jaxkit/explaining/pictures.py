@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from jaxkit.drawing import Arrow, Box, Graph
 from jaxkit.explaining import text
 from jaxkit.explaining.nodes import Node
+from jaxkit.explaining.values import UNKNOWN, as_numbers, in_line, short, summary
+
+FULL = 4  # entries of an array that a box shows one by one
 
 
 def graph(explanation) -> Graph:
@@ -45,7 +49,7 @@ def label(operand: Node, node: Node, i: int) -> str:
     if not (operand.known and node.known) or operand.kind == "const":
         return ""
     partial = node.step.partial(i) if node.step else None
-    return "" if partial is None else f"∂ {text.short(partial)}"
+    return "" if partial is None else f"∂ {short(partial)}"
 
 
 def box(explanation, group: list[Node]) -> Box:
@@ -55,13 +59,13 @@ def box(explanation, group: list[Node]) -> Box:
         return Box(repr(node), f"{node}..{group[-1]}", (text.together(group),), kind)
     named = node in explanation.inputs
     what = text.title(explanation, node)
-    lines = [text.summary(node.value) if node.known else text.UNKNOWN]
+    lines = summary(node.value, FULL).splitlines() if node.known else [UNKNOWN]
     if node.moves:
         columns = [
             *zip(explanation.directions, node.tangents or [], strict=False),
             *zip(explanation.seeds, node.adjoints or [], strict=False),
         ]
-        lines += [f"{name}: {text.summary(x)}" for name, x in columns]
+        lines += [f"{name}: {in_line(x, FULL)}" for name, x in columns]
     output = node in explanation.outputs
     kind = "input" if named else "const" if node.step is None else "operation"
     current = explanation.current is node
@@ -74,29 +78,43 @@ def box(explanation, group: list[Node]) -> Box:
     )
 
 
-def data(explanation) -> dict[str, Any]:
-    """All that is computed, as what JSON can hold: arrays as lists, · as null."""
+def data(explanation, entries: int) -> dict[str, Any]:
+    """All that is computed, as what JSON can hold: arrays as lists, · as null.
+
+    Of an array with more entries than that there is the range alone, and `left_out`
+    says how many there are, of all arrays together.
+    """
+    left_out = 0
+
+    def plain(x):
+        nonlocal left_out
+        if x is not None and np.size(x) > entries and as_numbers(x) is not None:
+            left_out += np.size(x)
+            return outline(as_numbers(x))
+        return as_lists(x)
+
+    nodes = [row(explanation, node, plain) for node in explanation.nodes]
+    names = zip(explanation.names, explanation.inputs, strict=True)
     return {
         "mode": explanation.mode,
         "directions": explanation.directions,
         "seeds": explanation.seeds,
-        "inputs": {
-            name: node.number
-            for name, node in zip(explanation.names, explanation.inputs, strict=True)
-        },
+        "inputs": {name: node.number for name, node in names},
         "outputs": [node.number for node in explanation.outputs],
-        "nodes": [row(explanation, node) for node in explanation.nodes],
+        "left_out": left_out,
+        "nodes": nodes,
     }
 
 
-def row(explanation, node: Node) -> dict[str, Any]:
+def row(explanation, node: Node, plain: Callable) -> dict[str, Any]:
     step = node.step
     return {
         "number": node.number,
         "kind": node.kind,
         "operation": step.name if step else None,
         "operands": [x.number for x in step.operands] if step else [],
-        "line": step.line if step else None,
+        "line": str(step.source) if step else None,
+        "code": step.source.text if step else None,
         "rule": str(node.rule) if node.rule else None,
         "dtype": str(node.aval.dtype),
         "shape": list(node.aval.shape),
@@ -114,19 +132,27 @@ def row(explanation, node: Node) -> dict[str, Any]:
     }
 
 
-def plain(x: Any) -> Any:
+def outline(x: np.ndarray) -> dict[str, Any]:
+    """An array without its entries."""
+    found = {"left_out": x.size}
+    if x.dtype.kind == "c":
+        return found
+    nans = int(np.isnan(x).sum()) if x.dtype.kind == "f" else 0
+    if nans < x.size:
+        found |= {"min": as_lists(np.nanmin(x)), "max": as_lists(np.nanmax(x))}
+    return found | {"nan": nans}
+
+
+def as_lists(x: Any) -> Any:
     """An array as numbers and lists; complex numbers as pairs, not-a-number as text."""
     if x is None:
         return None
-    kind = getattr(getattr(x, "dtype", None), "kind", "")
-    if kind not in tuple("biufcV"):  # a random key, for one
+    numbers = as_numbers(x)
+    if numbers is None:  # a random key, for one
         return str(x)
-    x = np.asarray(x)
-    if x.dtype.kind == "c":
-        return plain(np.stack([x.real, x.imag], -1))
-    if x.dtype.kind == "V":  # bfloat16 and the like
-        x = x.astype(np.float32)
-    return _finite(x.tolist())
+    if numbers.dtype.kind == "c":
+        return as_lists(np.stack([numbers.real, numbers.imag], -1))
+    return _finite(numbers.tolist())
 
 
 def _finite(x: Any) -> Any:

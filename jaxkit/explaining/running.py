@@ -18,6 +18,7 @@ from jaxkit import tracing
 from jaxkit.arithmetic import linearize_flat
 from jaxkit.control.loops import one_test
 from jaxkit.explaining.nodes import Node, Step
+from jaxkit.explaining.source import Source, of_this_step
 from jaxkit.fused import apart
 from jaxkit.rules import RULES
 from jaxkit.tracing import Trace, Tracer
@@ -86,8 +87,8 @@ class ExplainTrace(Trace):
 
     def _operands(
         self, operands, constants_too=True
-    ) -> tuple[list[Node], list[bool], str]:
-        """(nodes, which of them the local map is about, the user's line)
+    ) -> tuple[list[Node], list[bool], Source]:
+        """(nodes, which of them the local map is about, where in the user's code)
 
         That are those that may depend on the inputs, and constants (if
         `constants_too`).
@@ -97,7 +98,7 @@ class ExplainTrace(Trace):
         moving = [
             node.moves and (node.kind != "const" or constants_too) for node in nodes
         ]
-        return nodes, moving, tracing.user_line()
+        return nodes, moving, of_this_step()
 
     def step(self, step: Step, run: Callable) -> list[Value]:
         """Carry out a step: `run`, a flat function (see `dual.py`)."""

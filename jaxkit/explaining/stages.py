@@ -14,10 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
+
 from jaxkit.arithmetic import transposed
 from jaxkit.explaining import text
 from jaxkit.explaining.nodes import Node, Step
+from jaxkit.explaining.values import in_line
+from jaxkit.explaining.values import number as as_text
 from jaxkit.program import LinearProgram, Residual, Var, application, forward
+from jaxkit.residuals import reading
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ def make(
     primal, tangents, linear, transpose = [], [], [], []
     constants = {x for step in steps for x in step.operands if x.kind == "const"}
     for x in sorted(constants | {y for y in outputs if y.kind == "const"}, key=number):
-        primal.append((x.number, f"{x} = {text.summary(x.value)}"))
+        primal.append((x.number, f"{x} = {in_line(x.value)}"))
     tangents += primal
     for step in steps:
         place = step.outputs[0].number if step.outputs else 0
@@ -161,9 +166,27 @@ def equations(
     return lines
 
 
+def same(x: Any, y: Any) -> bool:
+    if x is y:
+        return True
+    return x.shape == y.shape and x.dtype == y.dtype and bool(jnp.array_equal(x, y))
+
+
 def residual(array: Any, step: Step) -> str:
-    """What a residual is: the value of a node, a number, or a partial of the step."""
-    node = text.whose(array, step)
+    """What a residual is: the value of a node, a number, or a partial of the step.
+
+    A partial of a step that runs code is one of an operation in there, in a loop one of
+    each of its steps.  In the transpose it may be a copy.
+    """
+    kept = step.local.residuals
+    copies = (i for i, x in enumerate(kept) if same(x, array))
+    i = next(copies, None)
+    node = text.whose(array if i is None else kept[i], step)
     if node is not None:
         return repr(node)
-    return f"partial({step.outputs[0]})" if array.shape else text.number(array)
+    if not array.shape:
+        return as_text(array)
+    of = None if i is None else next(reading(step.local.code, i), None)
+    inner = of.primitive if of and of.primitive != step.name else ""
+    each = f" in {of.steps} steps" if of and of.steps else ""
+    return f"partial({step.outputs[0]}{': ' if inner or each else ''}{inner}{each})"

@@ -2,65 +2,39 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any
 
-import numpy as np
-
+from jaxkit.explaining.fitting import aligned, fitted, width
 from jaxkit.explaining.nodes import Arrival, Node, Step
-from jaxkit.tracing import typeof
+from jaxkit.explaining.origins import Origin, first_nans
+from jaxkit.explaining.values import (
+    UNKNOWN,
+    in_line,
+    largest_difference,
+    short,
+    summary,
+)
 
-UNKNOWN = "·"
-INFIX = {"mul": "*", "add": "+", "add_any": "+", "sub": "-", "div": "/", "pow": "**"}
-
-
-def number(x: Any) -> str:
-    """A number in six digits, a float with its point: 42.0, 0.1, 1e-07, nan."""
-    x = np.asarray(x)
-    if x.dtype.kind in "biu":
-        return str(x.item())
-    if x.dtype.kind == "c":
-        return f"{x.real:.6g}{x.imag:+.6g}j"
-    text = f"{float(x):.6g}"
-    return text if set(text) & set(".en") else text + ".0"
-
-
-def summary(x: Any) -> str:
-    """An array in a few words: type and shape, range, and how many are not a number."""
-    if x is None:
-        return UNKNOWN
-    kind = getattr(getattr(x, "dtype", None), "kind", "")
-    if not kind:  # a random key, for one
-        return typeof(x).str_short(short_dtypes=True)
-    if kind == "V":  # bfloat16 and the like
-        return summary_of(np.asarray(x, np.float32), typeof(x))
-    return summary_of(np.asarray(x), typeof(x))
-
-
-def summary_of(x: np.ndarray, aval: Any) -> str:
-    if x.shape == ():
-        return number(x)
-    head = aval.str_short(short_dtypes=True)
-    if x.dtype.kind == "c" or x.size == 0:
-        return head
-    nans = int(np.isnan(x).sum()) if x.dtype.kind == "f" else 0
-    text = head
-    if nans < x.size:
-        low, high = short(np.nanmin(x)), short(np.nanmax(x))
-        text += f" {low}" if low == high else f" {low}..{high}"
-    return f"{text}, {nans} NaN" if nans else text
-
-
-def short(x: Any) -> str:
-    return f"{float(x):.3g}" if np.asarray(x).dtype.kind != "c" else number(x)
+WHY_NOT = {
+    "JAX": "it has no derivative of the function",
+    "differences": "the function is of complex numbers, or of more than 64",
+}
+INFIX = {
+    "mul": "*", "add": "+", "add_any": "+", "sub": "-", "div": "/", "pow": "**",
+    "rem": "%", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!=",
+    "and": "&", "or": "|", "xor": "^",
+}  # fmt: skip
 
 
 def title(explanation, node: Node) -> str:
     """What a node is: an input's name, or what it came from."""
     if node in explanation.inputs:
         return explanation.names[explanation.inputs.index(node)]
-    return operation(node)
+    name = explanation.assigned.get(node)
+    return f"{name} = {operation(node)}" if name else operation(node)
 
 
 def operation(node: Node) -> str:
@@ -71,6 +45,8 @@ def operation(node: Node) -> str:
     names = list(map(repr, step.operands))
     if step.name in INFIX and len(names) == 2:
         return f" {INFIX[step.name]} ".join(names)
+    if is_matmul(step):
+        return " @ ".join(names)
     if step.name == "neg":
         return f"-{names[0]}"
     if step.name == "integer_pow":
@@ -79,6 +55,16 @@ def operation(node: Node) -> str:
         names = [*names[:3], "..."]
     text = f"{step.name}({', '.join(names)})"
     return f"{text}[{step.outputs.index(node)}]" if len(step.outputs) > 1 else text
+
+
+def is_matmul(step: Step) -> bool:
+    """Whether a product of arrays is the one that Python writes as @."""
+    if step.name != "dot_general":
+        return False
+    x, y = (node.aval.ndim for node in step.operands)
+    contracting, batch = step.params["dimension_numbers"]
+    matmul = ((x - 1,), (max(y - 2, 0),))
+    return x <= 2 and y <= 2 and (contracting, batch) == (matmul, ((), ()))
 
 
 def arrivals(node: Node, output: bool, several: bool) -> str:
@@ -111,29 +97,26 @@ def term(arrival: Arrival, several: bool) -> str:
 def rows(explanation) -> list[list[str]]:
     """The table's rows, as strings, its head first."""
     several = len(explanation.seeds) > 1
-    head = [
-        "node", "op", "value", *explanation.directions, *explanation.seeds,
-        "adjoint arrives from",
-    ]  # fmt: skip
-    table = [head]
+    pushes, pulls = explanation.mode != "reverse", explanation.mode != "forward"
+    directions, seeds = explanation.directions, explanation.seeds
+    head = ["node", "op", "value", *directions * pushes, *seeds * pulls]
+    table = [[*head, *["adjoint arrives from"] * pulls]]
+    head = table[0]
     for group in groups(explanation):
         if len(group) > 1:
             name = f"{group[0]}..{group[-1]}"
             table.append([name, together(group), *[""] * (len(head) - 2)])
             continue
         (node,) = group
-        table.append(
-            [
-                repr(node),
-                title(explanation, node),
-                summary(node.value) if node.known else UNKNOWN,
-                *columns(node, node.tangents, len(explanation.directions)),
-                *columns(node, node.adjoints, len(explanation.seeds)),
-                arrivals(node, node in explanation.outputs, several)
-                if node.adjoints
-                else "",
-            ]
-        )
+        row = [repr(node), title(explanation, node)]
+        row.append(summary(node.value) if node.known else UNKNOWN)
+        if pushes:
+            row += columns(node, node.tangents, len(directions))
+        if pulls:
+            row += columns(node, node.adjoints, len(seeds))
+            output = node in explanation.outputs
+            row.append(arrivals(node, output, several) if node.adjoints else "")
+        table.append(row)
     return table
 
 
@@ -157,7 +140,7 @@ def groups(explanation) -> list[list[Node]]:
             found[-1].append(node)
         elif last is None or node.step is None or node in explanation.outputs:
             found.append([node])
-        elif place(last.line) != place(node.step.line):
+        elif last.source.place != node.step.source.place:
             found.append([node])
         else:
             found[-1].append(node)
@@ -167,35 +150,17 @@ def groups(explanation) -> list[list[Node]]:
 def together(group: list[Node]) -> str:
     """What several nodes are, shown as one."""
     step = group[0].step
-    where = f"nodes, {place(step.line)}" if step else "constants"
+    where = f"nodes, {step.source.place}" if step else "constants"
     return f"{len(group)} {where}"
 
 
-def place(line: str) -> str:
-    """`file.py:12` of a user's line, without folders and columns."""
-    path, *rest = line.split(" (")[0].split(":")
-    return ":".join([path.replace("\\", "/").rsplit("/", 1)[-1], *rest[:1]])
-
-
-def aligned(table: list[list[str]]) -> str:
-    """A table as lines, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = []
-    for row in table:
-        cells = [
-            cell.ljust(width) if i < 2 or i == len(row) - 1 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
-
-
-def lines_of_user(explanation) -> str:
-    """Which nodes came from which of the user's lines."""
-    where: dict[str, list[Node]] = {}
+def lines_of_user(explanation) -> list[list[str]]:
+    """Of each of the user's lines: where it is, which nodes came from it, and it."""
+    where: dict[tuple[str, str], list[Node]] = {}
     for step in explanation.steps:
-        where.setdefault(place(step.line), []).extend(step.outputs)
-    return "\n".join(f"{line}: {spans(nodes)}" for line, nodes in where.items())
+        key = step.source.place, step.source.text
+        where.setdefault(key, []).extend(step.outputs)
+    return [[place, spans(nodes), line] for (place, line), nodes in where.items()]
 
 
 def spans(nodes: Iterable[Node], most: int = 12) -> str:
@@ -213,19 +178,29 @@ def spans(nodes: Iterable[Node], most: int = 12) -> str:
     return ", ".join(parts)
 
 
-def comparison(explanation) -> str:
-    """The gradient, beside JAX's and that of central differences."""
-    if explanation.mode == "forward":
-        return ""
-    table = [["gradient", "", "jaxkit", "JAX", "central differences"]]
+def comparison(explanation) -> list[list[str]]:
+    """The gradient, beside JAX's and that of central differences.
+
+    Of arrays there is only the largest difference to these.
+    """
+    if explanation.mode == "forward" or not explanation.finished:
+        return []
+    numbers = all(x.is_number for x in explanation.inputs if x.moves)
+    names = ("JAX", "differences")
+    heads = [[x, "off by"] if numbers else [f"off {x} by"] for x in names]
+    table = [["gradient", "", "jaxkit", *heads[0], *heads[1]]]
     for k, seed in enumerate(explanation.seeds):
-        others = explanation.compared[k]
+        compared = explanation.compared[k]
         pairs = zip(explanation.names, explanation.inputs, strict=True)
         for i, (name, x) in enumerate(pairs):
             if x.moves and x.adjoints:
-                found = [x.adjoints[k], *(y[i] if y else None for y in others)]
-                table.append([name, seed, *map(summary, found)])
-    return aligned(table) if len(table) > 1 else ""
+                row = [name, seed, summary(x.adjoints[k])]
+                for found in compared:
+                    other = found and found[i]
+                    row += [summary(other)] * numbers
+                    row.append(largest_difference(x.adjoints[k], other))
+                table.append(row)
+    return table if len(table) > 1 else []
 
 
 def passes(explanation) -> str:
@@ -257,14 +232,71 @@ def whose(array: Any, step: Step) -> Node | None:
     return next((x for x in step.nodes if x.value is array), None)
 
 
+def notes(explanation) -> list[str]:
+    """What signs mean where it isn't plain, and where NaNs come from."""
+    found = []
+    moving = [x for x in explanation.inputs if x.moves]
+    if explanation.mode != "reverse" and explanation.by_default:
+        names = " ".join(explanation.directions)
+        if explanation.directions == ["all=1"]:
+            found.append("all=1: all entries of all inputs move by one")
+        elif not all(x.is_number for x in moving):
+            found.append(f"{names}: all entries of that input move by one")
+    if explanation.mode != "forward":
+        arrays = [y for y in explanation.outputs if y.moves and not y.is_number]
+        if arrays and explanation.sums:
+            names = " ".join(explanation.seeds)
+            found.append(
+                f"{names}: by the entries of each node, the derivative of the sum of "
+                "the output's entries"
+            )
+        lost = [x for x in explanation.nodes if x.incomplete]
+        if lost and explanation.finished:
+            found.append(
+                f"{UNKNOWN} as the adjoint of {spans(lost)}: a step that uses it has "
+                "no derivative by it"
+            )
+    if not explanation.finished and any(UNKNOWN in x for x in rows(explanation)):
+        found.append(f"{UNKNOWN}: not computed yet")
+    if explanation.finished and explanation.mode != "forward":
+        for i, (what, why) in enumerate(WHY_NOT.items()):
+            if any(others[i] is None for others in explanation.compared):
+                found.append(f"{UNKNOWN} of {what}: {why}, or it can't be run again")
+    return found + list(map(origin, first_nans(explanation)))
+
+
+def origin(found: Origin) -> str:
+    """A sentence: the first NaN, and of what it was made."""
+    node, first = found.node, f"the first NaN in {found.column}: {found.node}"
+    if found.arrivals:
+        return f"{first}, of what comes from {' and '.join(map(sent, found.arrivals))}"
+    if node.step is None:
+        return f"{first}, where it goes in"
+    made = ", ".join(f"{x} = {in_line(x.value)}" for x in node.step.operands)
+    return f"{first} = {operation(node)}, {node.step.source.place}, of {made}"
+
+
+def sent(arrival: Arrival) -> str:
+    """The step that an adjoint comes from, and of what it is the product."""
+    (y, *_), adjoint = arrival.step.outputs, arrival.cotangent
+    partial = "" if arrival.partial is None else f" * {short(arrival.partial)}"
+    made = f"{in_line(adjoint)}{partial}"
+    return f"{y} = {operation(y)}, {arrival.step.source.place}: {made}"
+
+
 def text(explanation) -> str:
-    """The table, and below it lines, boxes, gradients, passes, and what is saved."""
-    boxes = explanation.boxes
+    """The table, and below it lines, notes, boxes, gradients, passes, what is saved."""
+    boxes, wide = explanation.boxes, width()
     parts = [
-        aligned(rows(explanation)),
-        lines_of_user(explanation),
+        fitted(rows(explanation), wide),
+        aligned(lines_of_user(explanation), wide),
+        "\n".join(wrapped(x, wide) for x in notes(explanation)),
         f"boxes that can be opened: {spans(boxes)}" if boxes else "",
-        comparison(explanation) if explanation.finished else "",
-        f"{passes(explanation)}\n{saved(explanation)}",
+        fitted(comparison(explanation), wide),
+        "\n".join(wrapped(f(explanation), wide) for f in (passes, saved)),
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def wrapped(text: str, wide: int) -> str:
+    return textwrap.fill(text, wide, subsequent_indent="  ")

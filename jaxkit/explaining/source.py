@@ -1,0 +1,95 @@
+"""Where in the user's code a step comes from: his line, his words, his names."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from jaxkit import tracing
+
+LIBRARIES = {"site-packages", "dist-packages"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A piece of code: from `line` and `column` to `end_line` and `end_column`."""
+
+    file: str
+    function: str
+    line: int | None = None
+    column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
+
+    @property
+    def place(self) -> str:
+        """`file.py:12`, without folders."""
+        return f"{Path(self.file.replace(chr(92), '/')).name}:{self.line or '?'}"
+
+    @property
+    def text(self) -> str:
+        """The line that it begins in; empty where there is no file to read."""
+        return linecache.getline(self.file, self.line or 0).strip()
+
+    @property
+    def span(self) -> tuple[Any, ...]:
+        return self.line, self.column, self.end_line, self.end_column
+
+    def __str__(self):
+        return f"{self.file}:{self.line} ({self.function})"
+
+
+def of_this_step() -> Source:
+    """What runs now, in the innermost code that belongs to no library."""
+    frames = list(tracing.user_frames())
+    own = [x for x in frames if LIBRARIES.isdisjoint(Path(x[0].co_filename).parts)]
+    code, last = (own or frames or [(None, 0)])[0]
+    if code is None:
+        return Source("an unknown file", "?")
+    span = next(islice(code.co_positions(), last // 2, None), (None,) * 4)
+    line, end_line, column, end_column = span
+    return Source(
+        code.co_filename, code.co_qualname, line, column, end_line, end_column
+    )
+
+
+def names(sources: Iterable[Source | None]) -> list[str]:
+    """Of each step the variable that its value is assigned to, or an empty string.
+
+    Of several steps of one expression, the last one's value is assigned.
+    """
+    sources = list(sources)
+    found = []
+    for source, then in zip(sources, [*sources[1:], None], strict=True):
+        last = source is not None and then != source
+        where = assignments(source.file) if last else {}
+        found.append(where.get(source.span, "") if last else "")
+    return found
+
+
+def assignments(file: str) -> dict[tuple[Any, ...], str]:
+    """Where in a file something is assigned to a name, and to which."""
+    return _assignments(tuple(linecache.getlines(file)))
+
+
+@lru_cache(maxsize=64)
+def _assignments(lines: Sequence[str]) -> dict[tuple[Any, ...], str]:
+    try:
+        tree = ast.parse("".join(lines))
+    except SyntaxError:
+        return {}
+    found = {}
+    for x in ast.walk(tree):
+        targets = x.targets if isinstance(x, ast.Assign) else []
+        for target in targets:
+            if isinstance(target, ast.Name):
+                v = x.value
+                span = v.lineno, v.col_offset, v.end_lineno, v.end_col_offset
+                found[span] = target.id
+    return found
