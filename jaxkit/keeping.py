@@ -8,6 +8,7 @@ differentiated: `grad(jax.jit(keeping(f, bytes=1_000_000)))`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -36,6 +37,9 @@ class Budget(NamedTuple):
 
 
 NOTHING_SAID = Budget()
+# Of a loop over blocks of steps, where that is itself reversed: what it carries is all
+# that is kept of the loop that it makes up.
+BLOCKS = Budget(steps=1, checkpoints=4)
 
 
 def keeping(
@@ -49,26 +53,31 @@ def keeping(
 
     A loop that is reversed needs its steps from the last to the first.  Those that
     aren't kept are computed again from the nearest state that is.  That holds for each
-    `lax.while_loop`, `lax.scan` and `lax.fori_loop` in `fun`, by itself; of a loop in a
-    loop nothing is kept between the outer one's steps.  Where nothing is said, a scan
-    keeps all of its steps, and a loop whose length is known at run time alone up to 512
-    steps and 64 states, each within 64 MiB.  So do the loops that a derivative consists
-    of, where that is reversed in turn, as by `grad(grad(f))`.
+    `lax.while_loop`, `lax.scan` and `lax.fori_loop` in `fun`, by itself; of such a loop
+    in a loop nothing is kept between the outer one's steps.  What is said last, nearest
+    to the loop, counts.  Where nothing is said, a scan keeps all of its steps, and a
+    loop whose length is known at run time alone up to 512 steps and 64 states, each
+    within 64 MiB.  In the loops that a derivative consists of, where that is reversed
+    in turn, as by `grad(grad(f))`, nothing is said.
+
+    A scan so becomes a while loop, of which JAX has no reverse mode: `jax.grad` can't
+    pass through `grad(keeping(f))`, but `grad` can.
 
     Args:
         fun: any function; what it computes stays the same.
         steps: how many steps are kept at once: all that their derivatives read.
-        checkpoints: how many states are kept, that before the first step included.
-            Unless `steps` is given, one step at a time is computed again from these.
-        bytes: how many bytes both take; how they are divided is chosen.
+        checkpoints: how many states are kept, that before the first step included; up
+            to 1,024.  Unless `steps` is given, one step at a time is computed again.
+        bytes: how many bytes both take, with what is noted of them (12 for each state,
+            16 for the loop); how they are divided is chosen.
 
     Returns:
         A function like `fun`, to be differentiated, or one that differentiates.
 
     Raises:
         TypeError: nothing is said, `bytes` beside another, or no integer.
-        ValueError: a number is less than one; or, where a loop is differentiated,
-            fewer bytes than a state and a step of it take.
+        ValueError: a number is less than one, or too large; or, where a loop is
+            differentiated, fewer bytes than a state and a step of it take.
 
     Example:
 
@@ -79,14 +88,17 @@ def keeping(
     `control.schedules`.
     """
     check_callable("keeping", fun, "keeping(f, checkpoints=8)")
-    budget = Budget(*_checked(steps, checkpoints, bytes))
+    said = Budget(*_checked(steps, checkpoints, bytes))
 
     @wraps(fun)
     def kept(*args, **kwargs) -> Any:
-        with tracing.noting(**{NOTE: str(budget)}):
+        with saying(said):
             return fun(*args, **kwargs)
 
     return kept
+
+
+MOST = 1024  # checkpoints: of more the schedule would be a table of megabytes
 
 
 def _checked(steps, checkpoints, bytes):
@@ -94,10 +106,19 @@ def _checked(steps, checkpoints, bytes):
     for name, value in said.items():
         if value is None:
             continue
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise TypeError(f"keeping: {name} is {value!r}; pass an integer")
+        if (
+            isinstance(value, bool)
+            or not hasattr(value, "__index__")
+            or tracing.is_traced(value)
+        ):
+            raise TypeError(f"keeping: {name} is {value!r}; pass a Python integer")
         if value < 1:
             raise ValueError(f"keeping: {name} is {value}; pass 1 or more")
+    if (checkpoints or 0) > MOST:
+        raise ValueError(
+            f"keeping: checkpoints is {checkpoints}; pass {MOST} or fewer, or steps= "
+            "as well: so many are kept from each checkpoint on"
+        )
     if all(value is None for value in said.values()):
         raise TypeError("keeping: pass steps=, checkpoints= or bytes=")
     if bytes is not None and (steps is not None or checkpoints is not None):
@@ -110,12 +131,17 @@ def with_nothing_said(function: Callable) -> Callable:
 
     @wraps(function)
     def run(*args, **kwargs) -> Any:
-        if budget() == NOTHING_SAID:
-            return function(*args, **kwargs)
-        with tracing.noting(**{NOTE: ""}):
+        with saying(NOTHING_SAID):
             return function(*args, **kwargs)
 
     return run
+
+
+def saying(said: Budget) -> AbstractContextManager:
+    """A context in which this is noted of loops."""
+    if budget() == said:
+        return nullcontext()
+    return tracing.noting(**{NOTE: str(said)})
 
 
 def budget() -> Budget:

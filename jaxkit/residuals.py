@@ -20,6 +20,7 @@ from jaxkit.border.arguments import check_callable
 from jaxkit.border.flat import Flat, arguments
 from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
+from jaxkit.control.structure import Entries
 from jaxkit.drawing import Arrow, Box, Graph, svg, write
 from jaxkit.fused import apart
 from jaxkit.program import Code, LinearProgram, Residual
@@ -41,6 +42,8 @@ class Array(NamedTuple):
         shape, dtype, bytes: of all of it; in a loop with an entry for each step that is
             kept, of which there are `steps` (else None).
         argument: the name of the argument that it is, or "".
+        what: the same; of an array of a loop, of what it has entries: "512 steps",
+            "64 states", or that it is "bookkeeping".
         primitive, line: whose derivative reads it, and where in the user's code that
             is (`file:line (function)`); `others` counts further ones that do.
     """
@@ -50,6 +53,7 @@ class Array(NamedTuple):
     bytes: int
     steps: int | None
     argument: str
+    what: str
     primitive: str
     line: str
     others: int
@@ -171,18 +175,23 @@ def arrays(program: LinearProgram, leaves, names) -> Iterator[Array]:
         readers = dict.fromkeys(reading(program.code, i))
         aval = typeof(x)
         bytes = math.prod(aval.shape) * aval.dtype.itemsize
-        primitive, line, steps = next(iter(readers), ("", "", None))
+        primitive, line, entries = next(iter(readers), ("", "", None))
         argument = of_argument.get(id(x), "")
-        parts = aval.shape, str(aval.dtype), bytes, steps, argument, primitive, line
-        yield Array(*parts, max(len(readers) - 1, 0))
+        steps = entries.number if entries and entries.of == "step" else None
+        what = argument or str(entries or "")
+        parts = aval.shape, str(aval.dtype), bytes, steps, argument, what
+        yield Array(*parts, primitive, line, max(len(readers) - 1, 0))
 
 
 class Reader(NamedTuple):
-    """What reads a residual: the primitive, the user's line, in how many steps."""
+    """What reads a residual: the primitive, the user's line, and of what there is one.
+
+    `entries` says what there is in it, if it is of a loop, the outermost one.
+    """
 
     primitive: str
     line: str
-    steps: int | None
+    entries: Entries | None
 
 
 def reading(code: Code, i: int) -> Iterator[Reader]:
@@ -198,21 +207,20 @@ def reading(code: Code, i: int) -> Iterator[Reader]:
                 yield here
                 continue
             params = {k: v for k, v in eqn.params.items() if k != "kept"}
-            steps = eqn.operator.steps(place, params)
+            entries = eqn.operator.entries(place, params)
             found = [
-                x._replace(steps=steps or x.steps)
+                x._replace(entries=entries or x.entries)
                 for code, number in inside(place, **params)
                 for x in reading(code, number)
             ]
-            yield from found or [Reader(name, eqn.line, steps)]
+            yield from found or [Reader(name, eqn.line, entries)]
 
 
 def _cells(x: Array) -> tuple[str, ...]:
     more = f", and {x.others} more" if x.others else ""
-    made = f"{x.steps} steps" if x.steps else ""
     file, _, rest = x.line.partition(":")
     line = Path(file).name + (rest and f":{rest}")
-    return size(x.bytes), _type(x), x.argument or made, x.primitive + more, line
+    return size(x.bytes), _type(x), x.what, x.primitive + more, line
 
 
 def _type(x: Array) -> str:

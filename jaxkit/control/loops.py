@@ -7,10 +7,10 @@ order, is `replay`'s.  In forward mode primal and tangent run together.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import compress
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -22,6 +22,7 @@ from jaxkit.control.replay import Replay, Steps, Tape
 from jaxkit.control.rewrites import in_place
 from jaxkit.control.schedules import Kept
 from jaxkit.control.structure import (
+    Entries,
     Operator,
     check_that_devices_meet,
     is_in_loop,
@@ -42,44 +43,56 @@ from jaxkit.tangents import filled, spread
 
 @structured(primitives.while_p)
 def _(primals, tangents, params):
+    if tracing.open_jaxpr(params["cond_jaxpr"]).outvars[0].aval.shape:
+        return lambda operands: lax.while_loop(*one_loop(params, operands))
     counts = params["cond_nconsts"], params["body_nconsts"]
-    body, condition, first = one_test(
-        in_place(params["body_jaxpr"]), params["cond_jaxpr"], *counts
-    )
-    return _while(body, condition, first, *counts, *states(primals, tangents))
+    body, condition = in_place(params["body_jaxpr"]), params["cond_jaxpr"]
+    return _while(body, condition, *counts, *states(primals, tangents))
 
 
-def one_test(body, condition, n_test, n_consts):
-    """(body, condition, number of the first operand that the body takes) of a loop.
+def one_loop(params, operands) -> tuple[Callable, Callable, list[Any]]:
+    """(whether it goes on, its step, what it starts with), by what a loop carries.
 
     Under `jax.vmap` many loops are one, with as many truth values.  It goes on while
-    one of them does, and those that don't keep what they carry.
+    one of them does, and those that don't keep what they carry.  Meanwhile their step
+    is run with what it can be run with: their own start, or that of one that has run at
+    all.  So nothing infinite arises, which a derivative would multiply by zero.
     """
-    (test,) = tracing.open_jaxpr(condition).outvars
-    if not test.aval.shape:
-        return body, condition, n_test
-    return *_one_of_many(body, condition, n_test, n_test + n_consts), 0
+    n, m = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
+    tested, consts, start = operands[:n], operands[n:m], list(operands[m:])
 
+    def tests(carry):
+        return tracing.run_jaxpr_here(params["cond_jaxpr"], [*tested, *carry])[0]
 
-@per_jaxpr
-def _one_of_many(body, condition, n, m):
-    def tests(*operands):
-        return tracing.run_jaxpr_here(condition, operands)[0]
+    def step(carry):
+        return tracing.run_jaxpr_here(params["body_jaxpr"], [*consts, *carry])
 
-    def step(*operands):
-        carry = operands[m:]
-        after = tracing.run_jaxpr_here(body(), operands[n:])
-        on = tests(*operands[:n], *carry)
+    def chosen(on, xs, ys):
+        pairs = zip(xs, ys, strict=True)
         return [
-            lax.select(lax.broadcast_in_dim(on, x.shape, range(on.ndim)), y, x)
-            for x, y in zip(carry, after, strict=True)
+            lax.select(lax.broadcast_in_dim(on, x.shape, range(on.ndim)), x, y)
+            for x, y in pairs
         ]
 
-    tested, avals = (
-        [v.aval for v in tracing.open_jaxpr(x).invars] for x in (condition, body())
-    )
-    closed = jax.make_jaxpr(step)(*tested[:n], *avals)
-    return closed, jax.make_jaxpr(lambda *xs: jnp.any(tests(*xs)))(*tested)
+    runs = tests(start)
+    if not runs.shape:
+        return tests, step, start
+    first = jnp.argmax(runs)  # of all axes
+    some = [
+        lax.broadcast_in_dim(
+            lax.reshape(x, (runs.size, *x.shape[runs.ndim :]))[first],
+            x.shape,
+            range(runs.ndim, x.ndim),
+        )
+        for x in start
+    ]
+    able = lax.stop_gradient(chosen(runs, start, some))
+
+    def one(carry):
+        on = tests(carry)
+        return chosen(on, step(chosen(on, carry, able)), carry)
+
+    return lambda carry: jnp.any(tests(carry)), one, start
 
 
 def _counted(body, condition, n_test) -> tuple[Any, Any] | None:
@@ -137,20 +150,21 @@ ONE_BLOCK = 2**30, 1  # of a loop of which nothing is kept step by step
 
 
 @per_jaxpr
-def _while(body, condition, first, n_test, n_consts, known, moving):
+def _while(body, condition, n_test, n_consts, known, moving):
     # Operands are what the condition closes over, what the body closes over, and what
     # is carried.
     n, m = n_test, n_test + n_consts
     moving = (*[False] * n, *moving[n:])  # the test is no number
-    places = range(m - first, len(known) - first)
-    *rest, refusals = settled(body(), known[first:], moving[first:], places)
-    known, moving = (*known[:first], *rest[0]), (*moving[:first], *rest[1])
+    *rest, refusals = settled(
+        body(), known[n:], moving[n:], range(n_consts, len(known) - n)
+    )
+    known, moving = (*known[:n], *rest[0]), (*moving[:n], *rest[1])
     there = (*known[:n], *known[m:])
     unknown = zip(tracing.open_jaxpr(condition).invars, there, strict=True)
     if not tracing.used(condition).isdisjoint(v for v, there in unknown if not there):
         raise not_linear("how often a while loop runs depends on the linear inputs")
-    test, consts, carry = slice(n), slice(first, m), slice(m, None)
-    step = step_of(body(), known[first:], moving[first:])
+    test, consts, carry = slice(n), slice(n, m), slice(m, None)
+    step = step_of(body(), known[n:], moving[n:])
     code = step.code_of(moving[carry])
     outputs = compress(spread(step.outputs, step.known), known[carry])
     steps = Steps(step, sum(known[consts]), list(outputs))
@@ -177,9 +191,9 @@ def _while(body, condition, first, n_test, n_consts, known, moving):
 
     def cut(primals):
         """(what the test reads, what is known before the loop, the first carry)"""
-        start, stop = sum(known[:first]), sum(known[:m])
-        tested = primals[: sum(known[test])]
-        return tested, steps.known_before(primals[start:stop]), primals[stop:]
+        start, stop = sum(known[test]), sum(known[:m])
+        known_before = steps.known_before(primals[start:stop])
+        return primals[:start], known_before, primals[stop:]
 
     @fused
     def forward(primals):
@@ -261,11 +275,16 @@ def _inside(i, loop, code):
     return [(code, j) for j, v in read if v is _variable(i, loop)]
 
 
-def _steps(i, params) -> int | None:
+def _entries(i, params) -> Entries | None:
     loop = params["loop"]
-    if i < _tape(loop) or loop.leaves_start:
+    if i < len(loop.steps.needs):
         return None
-    return loop.capacity if _variable(i, loop) else loop.slots
+    if i < _tape(loop):
+        return Entries("bookkeeping")
+    if loop.leaves_start:
+        return Entries("state", 1)
+    rows = _variable(i, loop)
+    return Entries("step", loop.capacity) if rows else Entries("state", loop.slots)
 
 
-operator = Operator("while", _apply, _transpose, _reaches, _inside, _steps)
+operator = Operator("while", _apply, _transpose, _reaches, _inside, _entries)

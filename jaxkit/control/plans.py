@@ -70,7 +70,9 @@ def share_places(groups: Sequence[Sequence[Any]]) -> tuple[list[list[int]], list
 # Where nothing is said, of a loop whose length is known at run time alone: so many
 # steps and states, and so many bytes of each.
 STEPS, STATES, BYTES = 512, 64, 2**26
-NOMINAL = 2**16  # steps, for which a number of bytes is divided
+LONG = 2**16  # steps, for which bytes are divided where nobody knows how many there are
+SLOTS = 256  # states, of which more save next to nothing
+COUNTS, ENTRY = 16, 12  # bytes of what is noted of a loop, and of each state of it
 
 
 def blocks_and_slots(
@@ -82,29 +84,36 @@ def blocks_and_slots(
     steps the loop makes if that is known.  Raises ValueError if the bytes of the budget
     are too few.
     """
-    row, one = max(_bytes(rows), 1), max(_bytes(state), 1)
-    most = length or NOMINAL
-    if budget.bytes is None:
-        said = budget.steps or (budget.checkpoints and 1)
-        steps = said or max(1, min(STEPS, BYTES // row))
+    row, one, most = max(_bytes(rows), 1), max(_bytes(state), 1), length or LONG
+    if budget.bytes is not None:
+        steps, slots = _divided(budget.bytes, row, one, most)
+    else:  # of checkpoints alone it is one step at a time that is run again
+        steps = budget.steps or (1 if budget.checkpoints else None)
+        steps = steps or max(1, min(STEPS, BYTES // row))
         slots = budget.checkpoints or max(2, min(STATES, BYTES // one))
-    else:
-        if budget.bytes < row + one:
-            raise ValueError(
-                f"keeping: within bytes={budget.bytes} the loop at "
-                f"{tracing.user_line()} can't keep a state, of {one} bytes, and what "
-                f"the derivative of a step reads, of {row}. Pass {row + one} or more."
-            )
-
-        def runs(steps):
-            slots = (budget.bytes - steps * row) // one
-            return fewest(-(-most // steps), slots) * steps, -steps
-
-        fit = (budget.bytes - one) // row
-        steps = min([min(2**i, fit) for i in range(fit.bit_length())], key=runs)
-        slots = (budget.bytes - steps * row) // one
     steps = min(steps, most)
-    return steps, max(1, min(slots, -(-most // steps), 256))
+    return steps, max(1, min(slots, -(-most // steps)))
+
+
+def _divided(bytes: int, row: int, state: int, most: int) -> tuple[int, int]:
+    """The same, with the fewest runs of a step that so many bytes allow."""
+    left, one = bytes - COUNTS, state + ENTRY
+    if left < row + one:
+        raise ValueError(
+            f"keeping: within bytes={bytes} the loop at {tracing.user_line()} can't "
+            f"keep a state, of {one} bytes, and what the derivative of a step reads, "
+            f"of {row}. Pass {row + one + COUNTS} or more."
+        )
+
+    def slots(steps):
+        return min((left - steps * row) // one, SLOTS)
+
+    def runs(steps):
+        return fewest(-(-most // steps), slots(steps)) * steps, -steps
+
+    fit = min((left - one) // row, most)
+    steps = min({*(2**i for i in range(fit.bit_length())), fit}, key=runs)
+    return steps, slots(steps)
 
 
 def _bytes(avals: Sequence[Any]) -> int:

@@ -34,7 +34,7 @@ from jax.custom_batching import custom_vmap
 from jaxkit import tracing
 from jaxkit.control.plans import hoist
 from jaxkit.control.schedules import AT, SLOT, Kept, online, optimal
-from jaxkit.keeping import with_nothing_said
+from jaxkit.keeping import BLOCKS, saying, with_nothing_said
 from jaxkit.program import Code, LinearProgram
 from jaxkit.rules.indexing import in_order
 from jaxkit.tangents import filled, full
@@ -163,12 +163,13 @@ class Replay:
             return lanes(self.test(tested, values[1]))[0]
 
         def step(k, values):
-            ended, carry = values  # for so many steps: none, of a loop by itself
+            idle, carry = values  # in so many steps; in none, of a loop by itself
             on = self.test(tested, carry)
-            after, rows = self.steps.run(reads, carry)
-            return in_lane(on, (ended, after), (ended + 1, carry)), rows
+            after, rows = self.steps.run(reads, in_lane(on, carry, able))
+            return in_lane(on, (idle, after), (idle + 1, carry)), rows
 
         on = self.test(tested, carry)
+        able = among(on, carry)
         zero = varying_like(jnp.int32(0), on)
         start, values = [carry[i] for i in self.steps.state], (zero, carry)
         if self.leaves_start:
@@ -188,8 +189,8 @@ class Replay:
                 lambda values: [values[1][i] for i in self.steps.state],
                 keep,
             )
-        ended, carry = values
-        return k, k - ended, carry, tape
+        idle, carry = values
+        return k, k - idle, carry, tape
 
     def _blocks(self, steps):
         return lax.div(steps + (self.capacity - 1), jnp.int32(self.capacity))
@@ -233,16 +234,18 @@ class Replay:
             k, carry, rows = lax.while_loop(inside, one, (k, carry, rows))
             return k, carry, Tape(kept, states, rows)
 
-        return lax.while_loop(lambda x: goes_on(*x[:2]), blocks, start)
+        return loop_of_blocks(lambda x: goes_on(*x[:2]), blocks, start)
 
     @with_nothing_said
     def push(self, needs, k, n, tape, tangents):
         """The loop's linear program: the tangents of the last carry."""
         consts, moved = tangents[: self.n_consts], tangents[self.n_consts :]
 
+        able = among(n > 0, tape.states if self.leaves_start else take(tape.states, 0))
+
         def one(values):
             i, state, moved = values
-            after, new = self.steps.run_again(needs, state)
+            after, new = self.steps.run_again(needs, in_lane(i < n, state, able))
             program = LinearProgram(self.code, self.steps.residuals(needs, new))
             then = program.apply([*consts, *moved])
             return i + 1, *in_lane(i < n, (after, then), (state, moved))
@@ -264,8 +267,10 @@ class Replay:
             kept, _ = optimal(tape.kept, there, there)
             tape = Tape(kept, put(tape.states, state, there), tape.rows)
 
+        able = among(n > 0, take(tape.states, 0)) if self.steps.rows else []
+
         def step(i, state):
-            after, new = self.steps.run_again(needs, state)
+            after, new = self.steps.run_again(needs, in_lane(i < n, state, able))
             return in_lane(i < n, after, state), new
 
         def fill(tape, at, stop):
@@ -305,8 +310,13 @@ class Replay:
             return stop, tape, duals
 
         values = k, tape, (cts, sums)
-        _, _, (cts, sums) = lax.while_loop(lambda x: x[0] > 0, block, values)
+        _, _, (cts, sums) = loop_of_blocks(lambda x: x[0] > 0, block, values)
         return sums, cts
+
+
+def loop_of_blocks(goes_on, block, start) -> Any:
+    with saying(BLOCKS):
+        return lax.while_loop(goes_on, with_nothing_said(block), start)
 
 
 # --- Arrays with a place for each step, and lanes -------------------------------------
@@ -371,6 +381,35 @@ def longest_lane(steps):
 @longest_lane.def_vmap
 def _(size, batched, steps):
     return longest_lane(jnp.max(steps, 0)), False
+
+
+def among(on, xs) -> Any:
+    """xs; in lanes in which `on` doesn't hold, those of one in which it does.
+
+    With these a step can be run in a lane that has ended, of which the outcome doesn't
+    count: with what the lane has come to it may be infinite, and zero times that, in a
+    derivative, no number.
+    """
+    return _among(on, lax.stop_gradient(xs))
+
+
+@custom_vmap
+def _among(on, xs):
+    return xs
+
+
+@_among.def_vmap
+def _(size, batched, on, xs):
+    if not batched[0]:
+        return _among(on, xs), batched[1]
+
+    def chosen(x):
+        lanes = lax.broadcast_in_dim(on, x.shape, (0,))
+        return lax.select(lanes, x, jnp.broadcast_to(x[first], x.shape))
+
+    first = jnp.argmax(on)
+    xs = jax.tree.map(lambda x, b: chosen(x) if b else x, xs, batched[1])
+    return _among(jnp.any(on), xs), batched[1]
 
 
 @custom_vmap

@@ -24,6 +24,7 @@ from jaxkit.control.plans import hoist
 from jaxkit.control.replay import put, take
 from jaxkit.control.rewrites import in_place
 from jaxkit.control.structure import (
+    Entries,
     Operator,
     per_jaxpr,
     reached_in_steps,
@@ -245,8 +246,9 @@ def _reaches(there, **params):
     return [x for part in Loop(**params).reached(there)[1] for x in part]
 
 
-def _steps(i, params) -> int | None:
-    return dict(params["options"])["length"] if params["stacked"][i] else None
+def _entries(i, params) -> Entries | None:
+    length = dict(params["options"])["length"]
+    return Entries("step", length) if params["stacked"][i] else None
 
 
-operator = Operator("scan", _apply, _transpose, _reaches, steps=_steps)
+operator = Operator("scan", _apply, _transpose, _reaches, entries=_entries)

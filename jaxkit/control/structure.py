@@ -57,6 +57,17 @@ def code_inside(i: int, code: Any = None, **params) -> list[tuple[Code, int]]:
     return [(code, i)] if isinstance(code, Code) else []
 
 
+class Entries(NamedTuple):
+    """What a residual of a loop has an entry of: so many steps, or states."""
+
+    of: str
+    number: int = 0
+
+    def __str__(self):
+        s = "" if self.number == 1 else "s"
+        return f"{self.number} {self.of}{s}" if self.number else self.of
+
+
 class Operator:
     """A linear operator that runs code, of `kept` residuals and then tangents.
 
@@ -64,7 +75,7 @@ class Operator:
     `transpose(residuals, cts, **params)` the cotangents of its tangents, of which
     `reaches(there, **params)` says where something may arrive (see `Rule`).
     `inside(i, **params)` says in which codes residual i is a residual, and of which
-    number; `steps(i, params)`, of how many steps it has an entry each, if it does.
+    number; `entries(i, params)`, of what it has an entry each, if it does.
     """
 
     multiple_results = True
@@ -76,10 +87,10 @@ class Operator:
         transpose: Callable,
         reaches=code_reaches,
         inside=code_inside,
-        steps=lambda i, params: None,
+        entries=lambda i, params: None,
     ):
         self.name, self.apply = name, apply
-        self.inside, self.steps = inside, steps
+        self.inside, self.entries = inside, entries
 
         def pull(cts, *operands, kept, **params):
             return [None] * kept + list(transpose(operands[:kept], cts, **params))

@@ -8,6 +8,7 @@ and what came out, and the local linear map, which the kit's own rules give
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -16,7 +17,7 @@ from jax.extend.core import primitives
 
 from jaxkit import tracing
 from jaxkit.arithmetic import linearize_flat
-from jaxkit.control.loops import one_test
+from jaxkit.control.loops import one_loop
 from jaxkit.explaining.nodes import Node, Step
 from jaxkit.explaining.source import Source, of_this_step
 from jaxkit.fused import apart
@@ -165,11 +166,11 @@ def inside(primitive, params) -> Callable | None:
     return None
 
 
-def _call(name: str, jaxpr, values) -> list[Any]:
-    """A jaxpr, as a call that can itself be opened."""
+def _call(name: str, function: Callable, values) -> list[Any]:
+    """A function, as a call that can itself be opened."""
 
     def step(*values):
-        return tracing.run_jaxpr_here(jaxpr, values)
+        return function(values)
 
     step.__name__ = name
     return jax.jit(step)(*values)
@@ -183,9 +184,10 @@ def _unrolled(params, values) -> list[Any]:
     options = dict(options)
     order = range(options["length"])
     ys: dict[int, list[Any]] = {}
+    step = partial(tracing.run_jaxpr_here, body)
     for i in reversed(order) if options["reverse"] else order:
         slices = [x[i] for x in xs]
-        outs = _call(f"step_{i}", body, [*consts, *carry, *slices])
+        outs = _call(f"step_{i}", step, [*consts, *carry, *slices])
         carry, ys[i] = outs[:n_carry], outs[n_carry:]
     avals = [v.aval for v in tracing.open_jaxpr(body).outvars[n_carry:]]
     if not ys:
@@ -196,12 +198,10 @@ def _unrolled(params, values) -> list[Any]:
 
 def _repeated(params, values) -> list[Any]:
     """A while loop as a sequence of calls, as many as it takes."""
-    n, m = params["cond_nconsts"], params["body_nconsts"]
-    body, condition, first = one_test(params["body_jaxpr"], params["cond_jaxpr"], n, m)
-    test, consts, carry = values[:n], values[first : n + m], list(values[n + m :])
+    goes_on, step, carry = one_loop(params, values)
     count = 0
-    while tracing.run_jaxpr_here(condition, [*test, *carry])[0]:
-        carry = _call(f"step_{count}", body, [*consts, *carry])
+    while goes_on(carry):
+        carry = _call(f"step_{count}", step, carry)
         count += 1
     return carry
 

@@ -188,5 +188,5 @@ def residual(array: Any, step: Step) -> str:
         return as_text(array)
     of = None if i is None else next(reading(step.local.code, i), None)
     inner = of.primitive if of and of.primitive != step.name else ""
-    each = f" in {of.steps} steps" if of and of.steps else ""
+    each = f" in {of.entries}" if of and of.entries else ""
     return f"partial({step.outputs[0]}{': ' if inner or each else ''}{inner}{each})"
