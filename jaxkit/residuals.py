@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import jax
 
 from jaxkit.arithmetic import linearize_flat
 from jaxkit.border.arguments import check_callable
-from jaxkit.border.flat import Flat, arguments
+from jaxkit.border.flat import Flat, arguments, as_leaves
 from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
 from jaxkit.control.structure import Entries
@@ -135,9 +136,9 @@ def residuals(fun: Callable) -> Callable[..., Residuals]:
         fun: a function of arrays, or pytrees of arrays, to a pytree of arrays.
 
     Returns:
-        A function of the same arguments, arrays or `jax.ShapeDtypeStruct`s, that
-        returns `Residuals`.  It is traced, and nothing is computed, unless Python's
-        control flow depends on values.
+        A function of the same arguments, arrays or `jax.ShapeDtypeStruct`s (those by
+        keyword aren't differentiated), that returns `Residuals`.  It is traced, and
+        nothing is computed, unless Python's control flow depends on values.
 
     Example:
 
@@ -148,16 +149,25 @@ def residuals(fun: Callable) -> Callable[..., Residuals]:
     check_callable("residuals", fun, "residuals(f)(x)")
 
     @entry
-    def of(*args) -> Residuals:
+    def of(*args, **kwargs) -> Residuals:
         found = []
+        kept = partial(_of, lambda *args: fun(*args, **kwargs))
+        _check(args)
         try:
-            jax.eval_shape(lambda *args: found.append(_of(fun, args)), *args)
+            jax.eval_shape(lambda *args: found.append(kept(args)), *args)
         except UNTRACED:  # Python asks for values
             with apart():  # so that an argument is known by its identity
-                return _of(fun, args)
+                return kept(args)
         return found[0]
 
     return of
+
+
+def _check(args) -> None:
+    """Raise TypeError for what is neither an array nor the type of one."""
+    for i, x in enumerate(jax.tree.leaves(args)):
+        if not hasattr(x, "dtype"):
+            as_leaves("residuals", x, [(leaf_name([("argument", args)], i), x)])
 
 
 def _of(fun, args) -> Residuals:

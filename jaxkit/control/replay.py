@@ -9,8 +9,9 @@ block may be kept, too, in one of a few slots.
             nearest state that is kept, which leaves the rows of that block, and pulls
             cotangents back through them
 
-A loop that fits into a block has all of its rows after the first sweep, and no step is
-run again.  Of a longer one those states are kept that `schedules` names.
+A loop that fits into a block has all of its rows after the first sweep, and to pull no
+step is run again.  Of a longer one those states are kept that `schedules` names.  To
+push (a tangent, after the loop has run) all steps are run again, in their order.
 
 Under `jax.vmap` the loops of all lanes run as one, for as long as one of them goes on,
 so that they are all at the same step.  A lane that has ended stays as it is.  What is
@@ -121,9 +122,12 @@ class Tape(NamedTuple):
     """What a sweep leaves.
 
     Attributes:
-        kept: of which blocks the state at the start is kept (`Kept`); or ().
+        kept: of which blocks the state at the start is kept (`Kept`).
         states: of each part of the state an array of all slots.
         rows: of each row an array of all steps of a block.
+
+    Where only the first state is left (`Replay.leaves_start`) that is `states`, and the
+    others are ().
     """
 
     kept: Any
@@ -137,10 +141,9 @@ class Replay:
     Attributes:
         steps, code: its step, and the linear program of that, from the tangents of
             `n_consts` constants and of the carry to those of the next carry.
-        capacity: how many steps a block has.
-        slots: how many states are kept.
-        nested: whether it is in another loop.  Then it leaves its first state alone,
-            and all else is computed when it is reversed.
+        capacity, slots, nested: its `plan`: how many steps a block has, how many states
+            are kept, and whether it is in another loop.  Then it leaves its first state
+            alone, and all else is computed when it is reversed.
         test: whether the loop goes on, by what that reads of the constants, and the
             carry; `length`: how many steps it will make, of the same, if that is known.
     """
@@ -261,11 +264,12 @@ class Replay:
         Given are the first terms of the sums, and of the carry the last cotangents;
         None stays None.
         """
-        capacity, there = jnp.int32(self.capacity), k  # the rows before this step
-        if self.nested and self.steps.rows:  # none are, and the first state alone
-            there, state, tape = 0 * k, tape.states, self._blank(k)
-            kept, _ = optimal(tape.kept, there, there)
-            tape = Tape(kept, put(tape.states, state, there), tape.rows)
+        # Of which block the rows are on the tape: of that which ends at this step.
+        capacity, there = jnp.int32(self.capacity), k
+        if self.nested and self.steps.rows:  # of none, and one state, the first
+            none, state, tape = 0 * k, tape.states, self._blank(k)
+            there, (kept, _) = none, optimal(tape.kept, step=none, stop=none)
+            tape = Tape(kept, put(tape.states, state, none), tape.rows)
 
         able = among(n > 0, take(tape.states, 0)) if self.steps.rows else []
 
@@ -349,7 +353,14 @@ def varying_like(x, like) -> Any:
 
 
 def in_lane(on, xs, ys) -> Any:
-    """xs, but ys in lanes in which `on` doesn't hold: two trees of arrays."""
+    """xs, but ys in lanes in which `on` doesn't hold: two trees of arrays.
+
+    A loop by itself has one lane, in which `on` holds as long as it runs: so it is xs,
+    and nothing is selected.  That there are lanes is known when `jax.vmap` has come,
+    which may be after this has been traced; then `lanes` says so, and not before.  On a
+    mesh `on` may differ from device to device where what is carried doesn't: then there
+    mustn't be lanes, which would need more than one of these (`one_lane`).
+    """
     axes = tracing.varying_axes(on)
     if not all(axes <= tracing.varying_axes(x) for x in jax.tree.leaves(xs)):
         one_lane(on)
@@ -363,7 +374,10 @@ def in_lane(on, xs, ys) -> Any:
 
 @custom_vmap
 def lanes(on):
-    """(whether `on` holds in one of the lanes, whether it is of more than one lane)"""
+    """(whether `on` holds in one of the lanes, whether it is of more than one lane)
+
+    The second is False as it stands here, and True once `jax.vmap` has used its rule.
+    """
     return on, False
 
 

@@ -4,8 +4,8 @@ Reverse mode wants the steps of a loop from the last to the first.  With room fo
 states, those in between are computed again from the nearest one before.  Where they are
 best kept is a game with so many pebbles:
 
-    split     the length is known: after how many steps the next state is kept, so that
-              all of the loop takes the fewest runs of its step (A. Griewank, A.
+    optimal   the length is known: the next state is kept after so many steps (`split`)
+              that all of the loop takes the fewest runs of its step (A. Griewank, A.
               Walther, Algorithm 799: revolve, ACM Trans. Math. Software 26, 2000)
     online    it isn't: every state is kept for now, in the place of one that is least
               missed (Q. Wang, P. Moin, G. Iaccarino, Minimal repetition dynamic
@@ -36,7 +36,8 @@ class Kept(NamedTuple):
     Attributes:
         table: int32, of each state its step, its level (`online`), and its slot.
         last: the number of the last one; those after it are none.
-        risen: the number of the last one whose level has risen.
+        risen: the number of the state whose level may be higher than that of the one
+            before: the one that has moved up, or come, last.
     """
 
     table: Any

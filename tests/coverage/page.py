@@ -46,8 +46,8 @@ transpose. Which modes a primitive has here is tried out on its cases in `zoo/ca
 
 ## Operators of linear programs that run code
 
-The tangents of what runs code, and their transposes. A while loop has none: how often
-it runs is known only when it has run.
+The tangents of what runs code, and their transposes. How often
+a while loop runs is known only when it has run; it leaves that among the residuals.
 
 {operators}
 """
