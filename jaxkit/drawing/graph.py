@@ -11,7 +11,8 @@ KINDS = "input", "const", "operation", "output"
 class Box:
     """A box: a title, and lines of text below it.
 
-    `kind` is one of `KINDS`, and gives it its colour; `current` marks it.
+    `kind` is one of `KINDS`, and gives it its colour; `current` marks it, and what is
+    `faint` is there, and not used.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Box:
     lines: tuple[str, ...] = ()
     kind: str = "operation"
     current: bool = False
+    faint: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Arrow:
     start: str
     end: str
     label: str = ""
+    faint: bool = False
 
 
 @dataclass

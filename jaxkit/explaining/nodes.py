@@ -105,7 +105,8 @@ class Step:
     `local` maps the tangents of the operands that are `moving` to those of the outputs
     that move, and `rule` is what the table says of the primitive (None of code without
     one).  `inside` makes a function of the operands' values that runs what the step
-    consists of; None if it is a single operation.
+    consists of; None if it is a single operation.  `times` is how often a loop ran its
+    body, and `not_taken` are the branches that a conditional didn't run.
     """
 
     def __init__(self, name, params, operands, moving, source, rule=None):
@@ -116,6 +117,8 @@ class Step:
         self.outputs: list[Node] = []
         self.local: LinearProgram
         self.inside: Callable | None = None
+        self.times: int | None = None
+        self.not_taken: list[int] = []
 
     @property
     def nodes(self) -> list[Node]:

@@ -18,11 +18,15 @@ FULL = 4  # entries of an array that a box shows one by one
 def graph(explanation) -> Graph:
     """Boxes for nodes, or for the nodes of a line; arrows from operands to results.
 
-    The label of an arrow is the local partial, where both ends are numbers.
+    A constant number stands where it is used.  The label of an arrow is the local
+    partial, where both ends are numbers.  Branches that weren't taken are faint.
     """
     found = Graph()
     home: dict[int, str] = {}
-    groups = text.groups(explanation)
+    inline = {x for x in explanation.leaves if x.kind == "const" and x.is_number}
+    inline -= set(explanation.outputs)
+    groups = [[x for x in g if x not in inline] for g in text.groups(explanation)]
+    groups = [group for group in groups if group]
     for group in groups:
         name = repr(group[0])
         home |= {node.number: name for node in group}
@@ -31,17 +35,33 @@ def graph(explanation) -> Graph:
         if node.step is None or node is not node.step.outputs[0]:
             continue
         for i, operand in enumerate(node.step.operands):
+            if operand in inline:
+                continue
             start = home[operand.number]
             for end in dict.fromkeys(home[y.number] for y in node.step.outputs):
                 arrow = Arrow(start, end, label(operand, node, i))
                 if start != end:
                     found.arrows.append(arrow)
-    if any(
-        len(group) > 1 for group in groups
-    ):  # between folded boxes, one arrow is enough
+    if any(len(group) > 1 for group in groups):  # one arrow between folded boxes
         kept = dict.fromkeys(Arrow(a.start, a.end) for a in found.arrows)
         found.arrows = list(kept)
+    else:
+        add_branches(explanation, found, inline)
     return found
+
+
+def add_branches(explanation, found: Graph, inline) -> None:
+    """Those of conditionals that weren't taken."""
+    for step in explanation.steps:
+        for i in step.not_taken:
+            name = f"{step.outputs[0]}_{i}"
+            lines = f"of {step.outputs[0]}", "not taken"
+            found.boxes.append(Box(name, f"branch {i}", lines, faint=True))
+            found.arrows += [
+                Arrow(repr(x), name, faint=True)
+                for x in dict.fromkeys(step.operands)
+                if x not in inline
+            ]
 
 
 def label(operand: Node, node: Node, i: int) -> str:
@@ -52,13 +72,19 @@ def label(operand: Node, node: Node, i: int) -> str:
     return "" if partial is None else f"∂ {short(partial)}"
 
 
+def shown(node: Node) -> str:
+    """A node as an operand: its number, or a constant number itself."""
+    number = node.kind == "const" and node.is_number
+    return in_line(node.value) if number else repr(node)
+
+
 def box(explanation, group: list[Node]) -> Box:
     node = group[0]
     if len(group) > 1:
         kind = "operation" if node.step else "const"
         return Box(repr(node), f"{node}..{group[-1]}", (text.together(group),), kind)
     named = node in explanation.inputs
-    what = text.title(explanation, node)
+    what = text.title(explanation, node, shown)
     lines = summary(node.value, FULL).splitlines() if node.known else [UNKNOWN]
     if node.moves:
         columns = [

@@ -74,15 +74,21 @@ class ExplainTrace(Trace):
 
         def run(values):
             if primitive is primitives.while_p:  # here it is known how often it runs
-                return _repeated(params, values), []
+                outs, step.times = _repeated(params, values)
+                return outs, []
             out = tracing.bind(primitive, values, params)
             return (list(out) if primitive.multiple_results else [out]), []
 
         user = params.get("subfuns")  # of a function with a rule of its own
         nodes = self._operands(operands, constants_too=not user)
-        outs = self.step(Step(name(primitive, params), params, *nodes), run)
-        step = self.steps[-1]
+        step = Step(name(primitive, params), params, *nodes)
+        outs = self.step(step, run)
         step.rule = RULES[primitive]
+        if primitive is primitives.scan_p:
+            step.times = dict(tracing.scan_layout(params)[3])["length"]
+        if primitive is primitives.cond_p:
+            taken = int(step.operands[0].value)
+            step.not_taken = [i for i in range(len(params["branches"])) if i != taken]
         step.inside = _retraced(user[0]) if user else inside(primitive, params)
         return outs if primitive.multiple_results else outs[0]
 
@@ -162,7 +168,7 @@ def inside(primitive, params) -> Callable | None:
     if primitive is primitives.scan_p:
         return lambda *values: _unrolled(params, values)
     if primitive is primitives.while_p:
-        return lambda *values: _repeated(params, values)
+        return lambda *values: _repeated(params, values)[0]
     return None
 
 
@@ -196,14 +202,14 @@ def _unrolled(params, values) -> list[Any]:
     return [*carry, *stacked]
 
 
-def _repeated(params, values) -> list[Any]:
-    """A while loop as a sequence of calls, as many as it takes."""
+def _repeated(params, values) -> tuple[list[Any], int]:
+    """A while loop as a sequence of calls, as many as it takes, and their number."""
     goes_on, step, carry = one_loop(params, values)
     count = 0
     while goes_on(carry):
         carry = _call(f"step_{count}", step, carry)
         count += 1
-    return carry
+    return carry, count
 
 
 def run(

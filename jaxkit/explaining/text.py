@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import Any
 
@@ -29,20 +29,20 @@ INFIX = {
 }  # fmt: skip
 
 
-def title(explanation, node: Node) -> str:
+def title(explanation, node: Node, name: Callable = repr) -> str:
     """What a node is: an input's name, or what it came from."""
     if node in explanation.inputs:
         return explanation.names[explanation.inputs.index(node)]
-    name = explanation.assigned.get(node)
-    return f"{name} = {operation(node)}" if name else operation(node)
+    variable, found = explanation.assigned.get(node), operation(node, name)
+    return f"{variable} = {found}" if variable else found
 
 
-def operation(node: Node) -> str:
-    """A constant, or an operation on other nodes."""
+def operation(node: Node, name: Callable = repr) -> str:
+    """A constant, or an operation on other nodes, which have these names."""
     step = node.step
     if step is None:
         return node.kind
-    names = list(map(repr, step.operands))
+    names = list(map(name, step.operands))
     if step.name in INFIX and len(names) == 2:
         return f" {INFIX[step.name]} ".join(names)
     if is_matmul(step):
@@ -54,7 +54,8 @@ def operation(node: Node) -> str:
     if len(names) > 4:
         names = [*names[:3], "..."]
     text = f"{step.name}({', '.join(names)})"
-    return f"{text}[{step.outputs.index(node)}]" if len(step.outputs) > 1 else text
+    text += f"[{step.outputs.index(node)}]" if len(step.outputs) > 1 else ""
+    return f"{text} x {step.times}" if step.times is not None else text
 
 
 def is_matmul(step: Step) -> bool:
