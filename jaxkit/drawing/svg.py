@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from xml.sax.saxutils import escape
 
 from jaxkit.drawing.graph import Box, Graph
-from jaxkit.drawing.layout import WIDE, layout
+from jaxkit.drawing.layout import WIDE, Layout, layout
 
 LINE = 16.0  # the height of a line of text
 CHARACTER = 7.3  # its width, of a monospaced font of 12 pixels
@@ -45,8 +46,7 @@ STYLE = """
 
 def svg(graph: Graph, title: str = "graph") -> str:
     """The picture as the text of an SVG file, at most 900 points wide."""
-    labels = [len(a.label) * LABEL for a in graph.arrows]
-    found = layout(graph, {box.name: _size(box, graph) for box in graph.boxes}, labels)
+    found, arrows = placed(graph)
     width, height = found.width + 2 * PAD, found.height + 2 * PAD
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} '
@@ -57,16 +57,14 @@ def svg(graph: Graph, title: str = "graph") -> str:
         'markerHeight="7" orient="auto"><path d="M0 0 L8 4 L0 8 z"/></marker></defs>',
         f'<g transform="translate({PAD:.0f} {PAD:.0f})">',
     ]
-    arrows = list(zip(graph.arrows, found.points, strict=True))
-    for arrow, points in arrows:
+    drawn = list(zip(graph.arrows, arrows, strict=True))
+    for arrow, (path, _, _) in drawn:
         faint = ' class="faint"' if arrow.faint else ""
-        parts.append(f'<path{faint} d="{curve(points)}" marker-end="url(#tip)"/>')
-    for arrow, points in arrows:
+        parts.append(f'<path{faint} d="{path}" marker-end="url(#tip)"/>')
+    for arrow, (_, x, y) in drawn:
         if arrow.label:
-            x, y = points[-1]
             parts.append(
-                f'<text class="label" x="{x + 8:.1f}" y="{y - 6:.1f}">'
-                f"{escape(arrow.label)}</text>"
+                f'<text class="label" x="{x}" y="{y}">{escape(arrow.label)}</text>'
             )
     for box in graph.boxes:
         place = found.places[box.name]
@@ -87,6 +85,19 @@ def svg(graph: Graph, title: str = "graph") -> str:
     return "\n".join([*parts, "</g>", "</svg>"]) + "\n"
 
 
+def placed(graph: Graph) -> tuple[Layout, list[tuple[str, float, float]]]:
+    """(places, of each arrow its path, and where its label begins)"""
+    labels = [len(a.label) * LABEL for a in graph.arrows]
+    room: dict[str, float] = defaultdict(float)
+    for arrow, wide in zip(graph.arrows, labels, strict=True):
+        room[arrow.end] += wide + 20
+    found = layout(graph, {b.name: _size(b, room[b.name]) for b in graph.boxes}, labels)
+    ends = (points[-1] for points in found.points)
+    labels_at = [(round(x + 8, 1), round(y - 6, 1)) for x, y in ends]
+    paths = map(_curve, found.points)
+    return found, [(d, *at) for d, at in zip(paths, labels_at, strict=True)]
+
+
 def _lines(box: Box) -> list[str]:
     """The lines of a box, cut where they are longer than a page is wide."""
     most = int((WIDE - 2 * PAD) / CHARACTER)
@@ -94,15 +105,14 @@ def _lines(box: Box) -> list[str]:
     return [x if len(x) <= most else f"{x[: most - 1]}…" for x in lines]
 
 
-def _size(box: Box, graph: Graph) -> tuple[float, float]:
-    """Of a box: of its text, and as wide as the labels of the arrows that come."""
+def _size(box: Box, room: float) -> tuple[float, float]:
+    """Of a box: of its text, and with so much room for the arrows that come."""
     lines = _lines(box)
-    labels = [len(a.label) * LABEL + 20 for a in graph.arrows if a.end == box.name]
-    wide = max(CHARACTER * max(map(len, lines)), sum(labels)) + 2 * PAD
+    wide = max(CHARACTER * max(map(len, lines)), room) + 2 * PAD
     return min(wide, WIDE), LINE * len(lines) + 2 * PAD - 4
 
 
-def curve(points: list[tuple[float, float]]) -> str:
+def _curve(points: list[tuple[float, float]]) -> str:
     """A smooth line through the points, upright at each, and where a label stands."""
     (x, y), *rest = points
     text = f"M{x:.1f} {y:.1f}"

@@ -100,7 +100,15 @@ def explain(
             pairs = zip(names, leaves, strict=True)
             results = [f"(df/d{name})" for name, x in pairs if moves(x.dtype)]
         explanation = Explanation(
-            flat, leaves, names, mode, along, seed, fold, results=results
+            flat,
+            leaves,
+            names,
+            mode,
+            along,
+            seed,
+            fold,
+            results=results,
+            name=called(fun),
         )
         return explanation.walk() if step else explanation.complete()
 
@@ -140,6 +148,11 @@ def stages(fun: Callable) -> Callable[..., Stages]:
         return make(steps, nodes[: len(names)], outputs, runs)
 
     return staged
+
+
+def called(fun: Callable) -> str:
+    name = getattr(fun, "__name__", "f")
+    return "f" if name == "<lambda>" else name
 
 
 def point(

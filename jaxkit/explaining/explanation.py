@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxkit.drawing import Graph, mermaid, svg, write
-from jaxkit.explaining import pictures, reference, text
+from jaxkit.explaining import page, pictures, reference, text
 from jaxkit.explaining.nodes import Arrival, Node, Step, added, code_of, gathered
 from jaxkit.explaining.running import run
 from jaxkit.explaining.source import names as assigned_names
@@ -61,7 +61,9 @@ class Explanation:
         fold: int = 60,
         double: bool = True,
         results: Sequence[str] | None = None,
+        name: str = "f",
     ):
+        self.name = name  # of the function, or of the box that this is inside of
         self.nodes, self.outputs, self.steps = run(fun, list(inputs))
         self.code = code_of(self.nodes, self.outputs, self.steps)
         self.assigned = assigned(self.steps)
@@ -264,6 +266,7 @@ class Explanation:
             cotangents,
             self.fold,
             double=False,  # what it holds was traced for these dtypes
+            name=f"{node} {step.name}",
         )
         return inner.complete()
 
@@ -305,6 +308,21 @@ class Explanation:
         """The graph in Mermaid's language."""
         return mermaid(self.graph())
 
+    def html(self) -> str:
+        """One page, without a network: step through it, look at nodes, open boxes.
+
+        Raises:
+            ValueError: the walk isn't at its end.
+        """
+        return page.page(self)
+
+    def show(self) -> Any:
+        """The page in a browser; in a notebook below the cell.
+
+        Returns the file that the browser shows; nothing in a notebook.
+        """
+        return page.show(self)
+
     def json(self, entries: int = 10_000) -> str:
         """All nodes with all numbers, as JSON; of arrays with more entries the range.
 
@@ -316,13 +334,18 @@ class Explanation:
         """Write a file, in the format that its name ends with.
 
         Raises:
-            ValueError: it ends with none of .svg, .mmd, .json, .txt.
+            ValueError: it ends with none of .html, .svg, .mmd, .json, .txt.
         """
-        formats = {".svg": self.svg, ".mmd": self.mermaid, ".json": self.json}
+        formats = {".html": self.html, ".svg": self.svg}
+        formats |= {".mmd": self.mermaid, ".json": self.json}
         write(path, formats | {".txt": self.__str__})
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {"text/plain": str(self), "image/svg+xml": self.svg()}
+        shown = {"text/plain": str(self), "image/svg+xml": self.svg()}
+        return shown | {"text/html": self._repr_html_()} if self.finished else shown
+
+    def _repr_html_(self):
+        return page.framed(self.html())
 
     def __str__(self):
         return text.text(self)

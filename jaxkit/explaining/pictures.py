@@ -15,7 +15,7 @@ from jaxkit.explaining.values import UNKNOWN, as_numbers, in_line, short, summar
 FULL = 4  # entries of an array that a box shows one by one
 
 
-def graph(explanation) -> Graph:
+def graph(explanation, groups: list[list[Node]] | None = None) -> Graph:
     """Boxes for nodes, or for the nodes of a line; arrows from operands to results.
 
     A constant number stands where it is used.  The label of an arrow is the local
@@ -25,7 +25,8 @@ def graph(explanation) -> Graph:
     home: dict[int, str] = {}
     inline = {x for x in explanation.leaves if x.kind == "const" and x.is_number}
     inline -= set(explanation.outputs)
-    groups = [[x for x in g if x not in inline] for g in text.groups(explanation)]
+    groups = text.groups(explanation) if groups is None else groups
+    groups = [[x for x in group if x not in inline] for group in groups]
     groups = [group for group in groups if group]
     for group in groups:
         name = repr(group[0])
