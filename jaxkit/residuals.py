@@ -21,7 +21,6 @@ from jaxkit.border.arguments import check_callable
 from jaxkit.border.flat import Flat, arguments, as_leaves
 from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
-from jaxkit.control.structure import Entries
 from jaxkit.drawing import Arrow, Box, Graph, svg, write
 from jaxkit.fused import apart
 from jaxkit.program import Code, LinearProgram, Residual
@@ -41,7 +40,7 @@ class Array(NamedTuple):
 
     Attributes:
         shape, dtype, bytes: of all of it; in a loop with an entry for each step that is
-            kept, of which there are `steps` (else None).
+            kept.
         argument: the name of the argument that it is, or "".
         what: the same; of an array of a loop, of what it has entries: "512 steps",
             "64 states", or that it is "bookkeeping".
@@ -52,12 +51,17 @@ class Array(NamedTuple):
     shape: tuple[int, ...]
     dtype: str
     bytes: int
-    steps: int | None
     argument: str
     what: str
     primitive: str
     line: str
     others: int
+
+    @property
+    def steps(self) -> int | None:
+        """Of how many steps of a loop it has an entry each, if it does."""
+        number, _, of = self.what.partition(" ")
+        return int(number) if of in ("step", "steps") else None
 
 
 class Residuals:
@@ -185,11 +189,9 @@ def arrays(program: LinearProgram, leaves, names) -> Iterator[Array]:
         readers = dict.fromkeys(reading(program.code, i))
         aval = typeof(x)
         bytes = math.prod(aval.shape) * aval.dtype.itemsize
-        primitive, line, entries = next(iter(readers), ("", "", None))
+        primitive, line, entries = next(iter(readers), ("", "", ""))
         argument = of_argument.get(id(x), "")
-        steps = entries.number if entries and entries.of == "step" else None
-        what = argument or str(entries or "")
-        parts = aval.shape, str(aval.dtype), bytes, steps, argument, what
+        parts = aval.shape, str(aval.dtype), bytes, argument, argument or entries
         yield Array(*parts, primitive, line, max(len(readers) - 1, 0))
 
 
@@ -201,7 +203,7 @@ class Reader(NamedTuple):
 
     primitive: str
     line: str
-    entries: Entries | None
+    entries: str
 
 
 def reading(code: Code, i: int) -> Iterator[Reader]:
@@ -211,7 +213,7 @@ def reading(code: Code, i: int) -> Iterator[Reader]:
             if type(x) is not Residual or x.index != i:
                 continue
             name = str(getattr(eqn.primitive, "name", eqn.primitive))
-            here = Reader(name, eqn.line, None)
+            here = Reader(name, eqn.line, "")
             inside = getattr(eqn.operator, "inside", None)
             if inside is None:
                 yield here

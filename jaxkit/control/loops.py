@@ -22,13 +22,13 @@ from jaxkit.control.replay import Replay, Steps, Tape
 from jaxkit.control.rewrites import in_place
 from jaxkit.control.schedules import Kept
 from jaxkit.control.structure import (
-    Entries,
     Operator,
     check_that_devices_meet,
     is_in_loop,
     per_jaxpr,
     reached_in_steps,
     settled,
+    so_many,
     states,
     step_of,
     structure,
@@ -275,16 +275,15 @@ def _inside(i, loop, code):
     return [(code, j) for j, v in read if v is _variable(i, loop)]
 
 
-def _entries(i, params) -> Entries | None:
+def _entries(i, params) -> str:
     loop = params["loop"]
     if i < len(loop.steps.needs):
-        return None
+        return ""
     if i < _tape(loop):
-        return Entries("bookkeeping")
-    if loop.leaves_start:
-        return Entries("state", 1)
-    rows = _variable(i, loop)
-    return Entries("step", loop.capacity) if rows else Entries("state", loop.slots)
+        return "bookkeeping"
+    if _variable(i, loop):
+        return so_many(loop.capacity, "step")
+    return so_many(1 if loop.leaves_start else loop.slots, "state")
 
 
 operator = Operator("while", _apply, _transpose, _reaches, _inside, _entries)

@@ -24,11 +24,11 @@ from jaxkit.control.plans import hoist
 from jaxkit.control.replay import put, take
 from jaxkit.control.rewrites import in_place
 from jaxkit.control.structure import (
-    Entries,
     Operator,
     per_jaxpr,
     reached_in_steps,
     settled,
+    so_many,
     states,
     step_of,
     structure,
@@ -246,9 +246,9 @@ def _reaches(there, **params):
     return [x for part in Loop(**params).reached(there)[1] for x in part]
 
 
-def _entries(i, params) -> Entries | None:
+def _entries(i, params) -> str:
     length = dict(params["options"])["length"]
-    return Entries("step", length) if params["stacked"][i] else None
+    return so_many(length, "step") if params["stacked"][i] else ""
 
 
 operator = Operator("scan", _apply, _transpose, _reaches, entries=_entries)

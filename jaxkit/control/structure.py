@@ -57,15 +57,8 @@ def code_inside(i: int, code: Any = None, **params) -> list[tuple[Code, int]]:
     return [(code, i)] if isinstance(code, Code) else []
 
 
-class Entries(NamedTuple):
-    """What a residual of a loop has an entry of: so many steps, or states."""
-
-    of: str
-    number: int = 0
-
-    def __str__(self):
-        s = "" if self.number == 1 else "s"
-        return f"{self.number} {self.of}{s}" if self.number else self.of
+def so_many(number: int, of: str) -> str:
+    return f"{number} {of}{'' if number == 1 else 's'}"
 
 
 class Operator:
@@ -75,7 +68,7 @@ class Operator:
     `transpose(residuals, cts, **params)` the cotangents of its tangents, of which
     `reaches(there, **params)` says where something may arrive (see `Rule`).
     `inside(i, **params)` says in which codes residual i is a residual, and of which
-    number; `entries(i, params)`, of what it has an entry each, if it does.
+    number; `entries(i, params)`, what there is in it if it is of a loop: "9 steps".
     """
 
     multiple_results = True
@@ -87,7 +80,7 @@ class Operator:
         transpose: Callable,
         reaches=code_reaches,
         inside=code_inside,
-        entries=lambda i, params: None,
+        entries=lambda i, params: "",
     ):
         self.name, self.apply = name, apply
         self.inside, self.entries = inside, entries

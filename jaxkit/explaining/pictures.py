@@ -179,6 +179,8 @@ def as_lists(x: Any) -> Any:
         return str(x)
     if numbers.dtype.kind == "c":
         return as_lists(np.stack([numbers.real, numbers.imag], -1))
+    if numbers.dtype in (np.float32, np.float16):  # 0.1, not 0.10000000149011612
+        numbers = np.vectorize(lambda x: float(str(x)), [float])(numbers)
     return _finite(numbers.tolist())
 
 

@@ -142,10 +142,9 @@ def _abs(dx, y, x):
         return lax.select(ge(x, 0), dx, lax.neg(dx))
     # Clipped, so that the quotient of two infinities is 1; by 1 at 0, where all orders
     # are finite, so that they don't turn the zeros beside them to NaN.
-    info = jnp.finfo(y.dtype)
-    most = float(info.max)
+    most = float(jnp.finfo(y.dtype).max)
     size = lax.select(eq(y, 0), lax.full_like(y, 1), y)
-    size = _clip(size, float(info.tiny), most)
+    size = lax.min(size, constant(most, y.dtype))
     re, im = (div(_clip(p, -most, most), size) for p in (lax.real(x), lax.imag(x)))
     return lax.real(mul(lax.complex(re, lax.neg(im)), dx))
 

@@ -170,8 +170,8 @@ TRACING = [
     Fault(
         "a loop that vmap has made of many stops with the first",
         "control/loops.py",
-        "jnp.any(tests(*xs))",
-        "jnp.all(tests(*xs))",
+        "lambda carry: jnp.any(tests(carry))",
+        "lambda carry: jnp.all(tests(carry))",
         "tests/kinds/test_forms.py",
     ),
     Fault(

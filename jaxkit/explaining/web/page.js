@@ -220,7 +220,7 @@ function trail() {
       link.onclick = () => { state.graph = i; state.selected = null; draw(); };
       link.onkeydown = (event) => event.key === "Enter" && link.onclick();
     }
-    return k ? [" › ", link] : [link];
+    return k ? [" > ", link] : [link];
   });
   $("trail").replaceChildren(...links);
 }
@@ -328,7 +328,7 @@ function sum(node, k) {
     const from = here().byNumber.get(x.from);
     const adjoint = from.adjoints && from.adjoints[k];
     const numbers = x.partial !== null && typeof adjoint === "number";
-    const term = numbers ? `: ${text(adjoint)} × ${text(x.partial)}` : ": its adjoint through its transpose";
+    const term = numbers ? `: ${text(adjoint)} * ${text(x.partial)}` : ": its adjoint through its transpose";
     parts.push([link(x.from), term]);
   }
   return html("ul", parts.map((x) => html("li", x)));

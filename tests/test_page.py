@@ -1,0 +1,365 @@
+"""The page of an explanation, in a browser: what it shows, keys, clicks, boxes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+import jaxkit as jk
+from jaxkit.explaining import page as pages
+
+# -------------------------------------------------------------------------- programs
+
+X = jnp.linspace(-1.0, 1.0, 6).reshape(2, 3)
+
+
+def notebook(x, y):
+    return x * x * y + (y + 2)
+
+
+def mlp(params, x):
+    for w, b in params:
+        x = jnp.tanh(x @ w + b)
+    return jnp.mean(x**2)
+
+
+def attention(q, k, v):
+    return jnp.sum(jax.nn.softmax(q @ k.T / jnp.sqrt(3.0)) @ v)
+
+
+def rnn(w, u, xs):
+    def step(h, x):
+        return jnp.tanh(w @ h + u @ x), None
+
+    return jnp.sum(lax.scan(step, jnp.zeros(2), xs)[0])
+
+
+def newton(a):
+    def step(x):
+        return (x + a / x) / 2
+
+    return lax.while_loop(lambda x: jnp.abs(x * x - a) > 1e-3, step, a)
+
+
+def lost(x):
+    return jnp.sum(jnp.log(x) / x)
+
+
+def wave(z):
+    return jnp.abs(jnp.exp(1j * z) * z) ** 2
+
+
+def chain(x):
+    for _ in range(250):
+        x = jnp.sin(x) * x
+    return x
+
+
+def branches(x):
+    return lax.cond(x[0] > 0, jnp.sin, jnp.cos, x) @ x
+
+
+def nested(x):
+    def outer(c, y):
+        return lax.scan(lambda c, z: (jnp.sin(c) * z, None), c, x)[0] + y, c
+
+    return lax.scan(outer, 1.0, x)[0]
+
+
+def flax():
+    nn = pytest.importorskip("flax.linen")
+    model = nn.Dense(2)
+    return lambda p, x: jnp.sum(model.apply(p, x) ** 2), (
+        model.init(jax.random.key(0), X),
+        X,
+    )
+
+
+def equinox():
+    eqx = pytest.importorskip("equinox")
+    model = eqx.nn.MLP(3, 1, 4, 1, key=jax.random.key(0))
+    params, static = eqx.partition(model, eqx.is_inexact_array)
+    return lambda params, x: eqx.combine(params, static)(x)[0], (params, X[0])
+
+
+LAYERS = [
+    (jnp.linspace(-1, 1, 12).reshape(3, 4), jnp.linspace(0, 1, 4)),
+    (jnp.linspace(1, -1, 8).reshape(4, 2), jnp.zeros(2)),
+]
+PROGRAMS = {
+    "notebook": lambda: (notebook, (3.0, 4.0)),
+    "mlp": lambda: (mlp, (LAYERS, X)),
+    "attention": lambda: (attention, (X, X[::-1], X * 2)),
+    "rnn": lambda: (rnn, (jnp.eye(2), X / 2, jnp.ones((4, 3)))),
+    "newton": lambda: (newton, (2.0,)),
+    "nan": lambda: (lost, (jnp.array([1.0, -1.0, 2.0]),)),
+    "complex": lambda: (wave, (0.3 + 0.8j,)),
+    "chain": lambda: (chain, (1.0,)),
+    "flax": flax,
+    "equinox": equinox,
+    "cond": lambda: (branches, (jnp.array([0.7, -0.3]),)),
+    "nested scan": lambda: (nested, (jnp.array([0.7, -0.3]),)),
+}
+
+# ------------------------------------------------------------------------- the browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    found = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    path = next(filter(None, found), None)
+    if path is None:
+        pytest.skip("there is no Chromium")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"]
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def shown(browser, tmp_path):
+    """A function that opens an explanation's page; there must be no error in it."""
+    errors = []
+    tab = browser.new_page(viewport={"width": 1280, "height": 720})
+    tab.on("console", lambda m: m.type == "error" and errors.append(m.text))
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("request", lambda r: r.url.startswith("file:") or errors.append(r.url))
+
+    def open_(explanation):
+        path = tmp_path / "page.html"
+        explanation.save(path)
+        tab.goto(path.as_uri())
+        return tab
+
+    yield open_
+    assert not errors
+    tab.close()
+
+
+# What the details of all nodes say, by clicking on each.
+READ = """() => [...document.querySelectorAll("g.node[data-node]")].map((group) => {
+  group.dispatchEvent(new MouseEvent("click"));
+  const found = { number: Number(group.dataset.node) };
+  for (const x of document.querySelectorAll("#details [data-what]")) {
+    const heat = x.querySelector("canvas");
+    const cells = [...x.querySelectorAll("td")].map((cell) => cell.textContent);
+    found[x.dataset.what] = heat && heat.entries ? heat.entries.flat(9).map(String)
+      : cells.length ? cells : x.textContent;
+  }
+  return found;
+})"""
+
+
+def flat(x, complex_: bool) -> list:
+    """The entries of JSON's lists, a complex one as a pair."""
+    if complex_ and isinstance(x, list) and not isinstance(x[0], list):
+        return [complex(*map(float, x))]
+    return [y for z in x for y in flat(z, complex_)] if isinstance(x, list) else [x]
+
+
+def same(cells, expected, dtype: str) -> None:
+    if expected is None:
+        assert cells == "·"
+        return
+    entries = flat(expected, dtype.startswith("complex"))
+    found = [cells] if isinstance(cells, str) else cells
+    kinds = {"b": lambda x: x == "true"}
+    number = kinds.get(dtype[0], complex if dtype.startswith("complex") else float)
+    np.testing.assert_array_equal(
+        np.array([number(x) for x in found]), np.array(entries, np.result_type(dtype))
+    ) if dtype[0] in "bc" else np.testing.assert_array_equal(
+        np.array(found, float), np.array(entries, float)
+    )
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_numbers_steps_and_fit(name, shown):
+    f, args = PROGRAMS[name]()
+    explanation = jk.explain(f)(*args)
+    tab = shown(explanation)
+
+    # Every number is the one of the JSON.
+    nodes = {x["number"]: x for x in json.loads(explanation.json())["nodes"]}
+    found = tab.evaluate(READ)
+    constants = [x for x in nodes.values() if x["kind"] == "const" and not x["shape"]]
+    assert len(found) >= len(nodes) - len(constants)
+    for row in found:
+        node = nodes[row["number"]]
+        same(row["value"], node["value"], node["dtype"])
+        for what in "tangent", "adjoint":
+            columns = node[f"{what}s"] or []
+            assert sum(key.startswith(what) for key in row) >= len(columns)
+            for k, x in enumerate(columns):
+                same(row[f"{what} {k}"], x, node["dtype"])
+
+    # To the end and back is to the start.
+    tab.keyboard.press("Home")
+    assert tab.inner_text("#where") == "nothing is computed yet"
+    picture = lambda: tab.inner_html("#canvas").replace(' class=""', "")  # noqa: E731
+    start = picture()
+    steps = int(tab.get_attribute("#slider", "max"))
+    adjoints = sum(bool(x["adjoints"]) for x in nodes.values())
+    assert steps == len(nodes) + adjoints
+    for _ in range(min(steps, 60)):
+        tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("End")
+    assert tab.inner_text("#where") == f"all {steps} steps"
+    assert picture() != start
+    for _ in range(min(steps, 60)):
+        tab.keyboard.press("ArrowLeft")
+    tab.keyboard.press("Home")
+    assert picture() == start
+
+    # It is as wide as the window has room for, and not smaller than it is drawn.
+    wide = tab.evaluate("document.querySelector('#canvas').scrollWidth")
+    assert wide <= tab.evaluate("document.querySelector('#canvas').clientWidth")
+    size = "getComputedStyle(document.querySelector('svg .title')).fontSize"
+    assert tab.evaluate(size) == "12px"
+    tab.set_viewport_size({"width": 390, "height": 844})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_one_step_reveals_one_node(shown):
+    tab = shown(jk.explain(notebook)(3.0, 4.0))
+    tab.keyboard.press("Home")
+    text = lambda n: tab.text_content(f"[data-node='{n}']")  # noqa: E731
+    assert "3.0" not in text(1) and "unknown" in tab.get_attribute(
+        "[data-node='1']", "class"
+    )
+    tab.keyboard.press("ArrowRight")
+    assert tab.inner_text("#where") == "forward 1 of 7: n1"
+    assert "3.0" in text(1) and "dx=1: 1.0" in text(1) and "df/dn: ·" in text(1)
+    for _ in range(7):
+        tab.click("#on")
+    assert tab.inner_text("#where") == "backward 1 of 7: n7"
+    assert "df/dn: 1.0" in text(7) and "df/dn: 1" in text(6) and "df/dn: ·" in text(4)
+    tab.keyboard.press("ArrowRight")  # n6
+    assert "df/dn: 1 + …" in text(2)
+    tab.keyboard.press("ArrowRight")  # n5
+    assert "df/dn: 10" in text(2) and "df/dn: 4" in text(4) and "df/dn: ·" in text(1)
+    tab.fill("#slider", "0")
+    assert tab.inner_text("#where") == "nothing is computed yet"
+
+
+def test_details_of_a_node(shown):
+    tab = shown(jk.explain(notebook)(3.0, 4.0))
+    tab.click("[data-node='2']")
+    details = tab.inner_text("#details")
+    assert "n5: 1 * 9" in details and "n6: 1 * 1" in details
+    tab.click("#details a:has-text('n5')")
+    details = tab.inner_text("#details")
+    assert "n5 n4 * n2" in details
+    assert "mul: " in details and "return x * x * y + (y + 2)" in details
+    assert re.search(r"test_page.py:\d+ \(notebook\)", details)
+
+
+def test_keys_alone(shown):
+    tab = shown(jk.explain(nested)(jnp.array([0.7, -0.3])))
+    press = tab.keyboard.press
+    press("/")
+    tab.keyboard.type("scan")
+    press("Enter")
+    assert tab.inner_text("#matches") == "2"
+    press("Escape")
+    assert "scan" in tab.inner_text("#details h2")
+    press("o")
+    assert re.fullmatch(r"nested > n\d+ scan", tab.inner_text("#trail"))
+    while "step_1" not in (tab.text_content("#details h2") or ""):
+        press("n")
+    press("o")
+    assert tab.inner_text("#trail").count(">") == 2
+    press("Escape")
+    press("Escape")
+    assert tab.inner_text("#trail") == "nested"
+    press("?")
+    assert tab.is_visible("#legend") and "an input" in tab.inner_text("#legend")
+    press("Escape")
+    before = tab.evaluate("document.documentElement.dataset.theme")
+    press("t")
+    assert tab.evaluate("document.documentElement.dataset.theme") != before
+    width = tab.get_attribute("#canvas svg", "width")
+    press("+")
+    assert float(tab.get_attribute("#canvas svg", "width")) > float(width)
+
+
+def test_a_nan_is_red_and_has_a_reason(shown):
+    tab = shown(jk.explain(lost)(jnp.array([1.0, -1.0, 2.0])))
+    assert tab.locator("g.node.nan").count() >= 2
+    assert "the first NaN in values: n2 = log(n1)" in tab.inner_text("#details")
+    tab.click("[data-node='2']")
+    assert "the first NaN in values" in tab.inner_text("#details .reason")
+
+
+def test_arrays_are_numbers_and_then_pictures(shown):
+    x = jnp.arange(3000.0).reshape(30, 100) * jnp.where(
+        jnp.arange(100) == 7, jnp.nan, 1
+    )
+    tab = shown(jk.explain(lambda x, y: jnp.sum(x) * jnp.sum(y))(x, x[:3, :4]))
+    tab.click("[data-node='1']")
+    assert "3000 entries, 0 to 2999, 30 NaN" in tab.inner_text(
+        "#details [data-what=value]"
+    )
+    assert tab.locator("#details [data-what=value] canvas").count() == 1
+    tab.click("[data-node='2']")
+    assert tab.locator("#details [data-what=value] td").count() == 12
+
+
+def test_in_a_notebook(shown, tmp_path, browser):
+    explanation = jk.explain(notebook)(3.0, 4.0)
+    bundle = explanation._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "image/svg+xml", "text/html"}
+    (tmp_path / "cell.html").write_text(f"<body>{explanation._repr_html_()}</body>")
+    tab = browser.new_page()
+    tab.goto((tmp_path / "cell.html").as_uri())
+    frame = tab.frame_locator("iframe")
+    assert "42.0" in frame.locator("[data-node='7']").text_content()
+    tab.close()
+
+
+def test_shown_in_a_browser(monkeypatch):
+    opened = []
+    monkeypatch.setattr(pages.webbrowser, "open", opened.append)
+    path = jk.explain(notebook)(3.0, 4.0).show()
+    assert opened == [path.as_uri()]
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+    path.unlink()
+
+
+def test_a_thousand_nodes_are_less_than_three_megabytes():
+    def many(x):
+        for _ in range(500):
+            x = jnp.sin(x) * x
+        return jnp.sum(x)
+
+    for x in 1.0, jnp.ones(5000):
+        explanation = jk.explain(many)(x)
+        assert len(explanation.nodes) > 1000
+        assert len(explanation.html()) < 3_000_000
+
+
+def test_what_is_refused():
+    state = next(iter(jk.explain(notebook, step=True)(3.0, 4.0)))
+    with pytest.raises(ValueError, match="come to its end"):
+        state.html()
+    assert "text/html" not in state._repr_mimebundle_()
+
+
+def test_boxes_that_are_not_in_the_page(monkeypatch):
+    explanation = jk.explain(nested)(jnp.ones(3))
+    whole = len(pages.opened(explanation))
+    monkeypatch.setattr(pages, "INSIDE", 1)
+    graphs = pages.opened(explanation)
+    assert len(graphs) == 2 < whole
+    data = pages.data(explanation, graphs, 64)
+    closed = [x for graph in data["graphs"] for x in graph["nodes"] if x["closed"]]
+    assert closed
