@@ -21,10 +21,12 @@ def run(source: str) -> str:
     return printed.getvalue()
 
 
-def test_first_example():
+def test_first_example(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     gradient, table = run(EXAMPLES[0]).split("\n", 1)
     assert "Array(24." in gradient and "Array(10." in gradient
     assert table.startswith("node  op") and "n5: 1*9,  n6: 1" in table
+    assert (tmp_path / "f.html").read_text(encoding="utf-8").startswith("<!doctype")
 
 
 def test_the_programs_behind_it():
