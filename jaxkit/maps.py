@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,9 @@ import jax.numpy as jnp
 from jaxkit.arithmetic import transposed
 from jaxkit.border.space import COTANGENT, TANGENT, Space, flatten
 from jaxkit.border.tracebacks import entry
+from jaxkit.drawing import linked
 from jaxkit.program import LinearProgram, NotTransposable
+from jaxkit.program.text import lines_of
 from jaxkit.rules.table import NotLinear
 from jaxkit.tangents import zero_cotangent, zeros
 from jaxkit.tracing import wide_enough
@@ -127,6 +130,16 @@ class LinearMap:
             return f"the transpose, which can't be written down ({why}), of\n" + repr(
                 self._recorded.prune()
             )
+
+    def _repr_html_(self):
+        """The program beside its transpose, where a notebook shows it."""
+        found = []
+        for name, program in ("the linear map", self), ("its transpose", self.T):
+            with contextlib.suppress(NotLinear, NotTransposable, TypeError):
+                lines = lines_of(program.program.code)
+                keyed = [(source and id(source), line) for source, line in lines]
+                found.append((name, keyed))
+        return linked(found)
 
     @entry
     def matrix(self) -> jax.Array:

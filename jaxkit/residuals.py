@@ -21,7 +21,7 @@ from jaxkit.border.arguments import check_callable
 from jaxkit.border.flat import Flat, arguments, as_leaves
 from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
-from jaxkit.drawing import Arrow, Box, Graph, svg, write
+from jaxkit.drawing import Arrow, Box, Graph, svg, table, write
 from jaxkit.fused import apart
 from jaxkit.program import Code, LinearProgram, Residual
 from jaxkit.tracing import typeof
@@ -93,8 +93,7 @@ class Residuals:
             "  ".join([row[0].rjust(widths[0]), *map(str.ljust, row[1:], widths[1:])])
             for row in rows
         ]
-        end = f"{size(self.total)} in all, {size(self.made)} of them not in arguments"
-        return "\n".join([*map(str.rstrip, lines), end])
+        return "\n".join([*map(str.rstrip, lines), self._end()])
 
     __repr__ = __str__
 
@@ -130,7 +129,14 @@ class Residuals:
         write(path, {".svg": self.svg, ".json": self.json, ".txt": self.__str__})
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {"text/plain": str(self), "image/svg+xml": self.svg()}
+        shown = {"text/plain": str(self), "image/svg+xml": self.svg()}
+        return shown | {"text/html": self._repr_html_()}
+
+    def _repr_html_(self):
+        return table([COLUMNS, *map(_cells, self.arrays)], self._end())
+
+    def _end(self):
+        return f"{size(self.total)} in all, {size(self.made)} of them not in arguments"
 
 
 def residuals(fun: Callable) -> Callable[..., Residuals]:

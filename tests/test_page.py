@@ -363,3 +363,37 @@ def test_boxes_that_are_not_in_the_page(monkeypatch):
     data = pages.data(explanation, graphs, 64)
     closed = [x for graph in data["graphs"] for x in graph["nodes"] if x["closed"]]
     assert closed
+
+
+# ------------------------------------------------------- what is no graph, in notebooks
+
+
+def lit(tab):
+    return tab.locator("code.together").all_text_contents()
+
+
+def test_lines_that_belong_together_light_up(browser, tmp_path):
+    _, pushforward = jk.linearize(lambda x: jnp.sum(jnp.sin(x) * x), jnp.ones(3))
+    stages = jk.stages(notebook)(3.0, 4.0)
+    path = tmp_path / "maps.html"
+    both = f"{pushforward._repr_html_()}{stages._repr_html_()}"
+    path.write_text(f"<!doctype html><body>{both}</body>", encoding="utf-8")
+    tab = browser.new_page()
+    tab.goto(path.as_uri())
+    heads = tab.locator("h4").all_text_contents()
+    assert heads[:2] == ["the linear map", "its transpose"] and len(heads) == 6
+    tab.hover("code:has-text('reduce_sum')")
+    assert len(lit(tab)) == 2 and "broadcast_in_dim" in lit(tab)[1]
+    tab.hover("code:text-is('n6 = add n2 n3')")
+    assert lit(tab) == ["n6 = add n2 n3"] * 2 + ["dn6 = dn2"] * 2 + ["cn2 += cn6"]
+    tab.hover("h4 >> nth=0")
+    assert lit(tab) == []
+    tab.close()
+
+
+def test_tables_of_residuals():
+    found = jk.residuals(lambda x: jnp.sum(jnp.sin(x)))(jnp.ones(3))
+    page = found._repr_html_()
+    assert page == found._repr_mimebundle_()["text/html"]
+    assert "<th>read by</th>" in page and "<td>sin</td>" in page
+    assert str(found).splitlines()[-1] in page

@@ -17,6 +17,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxkit.arithmetic import transposed
+from jaxkit.drawing import linked
 from jaxkit.explaining import text
 from jaxkit.explaining.nodes import Node, Step
 from jaxkit.explaining.values import in_line
@@ -70,6 +71,9 @@ class Stages:
 
     def __str__(self):
         return "\n\n".join(map(str, self))
+
+    def _repr_html_(self):
+        return linked([(f"{x.name}: {x.head}", x.lines) for x in self])
 
     __repr__ = __str__
 

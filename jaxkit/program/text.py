@@ -19,31 +19,37 @@ def format_code(code: Code) -> str:
           t2:f32[] = reduce_sum[axes=(0,)] t1
           return t2
     """
+    return "\n".join(line for _, line in lines_of(code))
+
+
+def lines_of(code: Code) -> list[tuple[Any, str]]:
+    """The lines of that text, each with the source of its equation, or None."""
     head = f"linear program of {_typed(code.inputs) or 'nothing'}"
     if code.residuals:
         head += f" with residuals {_typed(code.residuals)}"
-    return "\n".join([head, *_body(code)])
+    return [(None, head), *_body(code)]
 
 
-def _body(code: Code) -> list[str]:
-    lines = []
+def _body(code: Code) -> list[tuple[Any, str]]:
+    lines: list[tuple[Any, str]] = []
 
     def do(eqn, operands):
-        lines.append(f"{_typed(eqn.outputs)} = {application(eqn, operands)}")
+        text = f"{_typed(eqn.outputs)} = {application(eqn, operands)}"
+        lines.append((eqn.source, text))
         inner = [eqn.params.get("code")]
         for i, code in enumerate(eqn.params.get("codes", inner)):
             if isinstance(code, Code):
                 head = f"   where {_typed(code.inputs)}:"
                 if "codes" in eqn.params:
-                    lines.append(f"  in branch {i},{head[2:]}")
+                    lines.append((eqn.source, f"  in branch {i},{head[2:]}"))
                 else:
-                    lines[-1] += head
+                    lines[-1] = eqn.source, lines[-1][1] + head
                 lines.extend(_body(code))
         return list(map(str, eqn.outputs))
 
     outs = forward(code, list(map(str, code.inputs)), do, lambda x, eqn: str(x))
-    lines.append(f"return {' '.join(outs)}")
-    return [f"  {line}" for line in lines]
+    lines.append((None, f"return {' '.join(outs)}"))
+    return [(source, f"  {line}") for source, line in lines]
 
 
 def application(eqn: Any, operands: Sequence[str]) -> str:
