@@ -6,7 +6,6 @@ and the data are arguments, not constants: XLA would compute with those at compi
 time. They are written for any of the libraries, see `experiments.libraries`.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from jax.flatten_util import ravel_pytree
 
 from experiments.bench import ExperimentError
 from experiments.bench.settings import OfFunction
-from jaxkit.__main__ import load
+from jaxkit.__main__ import argument, load
 
 DIGITS = Path(__file__).parent / "data" / "digits.npz"
 EXAMPLES, PIXELS, HIDDEN, CLASSES = 512, 64, 32, 10
@@ -189,17 +188,7 @@ def of_floats(name: str, f: Callable, args: tuple) -> list:
 
 def example(text: str, seed: int) -> Any:
     """An argument: `f32[10,3]`, draws of that shape, or an expression: `ones(5)`."""
-    if match := re.fullmatch(r"f32\[([\d, ]*)\]", text):
-        shape = [int(size) for size in match[1].split(",") if size.strip()]
-        draws = np.random.default_rng(seed).normal(size=shape)
-        return jnp.asarray(draws, jnp.float32)
-    advice = "pass a shape, such as 'f32[10,3]', or an expression, such as 'ones(5)'"
-    if re.match(r"[a-z]+\d+\[", text):
-        only = "is not a shape such as 'f32[10,3]' (only f32 is drawn)"
-        raise ExperimentError(f"--inputs {text!r} {only}; {advice}")
     try:
-        value = eval(text, vars(jnp) | {"jnp": jnp, "jax": jax})
-        value = jnp.asarray(value) if isinstance(value, list) else value
-        return jax.tree.map(jnp.asarray, value)
-    except Exception as error:
-        raise ExperimentError(f"--inputs {text!r}: {error}; {advice}") from error
+        return argument(text, seed)
+    except ValueError as error:
+        raise ExperimentError(f"--inputs {error}") from error

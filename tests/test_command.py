@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,37 @@ def test_explain(capsys):
     assert re.search(
         r"n7 +n5 \+ n6 +42.0 +24.0 +10.0 +1.0 +seed", capsys.readouterr().out
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "value"),
+    [
+        ("x * x", ["3"], 9.0),
+        ("sin", ["0"], 0.0),
+        ("y * x + sum(jnp.array([i * x for i in range(3)]))", ["3", "2"], 12.0),
+        ("sum(p['w'] @ x)", ["{'w': [1, 2]}", "2 * ones((2, 1))"], 6.0),
+        ("lax.exp(x)", ["zeros(())"], 1.0),
+        ("size(x)", ["f32[2, 3]"], 6.0),
+        ("lambda y, x: y - x", ["3", "2"], 1.0),
+    ],
+)
+def test_expressions(text, arguments, value, capsys):
+    given = map(command.argument, arguments)
+    assert float(command.load(text)(*given)) == value
+    if text != "size(x)":
+        assert command.main(["explain", text, *arguments]) == 0
+        assert "df/dn" in capsys.readouterr().out
+
+
+def test_a_page(tmp_path, monkeypatch, capsys):
+    path, opened = tmp_path / "f.html", []
+    assert command.main(["explain", "x * x", "3", "--html", str(path)]) == 0
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert command.main(["explain", "x * x", "3", "--open"]) == 0
+    shown = capsys.readouterr().out.split("in the browser: ")[1].strip()
+    assert opened == [Path(shown).as_uri()]
+    Path(shown).unlink()
 
 
 @pytest.mark.parametrize("text", [command.EXPLAIN, command.LESSON])
@@ -51,7 +83,7 @@ def test_open_and_save(tmp_path, capsys):
     assert command.main(["explain", quantile, "[1, 2, 4]"]) == 0
     box = re.search(r"boxes that can be opened: n(\d+)", capsys.readouterr().out)
     assert box
-    assert command.main(["explain", quantile, "[1, 2, 4]", "--open", box[1]]) == 0
+    assert command.main(["explain", quantile, "[1, 2, 4]", "--box", box[1]]) == 0
     assert "sort(" in capsys.readouterr().out
     path = tmp_path / "f.json"
     assert command.main(["explain", F, "3", "4", "--save", str(path)]) == 0
@@ -66,11 +98,16 @@ def test_open_and_save(tmp_path, capsys):
         (["nowhere.py:f", "3"], "there is no file nowhere.py"),
         (["no_such_module:f", "3"], "there is no module no_such_module"),
         (["math:nothing", "3"], "there is no function nothing in math"),
-        ([F, "3", "four"], "'four' is no argument"),
-        ([F, "3", "4", "--open", "4"], "n4 is no box"),
-        ([F, "3", "4", "--open", "0"], "there is no node n0"),
+        ([F, "3", "four"], "'four' is no argument (name 'four' is not defined)"),
+        ([F, "3", "i32[3]"], "only f32 is drawn"),
+        ([F, "3", "4", "--box", "4"], "n4 is no box"),
+        ([F, "3", "4", "--box", "0"], "there is no node n0"),
+        (["foo(x)", "3"], "there is no function foo in jax.numpy"),
+        (["lambda x: foo * x", "3"], "NameError: name 'foo' is not defined"),
+        (["jnp.foo(x)", "3"], "has no attribute 'foo'"),
+        ([F, "3", "4", "--html", "f.svg"], "--html f.svg: end its name with .html"),
         ([F, "3", "4", "--stages", "--save", "f.svg"], "pass one of them, alone"),
-        ([F, "3", "4", "--save", "f.png"], "f.png: end it with one of .svg"),
+        ([F, "3", "4", "--save", "f.png"], "f.png: end it with one of .html, .svg"),
     ],
 )
 def test_messages(words, message, capsys):
