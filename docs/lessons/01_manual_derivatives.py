@@ -75,8 +75,9 @@ picture("01-slope", figure)
 # ## Second derivatives
 #
 # The two partials are functions too, and have partials of their own: four numbers, the
-# *Hessian*. Of 2xy these are 2y and 2x; of x² + 1 they are 2x and 0. The two in the
-# corners are equal: for smooth functions the order of differentiation does not matter.
+# *Hessian*. Of 2xy these are 2y and 2x; of x² + 1 they are 2x and 0. The two that are
+# not on the diagonal, by x and then y and by y and then x, are equal: for smooth
+# functions the order of differentiation does not matter.
 
 
 # %%

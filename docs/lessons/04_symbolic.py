@@ -102,7 +102,8 @@ for order in range(6):
 # the graph, and each part once. The next methods go further. They build no formula for
 # the derivative at all, only its value.
 #
-# An expression also has no `if`: it is built before the values are known.
+# An expression also has no `if`. One graph stands for all values of x and y, a branch
+# holds for some of them; so a variable, though it has a value here, refuses to be tested.
 #
 # ## Exercises
 #

@@ -89,7 +89,8 @@ print("the tape:", len(recorded.nodes), "nodes, gradient", recorded.gradient()[0
 # `jk.explain(f)(3.0, 4.0)` shows both modes for any JAX program. Columns `dx=1` and
 # `dy=1` are tangents (lesson 6), `df/dn` is the adjoint. "Adjoint arrives from" is
 # where it came from: `n4: 4*3 + 4*3` reads "from n4, its adjoint 4 times the partial 3,
-# twice". `seed` is the 1 at which the walk starts. Below the table stand the lines of
+# twice". Where the partial is 1 there is the adjoint alone, `n6: 1`, and where nothing
+# else arrives not even that, `n6`. `seed` is the 1 at which the walk starts. Below the table stand the lines of
 # code, the gradient beside that of JAX and of central differences (lesson 2), how many
 # passes each mode takes, and which values had to be kept for the walk back.
 

@@ -96,7 +96,9 @@ print(jk.stages(f)(3.0, 4.0))
 
 # %% [markdown]
 # `jk.stages` shows all four programs, and which node of f each line belongs to: f
-# itself, f with tangents (lesson 6), the tangents alone, and the transpose.
+# itself, f with tangents (lesson 6), the tangents alone, and the transpose. `dn4` is the
+# tangent of n4, and `cn4` its cotangent; `cn4 += ...` adds a share to what has arrived
+# there from others, and what has no letter of n (`t2`) lives within a step.
 #
 # A trap: the notebook's examples pass integers, `f(3, 4)`. Derivatives are for numbers
 # that can move a little. JAX and the kit refuse integers, and say what to do.

@@ -33,7 +33,8 @@ print("finite differences:", [[f"{d:.6f}" for d in row] for row in quotients])
 
 # %% [markdown]
 # The last 0, the derivative of df/dy = x² + 1 by y, is a number like any other.
-# (PyTorch, as the notebook shows, returns `None` there, since x² + 1 doesn't use y.)
+# (PyTorch refuses there, since x² + 1 doesn't use y, or returns `None` if it is asked
+# with `allow_unused=True`, as the notebook shows.)
 #
 # **Correction.** The notebook says that dual numbers are limited to first derivatives.
 # They nest: both parts of a dual number may be dual numbers.

@@ -78,7 +78,7 @@ picture("11-kink", figure)
 
 # %% [markdown]
 # Of a convex function of one number, any slope between the one-sided ones says which
-# way is not up. `nan` (not a number) won't: it spreads to all that it touches. The norm is sqrt(x² +
+# way is not down: the way in which it points up. `nan` (not a number) won't: it spreads to all that it touches. The norm is sqrt(x² +
 # y²). At 0 the slope of the root is infinite, that of the inside is 0, and infinity
 # times 0 is `nan`.
 #

@@ -33,8 +33,8 @@ for name, result in ("all", full), ("every other", some):
 # since each missing value is computed once. Fewer may be kept: of 100 values every
 # tenth, then the stretch that is being walked is computed again, and at most 10 + 9 are
 # held at a time. About 2 sqrt(n) values for one more forward pass is a good bargain
-# (Chen and others, 2016). Taken further, the idea lets both memory and extra work grow
-# like log n (Griewank, 1992).
+# (Chen and others, 2016). Taken further, the idea lets memory grow like log n, for extra
+# work like n log n: some log n more forward passes (Griewank, 1992).
 
 # %%
 rules = {
