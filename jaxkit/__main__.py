@@ -19,7 +19,7 @@ import numpy as np
 
 import jaxkit
 from jaxkit import lessons
-from jaxkit.lessons import page
+from jaxkit.lessons import page, pictures
 
 EXPLAIN = """\
 Show what differentiating a function computes: value, tangents and adjoint of each
@@ -49,6 +49,8 @@ List the lessons, or show one: its text, its code, and what that prints, run now
     python -m jaxkit lesson            what there is
     python -m jaxkit lesson 5          the fifth
     python -m jaxkit lesson 5 --step   cell by cell; Enter goes on
+    python -m jaxkit lesson 5 --pictures here
+                                       with its pictures, in a folder
     python -m jaxkit lesson --build    write all pages anew (for those who edit them)
     python -m jaxkit lesson --check    say which pages are stale
 """
@@ -113,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     add = other.add_argument
     add("number", nargs="?", type=int, help="which lesson")
     add("--step", action="store_true", help="cell by cell; Enter goes on")
+    add("--pictures", type=Path, metavar="FOLDER", help="write its pictures there")
     add("--build", action="store_true", help="write the pages")
     add("--check", action="store_true", help="say which pages are stale")
     return top
@@ -262,6 +265,7 @@ def lesson(args) -> int:
             title = page.cells(path.read_text(encoding="utf-8"))[0].source
             print(title.splitlines()[0].lstrip("# "))
         return 0
+    pictures.FOLDER = args.pictures
     for cell, output, figures in page.run(lessons.find(args.number)):
         print(cell.source if cell.is_text else indented(cell.source, ">>> "))
         print(

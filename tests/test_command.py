@@ -11,6 +11,7 @@ import pytest
 
 from jaxkit import __main__ as command
 from jaxkit import lessons
+from jaxkit.lessons import pictures
 
 F = "lambda x, y: x * x * y + (y + 2)"
 
@@ -120,6 +121,18 @@ def test_lessons_are_listed(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(lessons.lessons())
     assert lines[0].startswith("1. ")
+
+
+def test_a_lesson_writes_what_it_is_asked_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pictures, "FOLDER", None)
+    assert command.main(["lesson", "1"]) == 0
+    assert list(tmp_path.iterdir()) == []
+    assert "picture 01-slope" in capsys.readouterr().out
+    assert command.main(["lesson", "1", "--pictures", "here"]) == 0
+    assert [x.name for x in (tmp_path / "here").iterdir()] == ["01-slope.svg"]
+    shown = pictures.Picture("name", (tmp_path / "here" / "01-slope.svg").read_text())
+    assert "<svg" in shown._repr_svg_()
 
 
 def test_no_such_lesson(capsys):

@@ -75,9 +75,10 @@ def test_cells():
 def test_scripts_are_plain_python(tmp_path):
     done = subprocess.run(
         [sys.executable, str(LESSONS[0])],
-        cwd=tmp_path,  # where its pictures go
+        cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []

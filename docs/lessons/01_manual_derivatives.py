@@ -57,8 +57,8 @@ for h in (1, 0.1, 0.01):
 
 # %% [markdown]
 # A step ten times smaller leaves a difference a hundred times smaller: it is exactly
-# yh² = 4h² here. Near x = 3 the line is nearly the function. Drawn (`picture` writes a
-# drawing into a file beside this page):
+# yh² = 4h² here. Near x = 3 the line is nearly the function. Drawn (`picture` shows a
+# drawing in a notebook, and gives it a name):
 
 # %%
 xs = [i / 20 for i in range(101)]

@@ -26,7 +26,7 @@ class Ran(NamedTuple):
 
     cell: Cell
     output: str
-    pictures: list[Path]
+    pictures: list[pictures.Picture]
 
 
 def cells(source: str) -> list[Cell]:
@@ -76,7 +76,7 @@ def page(path: Path) -> str:
         if output.strip():
             lines = [line.rstrip() for line in output.rstrip().splitlines()]
             parts.append("```text\n" + "\n".join(lines) + "\n```")
-        parts += [f"![{x.stem}](figures/{x.name})" for x in figures]
+        parts += [f"![{x.name}](figures/{x.name}.svg)" for x in figures]
     how = f"{path.name} with {version()}, by python -m jaxkit lesson --build"
     note = f"<!-- Made from {how} -->"
     return "\n\n".join([note, *filter(None, parts)]) + "\n"

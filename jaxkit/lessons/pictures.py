@@ -1,30 +1,51 @@
-"""Pictures of lessons: files beside the page, the same in every run."""
+"""Pictures of lessons: shown in notebooks, written where one asks for it."""
 
 from __future__ import annotations
 
 import io
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jaxkit.drawing import Graph, svg
 
-FOLDER = Path("docs") / "lessons" / "figures"
-made: list[Path] = []  # by the lesson that runs, in order
+FOLDER: Path | None = None  # where pictures are written; nowhere if None
+made: list[Picture] = []  # by the lesson that runs, in order
 
 
-def picture(name: str, content: Any) -> Path:
-    """Write a picture as SVG into `docs/lessons/figures`; returns its path.
+@dataclass(frozen=True)
+class Picture:
+    """A picture as SVG; a notebook shows it."""
+
+    name: str
+    svg: str
+
+    def save(self, folder: str | Path) -> Path:
+        """Write it into a folder as `NAME.svg`; returns the path."""
+        path = Path(folder) / f"{self.name}.svg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.svg, encoding="utf-8")
+        return path
+
+    def _repr_svg_(self):
+        return self.svg
+
+    def __repr__(self):
+        return f"picture {self.name}"
+
+
+def picture(name: str, content: Any) -> Picture:
+    """Show a picture in a notebook; returns it, so that it can be saved.
 
     Args:
-        name: the file's name, without suffix.
+        name: what it is called, the file's name without suffix if it is saved.
         content: an explanation, a graph to draw, a matplotlib figure, or SVG as text.
 
     Example:
 
-        >>> picture("01-curve", figure)  # doctest: +SKIP
+        >>> picture("01-curve", figure).save("figures")  # doctest: +SKIP
     """
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    path = FOLDER / f"{name}.svg"
     if isinstance(content, str):
         text = content
     elif isinstance(content, Graph):
@@ -33,9 +54,14 @@ def picture(name: str, content: Any) -> Path:
         text = _of_figure(content)
     else:
         text = content.svg()
-    path.write_text(text, encoding="utf-8")
-    made.append(path)
-    return path
+    found = Picture(name, text)
+    made.append(found)
+    if FOLDER is not None:
+        found.save(FOLDER)
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is not None and hasattr(shell, "kernel"):
+        sys.modules["IPython"].display.display(found)
+    return found
 
 
 def _of_figure(figure) -> str:
