@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from jaxkit import lessons
-from jaxkit.lessons import page
+from jaxkit.lessons import notebooks, page
+from tests.selections import long_but
 
 LESSONS = lessons.lessons()
 ROOT = Path(__file__).parents[1]
@@ -81,4 +82,23 @@ def test_scripts_are_plain_python(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", long_but(LESSONS[:1], LESSONS), ids=lambda p: p.stem)
+def test_notebooks_run(path, tmp_path):
+    """In a kernel, with pictures that are shown once, and without a file."""
+    nbclient = pytest.importorskip("nbclient")
+    notebook = notebooks.notebook(path)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    where = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=None, resources=where).execute()
+    shown = [
+        output
+        for cell in code
+        for output in cell.outputs
+        if "image/svg+xml" in output.get("data", {})
+    ]
+    assert len(shown) == path.read_text(encoding="utf-8").count("\npicture(")
     assert list(tmp_path.iterdir()) == []

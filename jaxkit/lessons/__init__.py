@@ -48,17 +48,20 @@ def find(number: int) -> Path:
 
 
 def made(path: Path, folder: Path) -> None:
-    """Make a lesson's page, and its pictures, in a folder; in a process of its own.
+    """Make a lesson's page, pictures and notebook in a folder; in its own process.
 
     A lesson may change JAX's settings, and the next one is not to see that.
     """
     code = (
         "import sys; from pathlib import Path\n"
-        "from jaxkit.lessons import page, pictures\n"
+        "from jaxkit.lessons import notebooks, page, pictures\n"
         "source, folder = map(Path, sys.argv[1:])\n"
         "pictures.FOLDER = folder / 'figures'\n"
         "text = page.page(source)\n"
-        "(folder / source.name).with_suffix('.md').write_text(text, encoding='utf-8')\n"
+        "here = folder / source.name\n"
+        "here.with_suffix('.md').write_text(text, encoding='utf-8')\n"
+        "text = notebooks.text(source)\n"
+        "here.with_suffix('.ipynb').write_text(text, encoding='utf-8')\n"
     )
     here = {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
     settings = {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "0", "XLA_FLAGS": ""}
@@ -74,7 +77,7 @@ def made(path: Path, folder: Path) -> None:
 
 
 def build(paths: list[Path] | None = None) -> None:
-    """Write the pages of all lessons, or of some."""
+    """Write the pages and notebooks of all lessons, or of some."""
     for path in lessons() if paths is None else paths:
         made(path, FOLDER)
 
@@ -86,7 +89,7 @@ def comparable(path: Path) -> bool:
 
 
 def stale(path: Path) -> list[str]:
-    """What of a lesson is not what its script makes: the page, or pictures.
+    """What of a lesson is not what its script makes: page, pictures, or notebook.
 
     With another version of JAX than the page was made with, the script is run, and
     nothing compared.

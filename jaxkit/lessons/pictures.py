@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ made: list[Picture] = []  # by the lesson that runs, in order
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as SVG; a notebook shows it."""
+    """A picture as SVG; a notebook shows it, once."""
 
     name: str
     svg: str
+    shown: bool = False
 
     def save(self, folder: str | Path) -> Path:
         """Write it into a folder as `NAME.svg`; returns the path."""
@@ -29,7 +30,7 @@ class Picture:
         return path
 
     def _repr_svg_(self):
-        return self.svg
+        return None if self.shown else self.svg
 
     def __repr__(self):
         return f"picture {self.name}"
@@ -61,6 +62,7 @@ def picture(name: str, content: Any) -> Picture:
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is not None and hasattr(shell, "kernel"):
         sys.modules["IPython"].display.display(found)
+        return replace(found, shown=True)
     return found
 
 
