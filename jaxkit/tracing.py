@@ -589,6 +589,11 @@ def is_deep(jaxpr) -> bool:
     return _depths[jaxpr] > DEEPEST
 
 
+def is_ref(x: Any) -> bool:
+    """Whether a value is a reference to an array that may change (`jax.new_ref`)."""
+    return isinstance(aval_of(x), jax.ref.AbstractRef)
+
+
 def concrete(x: Any) -> Any:
     """The concrete value behind `x`, or None where a trace has none."""
     return x.to_concrete_value() if isinstance(x, jax.core.Tracer) else x

@@ -227,3 +227,60 @@ def test_no_cotangent_stays_none(f, expected):
     """An array of zeros in its place would be 0 times infinity upstream."""
     for gradient in (jk.grad(f), jax.jit(jk.grad(f)), jk.grad(jax.jit(f))):
         np.testing.assert_allclose(gradient(1.0), expected)
+
+
+def added_up(r, x):
+    jax.ref.addupdate(r, ..., x)
+
+
+def set_in_a_loop(r, x):
+    def step(i, c):
+        r[...] = c * x
+        return c
+
+    lax.fori_loop(0, 2, step, x)
+
+
+def set_in_a_scan(r, x):
+    def step(c, y):
+        jax.ref.addupdate(r, ..., c * y)
+        return c, None
+
+    lax.scan(step, x, jnp.ones(3))
+
+
+WRITES = {
+    "set": lambda r, x: jax.ref.set(r, ..., x**2),
+    "add": added_up,
+    "swap": lambda r, x: jax.ref.swap(r, ..., 3 * x),
+    "loop": set_in_a_loop,
+    "scan": set_in_a_scan,
+    "jit": lambda r, x: jax.jit(lambda x: jax.ref.set(r, ..., x))(x),
+    "cond": lambda r, x: lax.cond(
+        x > 0, lambda x: jax.ref.set(r, ..., x), lambda x: None, x
+    ),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_what_is_written_into_a_reference_is_not_lost(write):
+    """There is no rule for it, and what was written is nobody's output."""
+
+    def f(x):
+        r = jax.new_ref(jnp.zeros(()))
+        WRITES[write](r, x)
+        return r[...]
+
+    for derivative in jk.grad(f), lambda x: jk.jvp(f, (x,), (x,)), jk.jacfwd(f):
+        for run in derivative, jax.jit(derivative):
+            with pytest.raises(NotImplementedError, match=r"'(swap|addupdate)'"):
+                run(2.0)
+
+
+def test_references_that_nothing_moves_in():
+    def f(x):
+        r = jax.new_ref(jnp.ones(()))
+        r[...] = 3.0
+        return x * r[...]
+
+    assert jk.grad(f)(2.0) == 3.0
