@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jax import lax
-
 from jaxkit import tracing
 from jaxkit.dual import Arithmetic, Dual, DualTrace
 from jaxkit.fused import fused
-from jaxkit.program import LinearProgram, Recorder, Zero, backward
+from jaxkit.program import LinearProgram, Recorder, Zero, added, backward
 from jaxkit.rules.table import RULES
 from jaxkit.tangents import (
     SCALARS,
@@ -188,7 +186,7 @@ def transposed(program: LinearProgram) -> LinearProgram:
             arithmetic.source = eqn.source
             return program.pull(eqn, cts)
 
-        return backward(program.code, cts, do, lax.add_p.bind)
+        return backward(program.code, cts, do, added)
 
     cts = [tracing.cotangent_of(x.aval) for x in program.code.outputs]
     return _recorded(pull_back, cts, program.code.cotangents).prune()

@@ -7,7 +7,13 @@ text.py     the program as text
 """
 
 from jaxkit.program.code import Code, Constant, Equation, Residual, Var, Zero
-from jaxkit.program.linear import LinearProgram, NotTransposable, Recorder, reached
+from jaxkit.program.linear import (
+    LinearProgram,
+    NotTransposable,
+    Recorder,
+    added,
+    reached,
+)
 from jaxkit.program.text import application
 from jaxkit.program.walk import backward, forward
 
@@ -21,6 +27,7 @@ __all__ = [
     "Residual",
     "Var",
     "Zero",
+    "added",
     "application",
     "backward",
     "forward",

@@ -53,6 +53,14 @@ class NotTransposable(ValueError):
 Observer = Callable[[Equation, Sequence[Any]], None]
 
 
+def added(x: Any, y: Any) -> Any:
+    """x + y, on the mesh on which they were computed."""
+    if not tracing.mesh_here().axis_names:
+        return lax.add_p.bind(x, y)
+    with tracing.on_mesh_of([x, y]):
+        return lax.add_p.bind(x, y)
+
+
 @jax.tree_util.register_pytree_node_class
 class LinearProgram:
     """Flat linear program: a list of tangents in, a list of tangents out."""
@@ -105,8 +113,8 @@ class LinearProgram:
         step of a loop; in other code, many small operations may be fused to one.
         """
         put = None if sums is None else self.put
-        add = lax.add_p.bind
-        return backward(self.code, cotangents, self.pull, add, observe, put, sums or ())
+        sums = sums or ()
+        return backward(self.code, cotangents, self.pull, added, observe, put, sums)
 
     def put(self, eqn: Equation, cts: Sequence[Any], total: Any) -> Any:
         """What arrived at an equation's first operand, with what it gives to that.

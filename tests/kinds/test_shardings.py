@@ -309,6 +309,14 @@ PROGRAMS = {
     "norm": (lambda x: jnp.sum(x / jnp.sqrt(jnp.sum(x * x, -1, keepdims=True))), X),
     "mean and maximum": (lambda x: jnp.max(x - jnp.mean(x, 0)) * jnp.min(x), X),
     "unused": (lambda x, w: jnp.sum(x**2), X, W),
+    "auto inside": (
+        lambda x: jnp.sum(
+            jax.sharding.auto_axes(
+                lambda a: jnp.sin(a) * a + a.at[1].get(), out_sharding=P("i")
+            )(x)
+        ),
+        X,
+    ),
     "unreduced": (
         lambda w: jnp.sum(jnp.sin(X @ w)),
         jax.device_put(W, jax.NamedSharding(LINE, P(None, None, reduced={"i"}))),
