@@ -46,12 +46,12 @@ def test_a_changed_script_is_stale(tmp_path, monkeypatch):
     monkeypatch.setattr(lessons, "FOLDER", tmp_path)
     script = tmp_path / "01_test.py"
     script.write_text("# %%\nprint(1 + 1)\n")
-    assert lessons.stale(script) == ["01_test.md"]
+    assert lessons.stale(script) == ["01_test.ipynb", "01_test.md"]
     lessons.build([script])
     assert "```text\n2\n```" in script.with_suffix(".md").read_text()
     assert lessons.stale(script) == []
     script.write_text("# %%\nprint(1 + 2)\n")
-    assert lessons.stale(script) == ["01_test.md"]
+    assert lessons.stale(script) == ["01_test.ipynb", "01_test.md"]
 
 
 def test_a_script_that_fails_says_where(tmp_path, monkeypatch):

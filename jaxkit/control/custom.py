@@ -6,7 +6,7 @@ recorded, as such.  `custom_vmap` and `linear_call` say other things of their co
 
 from __future__ import annotations
 
-from jax.custom_derivatives import SymbolicZero
+from jax.custom_derivatives import SymbolicZero, linear_call
 
 from jaxkit.control.jit import Options, call
 from jaxkit.rules.verbs import general, linear, structured
@@ -56,12 +56,22 @@ def _linear_operands(n, *, num_callee_consts, num_res, **params):
 
 
 def _transpose(cts, *operands, callee, transpose_thunk, num_callee_consts, num_res):
+    # It is a `linear_call` again, whose transpose is the function that was called.
     transpose, consts = transpose_thunk()
     n = num_callee_consts + num_res
     avals = [v.aval for v in open_jaxpr(transpose).invars[len(consts) + num_res :]]
-    residuals = operands[num_callee_consts:n]
-    cts = run_jaxpr_here(transpose, [*consts, *residuals, *filled(cts, avals)])
-    return [None] * n + cts
+    closed, residuals = operands[:num_callee_consts], operands[num_callee_consts:n]
+
+    def back(given, cts):
+        consts, _, residuals = given
+        return run_jaxpr_here(transpose, [*consts, *residuals, *cts])
+
+    def again(given, tangents):
+        _, closed, residuals = given
+        return run_jaxpr_here(callee, [*closed, *residuals, *tangents])
+
+    given = list(consts), list(closed), list(residuals)
+    return [None] * n + list(linear_call(back, again, given, filled(cts, avals)))
 
 
 linear("linear_call", _transpose, operands=_linear_operands)

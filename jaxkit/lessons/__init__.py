@@ -65,6 +65,7 @@ def made(path: Path, folder: Path) -> None:
     )
     here = {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
     settings = {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "0", "XLA_FLAGS": ""}
+    settings["COLUMNS"] = "100"  # whatever terminal this is run in
     done = subprocess.run(
         [sys.executable, "-c", code, str(path), str(folder)],
         cwd=ROOT,

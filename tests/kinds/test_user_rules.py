@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 from jax.core import ShapedArray
+from jax.custom_derivatives import linear_call
 from jax.extend.core import Primitive
 from jax.interpreters import mlir
 
@@ -285,3 +286,20 @@ def test_the_lines_of_a_transposed_structure(structure):
         for inside in (eqn.params["code"].equations if "code" in eqn.params else [eqn])
     ]
     assert inner and all("test_user_rules.py" in eqn.line for eqn in inner)
+
+
+def test_a_linear_call_transposed_twice_is_what_was_called():
+    """Its two functions change places: here they are no transposes of each other."""
+
+    def f(x):
+        return linear_call(lambda r, x: x * r, lambda r, ct: ct * 7 * r, 2.0, x)
+
+    def transpose(f):
+        return lambda ct: jk.linear_transpose(f, 1.0)(ct)[0]
+
+    assert transpose(f)(1.0) == 14.0
+    assert transpose(transpose(f))(1.0) == 2.0
+    assert jax.jit(transpose(transpose(transpose(f))))(1.0) == 14.0
+    assert jk.grad(lambda x: f(x) ** 2)(3.0) == jax.grad(lambda x: f(x) ** 2)(3.0)
+    second = [lib.grad(lib.grad(lambda x: f(x) ** 2))(3.0) for lib in (jk, jax)]
+    np.testing.assert_allclose(*second)
