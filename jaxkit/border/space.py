@@ -172,9 +172,8 @@ def _checked(transform, role, element, i, x, aval, moves) -> Any:
         got = jax.ShapeDtypeStruct(np.shape(x), float0)
     if got is not None and got.shape == aval.shape:
         if dtype is float0:
-            # As JAX, a cotangent of integers may be one of integers, and counts for
-            # nothing.
-            if got.dtype == dtype or (role == COTANGENT and got.dtype == aval.dtype):
+            # As in JAX, a cotangent of integers may be anything, and counts for nothing.
+            if got.dtype == dtype or role == COTANGENT:
                 return x
         elif got.dtype == dtype:
             numpy = not isinstance(x, jax.Array)
@@ -193,7 +192,9 @@ def _checked(transform, role, element, i, x, aval, moves) -> Any:
         f"{describe(x) if got is None else short(got)}, but the {of} is "
         f"{short(aval)}; pass {short(want)}"
     )
-    if dtype is float0:
+    if dtype is float0 and role == COTANGENT:
+        text += " or any array of that shape, which counts for nothing"
+    elif dtype is float0:
         text += ": integers and booleans have float0 tangents, "
         text += "np.zeros(shape, jax.dtypes.float0); to differentiate, pass floats"
     _, wrong_shape, wrong_dtype = ERRORS[transform]

@@ -162,3 +162,14 @@ def test_calls_within_calls():
     np.testing.assert_allclose(jk.grad(f)(1.0), expected)
     np.testing.assert_allclose(jk.jvp(f, (1.0,), (1.0,))[1], expected)
     np.testing.assert_allclose(jax.jit(jk.grad(f))(1.0), expected)
+
+
+def test_any_cotangent_of_an_integer_output_counts_for_nothing():
+    def f(x):
+        return x * 2, jnp.int32(3)
+
+    for nothing in np.zeros((), jax.dtypes.float0), jnp.int32(7), 1.5, True:
+        for lib in jk, jax:
+            assert lib.vjp(f, 1.0)[1]((1.0, nothing)) == (2.0,)
+    with pytest.raises(ValueError, match="any array of that shape"):
+        jk.vjp(f, 1.0)[1]((1.0, jnp.ones(3)))
