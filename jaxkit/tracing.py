@@ -42,6 +42,7 @@ from jax.extend.core import (
     set_current_trace,
     take_current_trace,
 )
+from jax.ref import AbstractRef
 from jax.sharding import AxisType
 
 # Frames of jaxkit are not the user's: "the user's line" is the first one outside.
@@ -591,7 +592,7 @@ def is_deep(jaxpr) -> bool:
 
 def is_ref(x: Any) -> bool:
     """Whether a value is a reference to an array that may change (`jax.new_ref`)."""
-    return isinstance(aval_of(x), jax.ref.AbstractRef)
+    return isinstance(aval_of(x), AbstractRef)
 
 
 def concrete(x: Any) -> Any:

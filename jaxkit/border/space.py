@@ -172,7 +172,7 @@ def _checked(transform, role, element, i, x, aval, moves) -> Any:
         got = jax.ShapeDtypeStruct(np.shape(x), float0)
     if got is not None and got.shape == aval.shape:
         if dtype is float0:
-            # As in JAX, a cotangent of integers may be anything, and counts for nothing.
+            # As in JAX a cotangent of integers may be anything, and counts for nothing.
             if got.dtype == dtype or role == COTANGENT:
                 return x
         elif got.dtype == dtype:

@@ -156,7 +156,12 @@ def called(fun: Callable) -> str:
 
 
 def point(
-    transform: str, fun: Callable, args: tuple, kwargs=None, argnums=..., argnames=None
+    transform: str,
+    fun: Callable,
+    args: tuple,
+    kwargs: dict[str, Any] | None = None,
+    argnums: int | Collection[int] | EllipsisType = ...,
+    argnames: str | Sequence[str] | None = None,
 ) -> tuple[list[Any], list[str], Any, Callable]:
     """(leaves, their names, their tree, the function of it), of chosen arguments."""
     if argnums is ... and argnames is None:

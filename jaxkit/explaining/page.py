@@ -39,7 +39,7 @@ def page(explanation) -> str:
     """
     if not explanation.finished:
         raise ValueError("a page can be made when the walk has come to its end")
-    graphs = opened(explanation)
+    graphs, shown = opened(explanation), ""
     for entries in ENTRIES:
         shown = json.dumps(data(explanation, graphs, entries), separators=(",", ":"))
         if len(shown) < MOST:
@@ -82,7 +82,8 @@ def opened(explanation) -> list[tuple[Any, int | None, int | None]]:
 
     First the boxes of the program, then those inside them, as far as there is room.
     """
-    found, room = [(explanation, None, None)], INSIDE
+    found: list[tuple[Any, int | None, int | None]] = [(explanation, None, None)]
+    room = INSIDE
     for i, (outer, _, _) in enumerate(found):  # which grows meanwhile
         for node in outer.boxes:
             if room > 0:

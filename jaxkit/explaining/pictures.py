@@ -115,10 +115,11 @@ def data(explanation, entries: int) -> dict[str, Any]:
 
     def plain(x):
         nonlocal left_out
-        if x is not None and np.size(x) > entries and as_numbers(x) is not None:
-            left_out += np.size(x)
-            return outline(as_numbers(x))
-        return as_lists(x)
+        numbers = None if x is None else as_numbers(x)
+        if numbers is None or numbers.size <= entries:
+            return as_lists(x)
+        left_out += numbers.size
+        return outline(numbers)
 
     nodes = [row(explanation, node, plain) for node in explanation.nodes]
     names = zip(explanation.names, explanation.inputs, strict=True)
@@ -178,7 +179,7 @@ def as_lists(x: Any) -> Any:
     if numbers is None:  # a random key, for one
         return str(x)
     if numbers.dtype.kind == "c":
-        return as_lists(np.stack([numbers.real, numbers.imag], -1))
+        return as_lists(np.stack([np.real(numbers), np.imag(numbers)], -1))
     if numbers.dtype in (np.float32, np.float16):  # 0.1, not 0.10000000149011612
         numbers = np.vectorize(lambda x: float(str(x)), [float])(numbers)
     return _finite(numbers.tolist())

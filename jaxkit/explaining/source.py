@@ -59,7 +59,7 @@ def of_this_step() -> Source:
     )
 
 
-def names(sources: Iterable[Source | None]) -> list[str]:
+def names(sources: Iterable[Source]) -> list[str]:
     """Of each step the variable that its value is assigned to, or an empty string.
 
     Of several steps of one expression, the last one's value is assigned.
@@ -67,9 +67,8 @@ def names(sources: Iterable[Source | None]) -> list[str]:
     sources = list(sources)
     found = []
     for source, then in zip(sources, [*sources[1:], None], strict=True):
-        last = source is not None and then != source
-        where = assignments(source.file) if last else {}
-        found.append(where.get(source.span, "") if last else "")
+        where = assignments(source.file) if then != source else {}
+        found.append(where.get(source.span, ""))
     return found
 
 
@@ -86,10 +85,9 @@ def _assignments(lines: Sequence[str]) -> dict[tuple[Any, ...], str]:
         return {}
     found = {}
     for x in ast.walk(tree):
-        targets = x.targets if isinstance(x, ast.Assign) else []
-        for target in targets:
-            if isinstance(target, ast.Name):
-                v = x.value
-                span = v.lineno, v.col_offset, v.end_lineno, v.end_col_offset
-                found[span] = target.id
+        if not isinstance(x, ast.Assign):
+            continue
+        v = x.value
+        span = v.lineno, v.col_offset, v.end_lineno, v.end_col_offset
+        found.update((span, y.id) for y in x.targets if isinstance(y, ast.Name))
     return found
