@@ -510,10 +510,17 @@ def both_of_products(w, x):
     return lax.scan(lambda h, _: (branches_of_products(w, h), None), x, None, 3)[0]
 
 
+def loop_in_a_branch(w, x):
+    def other(x):
+        return scan_of_products(w, x)[0]
+
+    return lax.cond(x[0] > 0, lambda x: jnp.sin(jnp.cos(w @ x)), other, x)
+
+
 @pytest.mark.parametrize("policy", ["dots_saveable", "nothing_saveable", None])
 @pytest.mark.parametrize(
     "f",
-    [scan_of_products, branches_of_products, both_of_products],
+    [scan_of_products, branches_of_products, both_of_products, loop_in_a_branch],
     ids=lambda f: f.__name__,
 )
 def test_a_policy_holds_in_loops_and_branches(f, policy):

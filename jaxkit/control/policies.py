@@ -130,7 +130,17 @@ def _scan(eqn, policy):
         step = lambda values, saved: (code.again(values, saved), [])  # noqa: E731
         return loop(step, values[:n], values[n:])
 
-    return _both(eqn, code.outside, lambda values: loop(code.first, values), again)
+    outside = {
+        Inside(_stacked(v.aval, dict(options)["length"])): to
+        for v, to in code.outside.items()
+    }
+    return _both(eqn, outside, lambda values: loop(code.first, values), again)
+
+
+def _stacked(aval, length: int) -> Any:
+    """The type of so many arrays of a type, stacked."""
+    found = jax.make_jaxpr(lambda x: lax.broadcast(x, (length,)))(aval)
+    return tracing.open_jaxpr(found).outvars[0].aval
 
 
 def _cond(eqn, policy):
