@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import html
 import json
-import sys
 import tempfile
 import webbrowser
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxkit.drawing import displayed
 from jaxkit.drawing.svg import placed
 from jaxkit.explaining import pictures, text
 from jaxkit.explaining.nodes import Node
@@ -65,9 +65,7 @@ def framed(page: str, height: int = 640) -> str:
 
 def show(explanation) -> Path | None:
     """In a notebook below the cell, else in a browser; returns the browser's file."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if shell is not None and hasattr(shell, "kernel"):
-        sys.modules["IPython"].display.display(explanation)
+    if displayed(explanation):
         return None
     with tempfile.NamedTemporaryFile(
         "w", suffix=".html", prefix="jaxkit-", delete=False, encoding="utf-8"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jaxkit.drawing import Graph, svg
+from jaxkit.drawing import Graph, displayed, svg
 
 FOLDER: Path | None = None  # where pictures are written; nowhere if None
 made: list[Picture] = []  # by the lesson that runs, in order
@@ -59,11 +58,7 @@ def picture(name: str, content: Any) -> Picture:
     made.append(found)
     if FOLDER is not None:
         found.save(FOLDER)
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if shell is not None and hasattr(shell, "kernel"):
-        sys.modules["IPython"].display.display(found)
-        return replace(found, shown=True)
-    return found
+    return replace(found, shown=True) if displayed(found) else found
 
 
 def _of_figure(figure) -> str:
