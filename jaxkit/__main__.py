@@ -1,78 +1,35 @@
-"""`python -m jaxkit`: explain a function, and read or run a lesson."""
+"""`python -m jaxkit`: explain a function, read a lesson, check an exercise."""
 
 from __future__ import annotations
 
 import argparse
-import ast
-import builtins
-import importlib
-import importlib.util
-import re
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
+from jaxkit.exercises import command as exercise
+from jaxkit.explaining import command as explain
+from jaxkit.lessons import command as lesson
 
-import jaxkit
-from jaxkit import lessons
-from jaxkit.lessons import page, pictures
-
-EXPLAIN = """\
-Show what differentiating a function computes: value, tangents and adjoint of each
-number that arises.
-
-    python -m jaxkit explain "x * x * y + (y + 2)" 3 4
-    python -m jaxkit explain "lambda x: sum(sin(x))" "[1, 2, 3]" --save sin.svg
-    python -m jaxkit explain model.py:loss "[0.5, 0.1]" --mode reverse
-    python -m jaxkit explain "sum(tanh(x @ p['w']))" "f32[2,3]" "{'w': ones((3, 2))}"
-    python -m jaxkit explain "sin(x) * x" 2 --html sin.html
-
-The function is an expression, in which the names of jax.numpy are known and others are
-its arguments, as they come; or `lambda ...`, `file.py:name`, `package.module:name`.
-Arguments are expressions, too: numbers, lists, dicts, `linspace(0, 1, 5)`, taken as
-floats; or a shape, `f32[2,3]`, of random numbers.
-
-How to read the table: each row is a node, a number (or an array) that arose.  `dx=1`
-is its tangent: how fast it changes when x does.  `df/dn` is its adjoint: how fast the
-result changes when the node does.  It arrives from the nodes that use this one, as
-adjoint times local partial.  Tangents are computed downwards, adjoints upwards; try
---step to watch.
-"""
-
-LESSON = """\
-List the lessons, or show one: its text, its code, and what that prints, run now.
-
-    python -m jaxkit lesson            what there is
-    python -m jaxkit lesson 5          the fifth
-    python -m jaxkit lesson 5 --step   cell by cell; Enter goes on
-    python -m jaxkit lesson 5 --pictures here
-                                       with its pictures, in a folder
-    python -m jaxkit lesson --build    write all pages anew (for those who edit them)
-    python -m jaxkit lesson --check    say which pages are stale
-"""
-
+COMMANDS = {
+    "explain": (explain, "a function, node by node"),
+    "lesson": (lesson, "list, read and run the lessons"),
+    "exercise": (exercise, "list, begin and check the exercises"),
+}
 
 # What is wrong with what was given: said in a line, without a traceback.
-KNOWN = (
-    ValueError, TypeError, NameError, AttributeError, FileNotFoundError, RuntimeError,
-)  # fmt: skip
+KNOWN = ValueError, TypeError, NameError, AttributeError, OSError, RuntimeError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; returns the exit status."""
+    """Run a command; returns the exit status, 2 if it can't be carried out."""
     args = parser().parse_args(argv)
     try:
         return args.run(args)
     except ModuleNotFoundError as error:
         print(f"{error}; pip install 'jaxkit[experiments]' has it", file=sys.stderr)
-        return 1
+        return 2
     except KNOWN as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+        return 2
 
 
 def parser() -> argparse.ArgumentParser:
@@ -83,207 +40,13 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     raw = argparse.RawDescriptionHelpFormatter
-
-    one = commands.add_parser(
-        "explain", help="a function, node by node", description=EXPLAIN,
-        formatter_class=raw,
-    )  # fmt: skip
-    one.set_defaults(run=explain)
-    add = one.add_argument
-    add("function", help="an expression, file.py:name, or module:name")
-    add("arguments", nargs="*", help="expressions, or shapes: 3 '[1, 2]' 'f32[5]'")
-    add("--mode", choices=["forward", "reverse", "both"], default="both")
-    add("--order", type=int, choices=[1, 2], default=1, help="2: explain the gradient")
-    add("--step", action="store_true", help="one node at a time; Enter goes on")
-    add("--box", type=int, metavar="N", help="what is inside node N, a box")
-    add("--fold", type=int, default=60, metavar="N", help="fold larger graphs by line")
-    add("--stages", action="store_true", help="the program at each stage of the kit")
-    add(
-        "--save",
-        type=Path,
-        metavar="FILE",
-        help="to a file: .html, .svg, .mmd, .json, .txt",
-    )
-    add("--html", type=Path, metavar="FILE", help="a page to step through, to a file")
-    add("--open", action="store_true", help="that page, in a browser")
-
-    other = commands.add_parser(
-        "lesson", help="list, read and run the lessons", description=LESSON,
-        formatter_class=raw,
-    )  # fmt: skip
-    other.set_defaults(run=lesson)
-    add = other.add_argument
-    add("number", nargs="?", type=int, help="which lesson")
-    add("--step", action="store_true", help="cell by cell; Enter goes on")
-    add("--pictures", type=Path, metavar="FOLDER", help="write its pictures there")
-    add("--build", action="store_true", help="write the pages")
-    add("--check", action="store_true", help="say which pages are stale")
-    return top
-
-
-def explain(args) -> int:
-    function = load(args.function)
-    values = [floats(argument(x, i)) for i, x in enumerate(args.arguments)]
-    files = [path for path in (args.save, args.html) if path]
-    chosen = [args.stages, args.step, bool(files), args.open, args.box is not None]
-    if (args.stages or args.step) and sum(chosen) > 1:
-        raise ValueError("--stages and --step only print; pass one of them, alone")
-    if args.stages:
-        print(jaxkit.stages(function)(*values))
-        return 0
-    options = {"mode": args.mode, "order": args.order, "fold": args.fold}
-    if args.step:
-        for state in jaxkit.explain(function, step=True, **options)(*values):
-            print(state, end="\n\n")
-            wait()
-        return 0
-    explanation = jaxkit.explain(function, **options)(*values)
-    if args.box is not None:
-        explanation = explanation.open(args.box)
-    if args.html and args.html.suffix != ".html":
-        raise ValueError(f"--html {args.html}: end its name with .html")
-    for path in files:
-        explanation.save(path)
-        print(f"written: {path}")
-    if args.open:
-        print(f"in the browser: {explanation.show()}")
-    if not files and not args.open:
-        print(explanation)
-    return 0
-
-
-def load(text: str) -> Callable:
-    """The function that was named, or written.
-
-    Raises:
-        ValueError: there is no such file, module or name, or it is no expression.
-    """
-    where, colon, name = text.rpartition(":")
-    if colon and name.isidentifier():
-        return getattr_or_say(module(where), name, where)
-    try:
-        found = eval(compile(with_arguments(text), "<function>", "eval"), NAMES)
-    except (SyntaxError, NameError) as error:
-        raise ValueError(
-            f"{text!r} is no expression ({error}); pass one, such as 'sin(x) * x', or "
-            "file.py:name"
-        ) from None
-    if not callable(found):
-        raise ValueError(f"{text!r} is no function; write 'x * x', or 'lambda x: ...'")
-    return found
-
-
-NAMES = vars(jnp) | {"jnp": jnp, "jax": jax, "lax": jax.lax}
-
-
-def with_arguments(text: str) -> str:
-    """An expression as a function of the names in it that nothing else has."""
-    tree = ast.parse(text, mode="eval")
-    nodes = [x for x in ast.walk(tree) if isinstance(x, ast.Name)]
-    nodes.sort(key=lambda x: (x.lineno, x.col_offset))
-    bound = {x.arg for x in ast.walk(tree) if isinstance(x, ast.arg)}
-    bound |= {x.id for x in nodes if isinstance(x.ctx, ast.Store)}
-    known = {*NAMES, *vars(builtins), *bound}
-    called = {
-        x.func.id
-        for x in ast.walk(tree)
-        if isinstance(x, ast.Call) and isinstance(x.func, ast.Name)
-    }
-    free = list(dict.fromkeys(x.id for x in nodes if x.id not in known))
-    if unknown := [name for name in free if name in called]:
-        raise ValueError(f"{text!r}: there is no function {unknown[0]} in jax.numpy")
-    if not free or isinstance(tree.body, ast.Lambda):
-        return text
-    return f"lambda {', '.join(free)}: {text}"
-
-
-def module(where: str) -> Any:
-    if not where.endswith(".py"):
-        sys.path.insert(0, "")
-        try:
-            return importlib.import_module(where)
-        except ModuleNotFoundError as error:
-            raise ValueError(f"there is no module {where}: {error}") from None
-    path = Path(where)
-    if not path.exists():
-        raise ValueError(f"there is no file {where}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
-
-
-def getattr_or_say(found: Any, name: str, where: str) -> Callable:
-    if not callable(getattr(found, name, None)):
-        raise ValueError(f"there is no function {name} in {where}")
-    return getattr(found, name)
-
-
-def argument(text: str, seed: int = 0) -> Any:
-    """An argument: `f32[10,3]`, draws of that shape, or an expression: `ones(5)`.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if match := re.fullmatch(r"f32\[([\d, ]*)\]", text):
-        shape = [int(size) for size in match[1].split(",") if size.strip()]
-        draws = np.random.default_rng(seed).normal(size=shape)
-        return jnp.asarray(draws, jnp.float32)
-    advice = "pass a shape, such as 'f32[10,3]', or an expression, such as 'ones(5)'"
-    if re.match(r"[a-z]+\d+\[", text):
-        only = "is not a shape such as 'f32[10,3]' (only f32 is drawn)"
-        raise ValueError(f"{text!r} {only}; {advice}")
-    try:
-        return arrays(eval(text, dict(NAMES)))
-    except Exception as error:
-        raise ValueError(f"{text!r} is no argument ({error}); {advice}") from None
-
-
-def arrays(x: Any) -> Any:
-    """Lists as arrays, in dicts and tuples too."""
-    if isinstance(x, dict):
-        return {key: arrays(y) for key, y in x.items()}
-    return tuple(map(arrays, x)) if isinstance(x, tuple) else jnp.asarray(x)
-
-
-def floats(x: Any) -> Any:
-    """Whole numbers as floats, which move."""
-    return jax.tree.map(lambda x: x * 1.0 if x.dtype.kind in "iu" else x, x)
-
-
-def lesson(args) -> int:
-    if args.build:
-        lessons.build()
-        return 0
-    if args.check:
-        found = [name for path in lessons.lessons() for name in lessons.stale(path)]
-        print(*(f"stale: {name}" for name in found), f"{len(found)} stale", sep="\n")
-        return 1 if found else 0
-    if args.number is None:
-        for path in lessons.lessons():
-            title = page.cells(path.read_text(encoding="utf-8"))[0].source
-            print(title.splitlines()[0].lstrip("# "))
-        return 0
-    pictures.FOLDER = args.pictures
-    for cell, output, figures in page.run(lessons.find(args.number)):
-        print(cell.source if cell.is_text else indented(cell.source, ">>> "))
-        print(
-            *filter(None, [output.rstrip(), *map(str, figures)]), sep="\n", end="\n\n"
+    for name, (command, help) in COMMANDS.items():
+        command.add_arguments(
+            commands.add_parser(
+                name, help=help, description=command.DESCRIPTION, formatter_class=raw
+            )
         )
-        if args.step:
-            wait()
-    return 0
-
-
-def indented(text: str, mark: str) -> str:
-    return "\n".join(mark + line for line in text.splitlines())
-
-
-def wait() -> None:
-    """Until Enter is pressed; nothing where nobody is there to press it."""
-    if sys.stdin.isatty():
-        input()
+    return top
 
 
 if __name__ == "__main__":

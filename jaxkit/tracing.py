@@ -49,6 +49,7 @@ from jax.sharding import AxisType
 _HERE = os.path.dirname(__file__) + os.sep
 _KIT = _HERE, os.path.dirname(jax.__file__) + os.sep
 _INTERNAL = *_KIT, os.path.dirname(os.__file__)
+_LESSONS = os.path.join(_HERE, "lessons", "scripts") + os.sep  # a user's, to read
 source_info_util.register_exclusion(_HERE)
 
 _config: Any = jax.config
@@ -59,9 +60,9 @@ def frames_are_hidden() -> bool:
     return _config.jax_traceback_filtering != "off"
 
 
-def is_internal(file: str) -> bool:
+def is_internal(file: str, parts: tuple[str, ...] = _KIT) -> bool:
     """Whether a file is one of jaxkit's, or of JAX's."""
-    return file.startswith(_KIT)
+    return file.startswith(parts) and not file.startswith(_LESSONS)
 
 
 def x64_is_off() -> bool:
@@ -639,9 +640,11 @@ def user_frames() -> Iterator[tuple[Any, int]]:
     """
     source = here().traceback
     frames = zip(*source.raw_frames(), strict=True) if source else ()
-    found = [x for x in frames if not x[0].co_filename.startswith(_INTERNAL)]
+    found = [x for x in frames if not is_internal(x[0].co_filename, _INTERNAL)]
     stack = ((frame.f_code, frame.f_lasti) for frame, _ in traceback.walk_stack(None))
-    yield from found or (x for x in stack if not x[0].co_filename.startswith(_INTERNAL))
+    yield from found or (
+        x for x in stack if not is_internal(x[0].co_filename, _INTERNAL)
+    )
 
 
 def user_line() -> str:
@@ -652,6 +655,6 @@ def user_line() -> str:
     # An operation of one of JAX's own functions: the line that called it.
     for frame, number in traceback.walk_stack(None):
         code = frame.f_code
-        if not code.co_filename.startswith(_INTERNAL):
+        if not is_internal(code.co_filename, _INTERNAL):
             return f"{code.co_filename}:{number} ({code.co_qualname})"
     return "an unknown line"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jaxkit import lessons
+from jaxkit.exercises import EXERCISES
 from jaxkit.lessons import notebooks, page
 from tests.selections import long_but
 
@@ -18,8 +19,17 @@ LESSONS = lessons.lessons()
 ROOT = Path(__file__).parents[1]
 
 
-def test_there_are_thirteen():
-    assert [int(path.name[:2]) for path in LESSONS] == list(range(1, 14))
+NUMBERED = [path for path in LESSONS if path.stem[:2].isdecimal()]
+
+
+def test_each_lesson_has_an_exercise():
+    numbers = [int(path.name[:2]) for path in NUMBERED]
+    assert (
+        numbers
+        == list(range(18))
+        == [x.number for x in EXERCISES if x.label.isdecimal()]
+    )
+    assert [path.stem for path in LESSONS if path not in NUMBERED] == ["appendix"]
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
@@ -27,23 +37,24 @@ def test_page_is_up_to_date(path):
     assert lessons.stale(path) == []
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NUMBERED, ids=lambda path: path.stem)
 def test_each_has_a_question_a_picture_or_table_and_exercises(path):
-    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    made = lessons.PAGES / path.name
+    text = made.with_suffix(".md").read_text(encoding="utf-8")
     title, question = text.split("\n\n")[1:3]
     number = int(path.name[:2])
     assert title.startswith(f"# {number}. ")
     assert re.fullmatch(r"\*\*.*\?\*\*", question, re.DOTALL)
     assert "![" in text or "```text\n" in text
     last = text.split("## Exercises")[1]
-    assert f"python -m exercises {number}" in last.replace(" 0", " ")
+    assert f"python -m jaxkit exercise {number}" in " ".join(last.split())
     for name in re.findall(r"\]\((figures/[^)]+)\)", text):
-        assert (path.parent / name).exists(), name
+        assert (made.parent / name).exists(), name
     assert "/work" not in text and " at 0x" not in text
 
 
 def test_a_changed_script_is_stale(tmp_path, monkeypatch):
-    monkeypatch.setattr(lessons, "FOLDER", tmp_path)
+    monkeypatch.setattr(lessons, "PAGES", tmp_path)
     script = tmp_path / "01_test.py"
     script.write_text("# %%\nprint(1 + 1)\n")
     assert lessons.stale(script) == ["01_test.ipynb", "01_test.md"]
@@ -55,7 +66,7 @@ def test_a_changed_script_is_stale(tmp_path, monkeypatch):
 
 
 def test_a_script_that_fails_says_where(tmp_path, monkeypatch):
-    monkeypatch.setattr(lessons, "FOLDER", tmp_path)
+    monkeypatch.setattr(lessons, "PAGES", tmp_path)
     script = tmp_path / "01_test.py"
     script.write_text("# %% [markdown]\n# text\n\n# %%\nx = 1 / 0\n")
     with pytest.raises(

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from jaxkit.exercises import EXERCISES
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     page
@@ -28,3 +30,17 @@ def test_links_lead_somewhere(page):
 
 def test_there_are_pages():
     assert {page.name for page in PAGES} >= {"README.md", "design.md", "scaling.md"}
+
+
+def test_the_table_of_books_names_what_there_is():
+    text = (ROOT / "docs" / "books.md").read_text(encoding="utf-8")
+    for name in re.findall(r"`([a-z_/]+(?:\.py|/))`", text):
+        assert (ROOT / "jaxkit" / name).exists() or (ROOT / name).exists(), name
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line[:2] == "| "]
+    asked = " ".join(row[3] for row in rows)
+    for first, last in re.findall(r"(\d+) to (\d+)", asked):
+        asked += " " + " ".join(map(str, range(int(first), int(last) + 1)))
+    numbers = {int(x) for x in re.findall(r"\d+", asked)}
+    assert numbers == {x.number for x in EXERCISES if x.number is not None}
+    lessons = {path.name for path in (ROOT / "docs" / "lessons").glob("*.md")}
+    assert lessons == set(re.findall(r"lessons/([^)]+\.md)", text))

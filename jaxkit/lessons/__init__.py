@@ -1,8 +1,9 @@
 """Lessons: scripts that run, and pages that show what came out.
 
-A lesson is a plain Python script in `docs/lessons`, in the percent format: `# %%` opens
-a cell of code, `# %% [markdown]` one of text.  `python -m jaxkit lesson --build` runs
-them and writes the pages; `--check` says which pages are stale.
+A lesson is a plain Python script in `scripts`, in the percent format: `# %%` opens a
+cell of code, `# %% [markdown]` one of text.  In a clone, `python -m jaxkit lesson
+--build` runs them and writes their pages and notebooks to `docs/lessons`; `--check`
+says which of these are stale.
 """
 
 from __future__ import annotations
@@ -17,34 +18,26 @@ from jaxkit.lessons.page import version
 from jaxkit.lessons.pictures import picture
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "docs" / "lessons"
+SCRIPTS = Path(__file__).parent / "scripts"
+PAGES = ROOT / "docs" / "lessons"  # in a clone
 
 
 def lessons() -> list[Path]:
-    """The scripts, in order.
-
-    Raises:
-        FileNotFoundError: they aren't there: the package is installed without them.
-    """
-    found = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
-    if not found:
-        raise FileNotFoundError(
-            f"there are no lessons in {FOLDER}: they are part of a clone of jaxkit's "
-            "repository, not of the installed package; run this in a clone"
-        )
-    return found
+    """The scripts, in order."""
+    return sorted(SCRIPTS.glob("*.py"))
 
 
 def find(number: int) -> Path:
-    """The lesson of this number, from 1.
+    """The lesson of this number, from 0.
 
     Raises:
         ValueError: there is none.
     """
-    for path in lessons():
-        if int(path.name[:2]) == number:
-            return path
-    raise ValueError(f"there is no lesson {number}; there are 1 to {len(lessons())}")
+    numbers = {int(x.name[:2]): x for x in lessons() if x.name[:2].isdecimal()}
+    if number not in numbers:
+        known = f"{min(numbers)} to {max(numbers)}"
+        raise ValueError(f"there is no lesson {number}; there are {known}")
+    return numbers[number]
 
 
 def made(path: Path, folder: Path) -> None:
@@ -78,14 +71,20 @@ def made(path: Path, folder: Path) -> None:
 
 
 def build(paths: list[Path] | None = None) -> None:
-    """Write the pages and notebooks of all lessons, or of some."""
+    """Write the pages and notebooks of all lessons, or of some.
+
+    Raises:
+        FileNotFoundError: there is no place for them: this is no clone.
+    """
+    if not PAGES.is_dir():
+        raise FileNotFoundError(f"there is no {PAGES}; pages are written in a clone")
     for path in lessons() if paths is None else paths:
-        made(path, FOLDER)
+        made(path, PAGES)
 
 
 def comparable(path: Path) -> bool:
     """Whether a lesson's page was made with this version of JAX, or not at all."""
-    made = path.with_suffix(".md")
+    made = (PAGES / path.name).with_suffix(".md")
     return not made.exists() or version() in made.read_text(encoding="utf-8")
 
 
@@ -107,7 +106,7 @@ def stale(path: Path) -> list[str]:
         return [
             str(x.relative_to(folder))
             for x in sorted(fresh)
-            if not (there := FOLDER / x.relative_to(folder)).exists()
+            if not (there := PAGES / x.relative_to(folder)).exists()
             or there.read_bytes() != x.read_bytes()
         ]
 
