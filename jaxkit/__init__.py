@@ -25,6 +25,7 @@ from jaxkit.keeping import keeping
 from jaxkit.maps import LinearMap
 from jaxkit.program import LinearProgram
 from jaxkit.residuals import Residuals, residuals
+from jaxkit.sparse import sparse_hessian, sparse_jacobian, sparsity
 from jaxkit.transforms import jvp, linear_transpose, linearize, vjp
 from jaxkit.version import __version__
 
@@ -47,6 +48,9 @@ __all__ = [
     "linearize",
     "residuals",
     "rules",
+    "sparse_hessian",
+    "sparse_jacobian",
+    "sparsity",
     "stages",
     "value_and_grad",
     "vjp",

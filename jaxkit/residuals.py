@@ -23,15 +23,9 @@ from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
 from jaxkit.drawing import Arrow, Box, Graph, svg, table, write
 from jaxkit.fused import apart
-from jaxkit.program import Code, LinearProgram, Residual
+from jaxkit.program import UNTRACED, Code, LinearProgram, Residual
 from jaxkit.tracing import typeof
 
-UNTRACED = (
-    jax.errors.ConcretizationTypeError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-    jax.errors.TracerBoolConversionError,
-)
 COLUMNS = "bytes", "type", "what it is", "read by", "line"
 
 

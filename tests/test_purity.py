@@ -89,7 +89,7 @@ LAYERS = [
     ["maps"],
     ["transforms"],
     ["gradients"],
-    ["residuals", "exercises"],
+    ["residuals", "exercises", "sparse"],
     ["explaining"],
     ["lessons"],
     ["__init__"],
@@ -157,7 +157,15 @@ MODULES = set(map(module_of, SOURCES))
 IMPORTS = {module_of(path): imports_of(path) for path in SOURCES}
 
 
-BESIDE_THE_CORE = {"explaining", "drawing", "study", "lessons", "exercises", "__main__"}
+BESIDE_THE_CORE = {
+    "explaining",
+    "drawing",
+    "study",
+    "lessons",
+    "exercises",
+    "sparse",
+    "__main__",
+}
 
 
 def test_a_reader_of_the_core_holds_few_classes():
@@ -169,6 +177,6 @@ def test_a_reader_of_the_core_holds_few_classes():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
     ]
-    assert len(classes) <= 48, classes
+    assert len(classes) <= 51, classes
     design = (ROOT.parent / "docs" / "design.md").read_text()
     assert f"has {len(classes)} classes" in design

@@ -16,8 +16,10 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import primitives
 
+from jaxkit import tracing
 from jaxkit.control.plans import share_places
 from jaxkit.control.structure import (
+    OneOf,
     Operator,
     check_that_devices_meet,
     derivative_of,
@@ -168,4 +170,12 @@ def _inside(i, codes, places, **params):
     return [(code, own.index(i - 1)) for code, own in pairs if i - 1 in own]
 
 
-operator = Operator("cond", _apply, _transpose, _reaches, _inside)
+def _opened(residuals, tangents, codes, places, **params):
+    index, *residuals = residuals
+    programs = [program(residuals) for program in _programs(codes, places)]
+    if not isinstance(index, tracing.ShapedArray) and not params["platforms"]:
+        programs = [programs[min(max(int(index), 0), len(programs) - 1)]]
+    return OneOf(programs)
+
+
+operator = Operator("cond", _apply, _transpose, _reaches, _inside, opened=_opened)

@@ -19,12 +19,13 @@ from jaxkit import tracing
 from jaxkit.control.policies import cut, run
 from jaxkit.control.structure import (
     Derivative,
+    OneOf,
     Operator,
     per_jaxpr,
     states,
     structure,
 )
-from jaxkit.program import LinearProgram
+from jaxkit.program import LinearProgram, folded
 from jaxkit.rules.verbs import structured
 
 
@@ -99,7 +100,14 @@ def _region(jaxpr, known, moving, policy, prevent_cse):
         return jax.checkpoint(function, policy=policy, prevent_cse=any(each))
 
     parts = known, moving, body.known, body.live, forward, remat(jvp)
-    region = remat(apply), remat(transpose)
+
+    def make(*residuals):
+        env = dict(zip(body.constants, body.forward.consts, strict=True))
+        env |= zip(saved, residuals, strict=True)
+        run(again, env)
+        return LinearProgram(code, tracing.read(env, body.residuals))
+
+    region = remat(apply), remat(transpose), make
     return structure(*parts, body.refusals, operator, region=region, code=code)
 
 
@@ -140,4 +148,10 @@ def _transpose(residuals, cts, region, code):
 
 
 # What is kept isn't what the program reads, but that from which it is computed.
-operator = Operator("checkpoint", _apply, _transpose, inside=lambda i, **params: [])
+operator = Operator(
+    "checkpoint",
+    _apply,
+    _transpose,
+    inside=lambda i, **params: [],
+    opened=lambda residuals, _, region, code: OneOf([folded(region[2], residuals)]),
+)

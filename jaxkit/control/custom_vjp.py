@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
 from jaxkit.arithmetic import record
-from jaxkit.control.structure import Operator
-from jaxkit.program import NotTransposable
+from jaxkit.control.structure import OneOf, Operator
+from jaxkit.program import UNTRACED, NotTransposable, folded
 from jaxkit.rules.table import NotLinear, not_linear
 from jaxkit.rules.verbs import general, transposable
 from jaxkit.tangents import Refused, filled, given, moves, refusal, spread, zeros
@@ -182,7 +182,22 @@ def _reaches(there, moving, **params):
     return [True] * sum(moving)
 
 
-operator = Operator("custom_vjp", _apply, _transpose, _reaches)
+def _opened(residuals, tangents, name, avals, **params):
+    """Its backward rule is recorded, and transposed."""
+
+    def make(*residuals):
+        def pull_back(cts):
+            return _transpose(residuals, cts, name, avals=avals, **params)
+
+        return record(pull_back, [x for x in avals if moves(x.dtype)], tangents)
+
+    try:
+        return OneOf([folded(make, residuals)], transposed=True)
+    except (NotLinear, *UNTRACED):
+        return None
+
+
+operator = Operator("custom_vjp", _apply, _transpose, _reaches, opened=_opened)
 
 # The same on tangents alone: it is applied by what `fwd` returns.
 

@@ -18,6 +18,7 @@ from jaxkit import tracing
 from jaxkit.arithmetic import Evaluate
 from jaxkit.control.structure import (
     Derivative,
+    OneOf,
     Operator,
     Structure,
     per_jaxpr,
@@ -122,4 +123,8 @@ def _transpose(residuals, cts, code: Code, name: str):
     return _compiled(name)[1](LinearProgram(code, residuals), cts)
 
 
-operator = Operator("jit", _apply, _transpose)
+def _opened(residuals, tangents, code: Code, name: str):
+    return OneOf([LinearProgram(code, residuals)])
+
+
+operator = Operator("jit", _apply, _transpose, opened=_opened)

@@ -23,6 +23,7 @@ from jaxkit.control.rewrites import in_place
 from jaxkit.control.schedules import Kept
 from jaxkit.control.structure import (
     Operator,
+    Repeated,
     check_that_devices_meet,
     is_in_loop,
     per_jaxpr,
@@ -286,4 +287,20 @@ def _entries(i, params) -> str:
     return so_many(1 if loop.leaves_start else loop.slots, "state")
 
 
-operator = Operator("while", _apply, _transpose, _reaches, _inside, _entries)
+def _opened(residuals, tangents, loop, code):
+    """Rows are known if the loop has run, and fits into a block."""
+    needs, _, own, tape = _arranged(residuals, loop)
+    known = not isinstance(own, tracing.ShapedArray)
+    length = int(own) if known else None
+    whole = known and not loop.leaves_start and length <= loop.capacity
+    rows = {}
+    for v, row in zip(loop.steps.rows, tape.rows or loop.steps.rows, strict=True):
+        rows[v] = row[:length] if whole else v.aval.update(shape=(1, *v.aval.shape))
+    fixed = loop.steps.environment(needs)
+    read = loop.steps.step.residuals
+    stacked = [not tracing.is_literal(v) and v in rows for v in read]
+    values = tracing.read(fixed | rows, read)
+    return Repeated(code, loop.n_consts, len(code.outputs), length, values, stacked)
+
+
+operator = Operator("while", _apply, _transpose, _reaches, _inside, _entries, _opened)

@@ -105,16 +105,19 @@ class Steps:
 
     def run_again(self, needs, state) -> tuple[list[Any], list[Any]]:
         """(the next state, rows)"""
-        env = self._constants() | dict(zip(self.needs, needs, strict=True))
+        env = self.environment(needs)
         env |= zip(self.kept_of_carry, state, strict=True)
         tracing.run_in_order(self.again, env, in_order)
         state = tracing.read(env, [self.outputs[i] for i in self.state])
         return state, tracing.read(env, self.rows)
 
+    def environment(self, needs) -> dict[Any, Any]:
+        """What a step's derivative, and what must run again, knows before the loop."""
+        return self._constants() | dict(zip(self.needs, needs, strict=True))
+
     def residuals(self, needs, rows) -> list[Any]:
         """What the derivative of a step reads, given its rows."""
-        env = self._constants() | dict(zip(self.needs, needs, strict=True))
-        env |= zip(self.rows, rows, strict=True)
+        env = self.environment(needs) | dict(zip(self.rows, rows, strict=True))
         return tracing.read(env, self.step.residuals)
 
 

@@ -25,6 +25,7 @@ from jaxkit.control.replay import put, take
 from jaxkit.control.rewrites import in_place
 from jaxkit.control.structure import (
     Operator,
+    Repeated,
     per_jaxpr,
     reached_in_steps,
     settled,
@@ -251,4 +252,13 @@ def _entries(i, params) -> str:
     return so_many(length, "step") if params["stacked"][i] else ""
 
 
-operator = Operator("scan", _apply, _transpose, _reaches, entries=_entries)
+def _opened(residuals, tangents, **params):
+    loop = Loop(**params)
+    options = dict(loop.options)
+    of_steps = loop.code, loop.n_consts, loop.n_carry, options["length"]
+    return Repeated(*of_steps, residuals, loop.stacked, options["reverse"])
+
+
+operator = Operator(
+    "scan", _apply, _transpose, _reaches, entries=_entries, opened=_opened
+)

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 import jax
+import numpy as np
 
 from jaxkit import tracing
 from jaxkit.arithmetic import linearized
@@ -61,6 +62,64 @@ def so_many(number: int, of: str) -> str:
     return f"{number} {of}{'' if number == 1 else 's'}"
 
 
+class OneOf(NamedTuple):
+    """What an operator runs: one of these linear programs, or their transposes."""
+
+    programs: Sequence[LinearProgram]
+    transposed: bool = False
+
+
+class Repeated(NamedTuple):
+    """What a loop runs: one code again and again.
+
+    Attributes:
+        code: of a step, from the tangents of `n_consts` constants, of the carry (of
+            `n_carry`), and of slices, to those of the carry and of what is stacked.
+        length: how many steps there are; None if that isn't known.
+        residuals: of a step, and whether each is `stacked`: an array of all steps.
+        reverse: whether it begins with the last slice.
+    """
+
+    code: Code
+    n_consts: int
+    n_carry: int
+    length: int | None
+    residuals: Sequence[Any]
+    stacked: Sequence[bool]
+    reverse: bool = False
+
+    def program(self, t: int) -> LinearProgram:
+        """That of step t."""
+
+        def at(x, stacked):
+            if not stacked:
+                return x
+            if isinstance(x, tracing.ShapedArray):
+                return x.update(shape=x.shape[1:])
+            return x[t]
+
+        return LinearProgram(self.code, list(map(at, self.residuals, self.stacked)))
+
+    def any_program(self) -> LinearProgram:
+        """One that stands for that of any step.
+
+        Of numbers it matters where they are zero in all steps; of indices and truth
+        values what they are, if that is the same in all.
+        """
+
+        def of_all(x, stacked):
+            if not stacked:
+                return x
+            if isinstance(x, tracing.ShapedArray):
+                return x.update(shape=x.shape[1:])
+            if x.dtype.kind in "fc":
+                return (x != 0).any(0).astype(np.float32)
+            same = len(x) and (x == x[:1]).all()
+            return x[0] if same else tracing.typeof(x).update(shape=x.shape[1:])
+
+        return LinearProgram(self.code, list(map(of_all, self.residuals, self.stacked)))
+
+
 class Operator:
     """A linear operator that runs code, of `kept` residuals and then tangents.
 
@@ -69,6 +128,9 @@ class Operator:
     `reaches(there, **params)` says where something may arrive (see `Rule`).
     `inside(i, **params)` says in which codes residual i is a residual, and of which
     number; `entries(i, params)`, what there is in it if it is of a loop: "9 steps".
+    `opened(residuals, tangents, **params)` says what it runs, of residuals of which
+    some are known, and others abstract types, and the types of the tangents: `OneOf`,
+    `Repeated`, or None if that can't be told.
     """
 
     multiple_results = True
@@ -81,9 +143,10 @@ class Operator:
         reaches=code_reaches,
         inside=code_inside,
         entries=lambda i, params: "",
+        opened=lambda residuals, tangents, **params: None,
     ):
         self.name, self.apply = name, apply
-        self.inside, self.entries = inside, entries
+        self.inside, self.entries, self.opened = inside, entries, opened
 
         def pull(cts, *operands, kept, **params):
             return [None] * kept + list(transpose(operands[:kept], cts, **params))

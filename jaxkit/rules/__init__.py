@@ -30,6 +30,7 @@ from jaxkit.rules import (  # noqa: F401
     windows,
 )
 from jaxkit.rules import elementwise as _elementwise  # noqa: F401
+from jaxkit.rules import spreads as _spreads  # noqa: F401  (of all of the above)
 from jaxkit.rules.table import NONE, RULES, Rule
 from jaxkit.rules.terms import minus, only, over, times
 from jaxkit.rules.verbs import (

@@ -66,6 +66,7 @@ class Rule:
         reaches: of what runs code a function (there, params) -> at which operands a
             cotangent may arrive, True or None, if it is `there` for these outputs; of
             others it may at all.
+        spread: where the operator's matrix isn't zero (`rules.spreads`).
     """
 
     verb = "transposable"
@@ -77,6 +78,7 @@ class Rule:
     jointly: bool
     adds: Callable | None = None
     reaches: Callable | None = None
+    spread: Callable | None = None
 
     def derivative(self, primitive, arithmetic, primals, tangents, params) -> Any:
         """(output, its tangent) of the primitive; lists if it has several outputs."""

@@ -1,0 +1,295 @@
+"""Which columns, or rows, of a sparse matrix can be had by one pass.
+
+A pass multiplies the matrix with the sum of some unit vectors.  If no two of these meet
+in a row, each entry of the result is an entry of the matrix, and it is known which one.
+So columns that meet must have different colours, and each colour takes a pass.
+
+    columns     no two of a colour meet in a row                    forward mode
+    rows        the same of the transpose                           reverse mode
+    both        each entry is had from its column or from its row   both modes
+    star        of a symmetric matrix: each entry is had from one of two columns
+    acyclic     the same, or from what others leave of it, one after the other
+
+The first is colouring a graph so that vertices at distance two differ (Curtis, Powell
+and Reid 1974; Coleman and More 1983; Gebremedhin, Manne and Pothen 2005).  Of a
+symmetric matrix the vertices are the columns, and an edge is an entry beside the
+diagonal: neighbours differ, and of any path of four vertices (star), or any circle
+(acyclic), at least three colours are seen (Gebremedhin, Tarafdar, Manne and Pothen
+2007).  Both modes are a star colouring of the graph that has rows and columns for
+vertices, and the entries for edges; whoever is needed for no entry needs no colour
+(Montoison, Dalle and Gebremedhin 2025).
+
+All are greedy: vertex by vertex, the first colour that is allowed.  How good that is,
+depends on the order.  Several are tried, and then, from the best, orders in which
+colours stay together: of those no colouring has more (Culberson 1992).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import block_array, csr_array
+
+Neighbours = Sequence[Sequence[int]]
+Greedy = Callable[[Neighbours, Sequence[int]], np.ndarray]
+AGAIN = 12  # times that the best colouring is tried to be improved
+NONE = -1  # the colour of what needs none
+
+
+def columns(pattern: csr_array) -> np.ndarray:
+    """The colour of each column, from 0: no two of a colour meet in a row."""
+    return best(proper, graph_of(pattern.T @ pattern))
+
+
+def rows(pattern: csr_array) -> np.ndarray:
+    return columns(pattern.T.tocsr())
+
+
+def both(pattern: csr_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(colours of rows, of columns, for each entry whether it is had from its column)
+
+    -1 is for rows and columns that aren't needed.  Entries are in the pattern's order.
+    """
+    n = pattern.shape[0]
+    whole = csr_array(block_array([[None, pattern], [pattern.T, None]], format="csr"))
+    graph = graph_of(whole)
+    colours = best(star_colouring, graph)
+    found = pattern.tocoo()
+    row, column = found.coords[0], found.coords[1] + n
+    by_column = hubs(graph, colours, row, column) >= n
+    entries = row, column - n
+    by_rows = _apart(pattern.T.tocsr(), entries[::-1], ~by_column)
+    return by_rows, _apart(pattern, entries, by_column), by_column
+
+
+def _apart(pattern: csr_array, entries: Any, had: np.ndarray) -> np.ndarray:
+    """Colours of the columns of which some entries are to be `had`; -1 for others.
+
+    None of a column's colour may be in the row of such an entry.
+    """
+    i, j = entries
+    own = csr_array((np.ones(had.sum(), bool), (i[had], j[had])), pattern.shape)
+    needed = np.zeros(pattern.shape[1], bool)
+    needed[j[had]] = True
+    meets = own.T @ pattern
+    colours = best(proper, graph_of(_among(meets + meets.T, needed)))
+    return np.where(needed, colours, NONE)
+
+
+def _among(graph: csr_array, chosen: np.ndarray) -> csr_array:
+    """A graph without the edges to vertices that aren't chosen."""
+    found = graph.tocoo()
+    kept = chosen[found.coords[0]] & chosen[found.coords[1]]
+    where = found.coords[0][kept], found.coords[1][kept]
+    return csr_array((np.ones(kept.sum(), bool), where), graph.shape)
+
+
+def star(pattern: csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """(the colours of a symmetric pattern's columns, the hub of each entry)
+
+    An entry (i, j) is had from the pass of its hub's colour, at the other of the two.
+    """
+    graph = graph_of(pattern)
+    colours = best(star_colouring, graph)
+    row, column = pattern.tocoo().coords
+    return colours, hubs(graph, colours, row, column)
+
+
+def acyclic(pattern: csr_array) -> np.ndarray:
+    """The colours of a symmetric pattern's columns; `recovery` says what follows."""
+    return best(acyclic_colouring, graph_of(pattern))
+
+
+def count(colours: np.ndarray) -> int:
+    return len(np.unique(colours[colours != NONE]))
+
+
+# --- Orders ---------------------------------------------------------------------------
+
+
+def best(greedy: Greedy, graph: Neighbours) -> np.ndarray:
+    """The colouring with the fewest colours, of several orders, and improved."""
+    found = min((greedy(graph, order) for order in orders(graph)), key=count)
+    for seed in range(AGAIN):
+        order = _by_colour(found, np.random.default_rng(seed))
+        found = min(found, greedy(graph, order), key=count)
+    return found
+
+
+def orders(graph: Neighbours) -> Iterator[Sequence[int]]:
+    """As they are numbered; those with most neighbours first; the fewest last."""
+    degrees = np.array([len(near) for near in graph], int)
+    yield range(len(graph))
+    yield np.argsort(-degrees, kind="stable").tolist()
+    yield smallest_last(graph)
+
+
+def smallest_last(graph: Neighbours) -> list[int]:
+    """Of those not yet taken the one with the fewest neighbours among them is last."""
+    degrees = [len(near) for near in graph]
+    buckets: list[set[int]] = [set() for _ in range(max(degrees, default=0) + 1)]
+    for v, degree in enumerate(degrees):
+        buckets[degree].add(v)
+    found, taken, lowest = [], [False] * len(graph), 0
+    while len(found) < len(graph):
+        lowest = next(d for d in range(max(lowest - 1, 0), len(buckets)) if buckets[d])
+        v = buckets[lowest].pop()
+        found.append(v)
+        taken[v] = True
+        for w in graph[v]:
+            if not taken[w]:
+                buckets[degrees[w]].discard(w)
+                degrees[w] -= 1
+                buckets[degrees[w]].add(w)
+    return found[::-1]
+
+
+def _by_colour(colours: np.ndarray, rng: np.random.Generator) -> list[int]:
+    """All of a colour one after the other, the colours in a random order."""
+    rank = rng.permutation(int(colours.max(initial=0)) + 1)
+    return np.argsort(rank[colours], kind="stable").tolist()
+
+
+def graph_of(pattern: csr_array) -> Neighbours:
+    """The neighbours of each column of a symmetric pattern, without itself."""
+    pattern = csr_array(pattern)
+    ends = zip(pattern.indptr, pattern.indptr[1:], strict=False)
+    near = [pattern.indices[i:j].tolist() for i, j in ends]
+    return [[w for w in ws if w != v] for v, ws in enumerate(near)]
+
+
+# --- Greedy colourings ----------------------------------------------------------------
+
+
+def first_allowed(forbidden: set[int]) -> int:
+    colour = 0
+    while colour in forbidden:
+        colour += 1
+    return colour
+
+
+def proper(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
+    """Neighbours differ."""
+    colours = [NONE] * len(graph)
+    for v in order:
+        colours[v] = first_allowed({colours[w] for w in graph[v]})
+    return np.array(colours, int)
+
+
+def star_colouring(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
+    """Neighbours differ, and no path of four vertices has two colours only.
+
+    So the edges between any two colours are stars, with a hub each if they have two
+    edges or more (algorithm 4.1 of Gebremedhin and others, 2007).
+    """
+    colours = [NONE] * len(graph)
+    star: dict[tuple[int, int], int] = {}  # of an edge
+    hub: list[int] = []  # of a star; NONE while it has one edge
+
+    def edge(v, w):
+        return (v, w) if v < w else (w, v)
+
+    def coloured(v):
+        return [w for w in graph[v] if colours[w] != NONE]
+
+    for v in order:
+        forbidden, first, treated = set(), {}, set()
+
+        def treat(w, v=v, forbidden=forbidden, treated=treated):
+            forbidden.update(colours[x] for x in coloured(w) if x != v)
+            treated.add(w)
+
+        near = coloured(v)
+        for w in near:
+            forbidden.add(colours[w])
+            if colours[w] in first:  # v is to be the hub of these two
+                if first[colours[w]] not in treated:
+                    treat(first[colours[w]])
+                treat(w)
+            else:
+                first[colours[w]] = w
+                for x in coloured(w):
+                    if x != v and hub[star[edge(w, x)]] == x:
+                        forbidden.add(colours[x])
+        colours[v] = first_allowed(forbidden)
+        for w in near:
+            others = [x for x in coloured(w) if x != v and colours[x] == colours[v]]
+            if others:
+                star[edge(v, w)] = star[edge(w, others[0])]
+                hub[star[edge(v, w)]] = w
+            elif first[colours[w]] != w:
+                star[edge(v, w)] = star[edge(v, first[colours[w]])]
+                hub[star[edge(v, w)]] = v
+            else:
+                star[edge(v, w)] = len(hub)
+                hub.append(NONE)
+    return np.array(colours, int)
+
+
+def hubs(graph: Neighbours, colours: np.ndarray, row, column) -> np.ndarray:
+    """Of each entry (row, column) the hub of its star: it has others of that colour.
+
+    Of a star of one edge it is one that is a hub of others, if one is.
+    """
+    seen = [
+        dict(zip(*np.unique(colours[near], return_counts=True), strict=True))
+        if len(near)
+        else {}
+        for near in graph
+    ]
+    found = np.full(len(row), NONE)
+    for k, (v, w) in enumerate(zip(row.tolist(), column.tolist(), strict=True)):
+        if v == w:
+            found[k] = v
+        elif seen[v][colours[w]] > 1:
+            found[k] = v
+        elif seen[w][colours[v]] > 1:
+            found[k] = w
+    are = set(found.tolist())
+    for k in np.nonzero(found == NONE)[0]:
+        found[k] = row[k] if row[k] in are and column[k] not in are else column[k]
+        are.add(found[k])
+    return found
+
+
+def acyclic_colouring(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
+    """Neighbours differ, and no circle has two colours only.
+
+    So the edges between any two colours are trees (algorithm 3.1 of Gebremedhin and
+    others, 2007); which tree an edge is in is kept as sets that are united.
+    """
+    colours = [NONE] * len(graph)
+    parent: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def tree(v, w):
+        edge = (v, w) if v < w else (w, v)
+        while parent[edge] != edge:
+            parent[edge] = edge = parent[parent[edge]]
+        return edge
+
+    def coloured(v):
+        return [w for w in graph[v] if colours[w] != NONE]
+
+    for v in order:
+        near = coloured(v)
+        forbidden, visited = {colours[w] for w in near}, {}
+        for w in near:
+            for x in coloured(w):
+                if x != v and colours[x] not in forbidden:
+                    # A tree that v would meet at two vertices would be a circle.
+                    if visited.setdefault(tree(w, x), w) != w:
+                        forbidden.add(colours[x])
+        colours[v] = first_allowed(forbidden)
+        first: dict[int, int] = {}
+        for w in near:
+            edge = (v, w) if v < w else (w, v)
+            parent[edge] = edge
+            if first.setdefault(colours[w], w) != w:
+                parent[edge] = tree(v, first[colours[w]])
+        for w in near:
+            for x in coloured(w):
+                if x != v and colours[x] == colours[v]:
+                    parent[tree(v, w)] = tree(w, x)
+    return np.array(colours, int)
