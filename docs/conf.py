@@ -37,7 +37,6 @@ nitpicky = True
 nitpick_ignore_regex = [("py:exc", "when called|from the pullback")]  # when it raises
 
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence"]
 
 default_role = "literal"
 autodoc_typehints = "none"  # the docstrings say it
