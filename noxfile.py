@@ -10,7 +10,9 @@ import nox
 LINES = {"3.11": "0.10", "3.12": "0.11", "3.13": "0.12"}
 OLDEST = next(iter(LINES))
 
-nox.options.sessions = ["lint", "types", "docs", "lessons", "coverage_page", "tests"]
+nox.options.sessions = [
+    *("lint", "types", "docs", "site", "lessons", "coverage_page", "tests"),
+]
 nox.options.default_venv_backend = "venv"
 
 
@@ -56,9 +58,19 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The README, the pages and their code; links between files."""
     install(session, "test")
-    pages = "test_readme", "test_extending", "test_links", "experiments/test_pages"
-    files = [f"tests/{name}.py" for name in pages]
-    session.run("python", "-m", "pytest", "-q", *files)
+    pages = "readme", "extending", "guides", "links"
+    files = [f"tests/test_{name}.py" for name in pages]
+    session.run(
+        "python", "-m", "pytest", "-q", *files, "tests/experiments/test_pages.py"
+    )
+
+
+@nox.session(python=OLDEST)
+def site(session: nox.Session) -> None:
+    """The site, in site/: no warning, no dead link, and its search finds."""
+    install(session, "test")
+    session.run("python", "-m", "sphinx", "-W", "-c", "docs", ".", "site")
+    session.run("python", "-m", "pytest", "-q", "tests/test_site.py")
 
 
 @nox.session(python=OLDEST)

@@ -145,9 +145,9 @@ def jacfwd(
         holomorphic: whether `fun` is complex-differentiable, from complex to complex.
 
     Returns:
-        a function of the same arguments that returns the Jacobian: in place of each
-        output leaf, a structure like the arguments selected, whose leaves have shape
-        (*output leaf's shape, *input leaf's shape); with `has_aux`, (Jacobian, aux).
+        a function of the same arguments that returns the Jacobian.  It has in place of
+        each output leaf a structure like the arguments selected, whose leaves have the
+        output leaf's shape, and then the input leaf's; with `has_aux` (Jacobian, aux).
 
     Raises (when called):
         TypeError: an argument selected isn't real (or complex, with `holomorphic`).
@@ -271,7 +271,7 @@ def hessian(
     """The Hessian of `fun`: forward mode over reverse mode.
 
     Arguments as in `jacfwd`.  Returns a function that returns the Jacobian of the
-    Jacobian: for a scalar function of an array of shape s, an array of shape (*s, *s);
+    Jacobian: for a scalar function of an array of shape s, an array of shape s + s;
     for pytrees, a structure like the arguments in place of each leaf of a structure
     like the arguments.
 

@@ -33,13 +33,15 @@ class Array(NamedTuple):
     """An array that the backward pass reads.
 
     Attributes:
-        shape, dtype, bytes: of all of it; in a loop with an entry for each step that is
-            kept.
+        shape: of all of it; in a loop with an entry for each step that is kept.
+        dtype: of its entries.
+        bytes: of all of it.
         argument: the name of the argument that it is, or "".
         what: the same; of an array of a loop, of what it has entries: "512 steps",
             "64 states", or that it is "bookkeeping".
-        primitive, line: whose derivative reads it, and where in the user's code that
-            is (`file:line (function)`); `others` counts further ones that do.
+        primitive: whose derivative reads it.
+        line: where in the user's code that is (`file:line (function)`).
+        others: how many further ones read it.
     """
 
     shape: tuple[int, ...]
@@ -66,7 +68,8 @@ class Residuals:
 
     Attributes:
         arrays: a list of `Array`.
-        total: the bytes of all; `made`: of those that aren't arguments.
+        total: the bytes of all.
+        made: the bytes of those that aren't arguments.
     """
 
     def __init__(self, arrays: list[Array]):

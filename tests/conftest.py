@@ -5,6 +5,7 @@ another run on the first, as they would on the only one.
 """
 
 import os
+import shutil
 
 flags = os.environ.get("XLA_FLAGS", "")
 os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count=8"
@@ -38,3 +39,19 @@ def table_of_rules():
     yield
     jk.rules.RULES.clear()
     jk.rules.RULES.update(before)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium; where there is none, tests in it are skipped."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    found = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    path = next(filter(None, found), None)
+    if path is None:
+        pytest.skip("there is no Chromium")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"]
+        )
+        yield running
+        running.close()

@@ -10,7 +10,14 @@ from jaxkit.exercises import EXERCISES
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     page
-    for folder in ("", "docs", "docs/lessons", "experiments", "experiments/pages")
+    for folder in (
+        "",
+        "docs",
+        "docs/howto",
+        "docs/lessons",
+        "experiments",
+        "experiments/pages",
+    )
     for page in (ROOT / folder).glob("*.md")
 )
 

@@ -2,128 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-import shutil
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax import lax
 
 import jaxkit as jk
 from jaxkit.explaining import page as pages
-
-# -------------------------------------------------------------------------- programs
-
-X = jnp.linspace(-1.0, 1.0, 6).reshape(2, 3)
+from zoo.explained import PROGRAMS, lost, nested, notebook
 
 
-def notebook(x, y):
-    return x * x * y + (y + 2)
+@functools.cache
+def explained(name):
+    try:
+        f, args = PROGRAMS[name]()
+    except ImportError as error:
+        pytest.skip(str(error))
+    return jk.explain(f)(*args)
 
 
-def mlp(params, x):
-    for w, b in params:
-        x = jnp.tanh(x @ w + b)
-    return jnp.mean(x**2)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_text_fits_100_columns(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    assert max(map(len, str(explained(name)).splitlines())) <= 100
 
-
-def attention(q, k, v):
-    return jnp.sum(jax.nn.softmax(q @ k.T / jnp.sqrt(3.0)) @ v)
-
-
-def rnn(w, u, xs):
-    def step(h, x):
-        return jnp.tanh(w @ h + u @ x), None
-
-    return jnp.sum(lax.scan(step, jnp.zeros(2), xs)[0])
-
-
-def newton(a):
-    def step(x):
-        return (x + a / x) / 2
-
-    return lax.while_loop(lambda x: jnp.abs(x * x - a) > 1e-3, step, a)
-
-
-def lost(x):
-    return jnp.sum(jnp.log(x) / x)
-
-
-def wave(z):
-    return jnp.abs(jnp.exp(1j * z) * z) ** 2
-
-
-def chain(x):
-    for _ in range(250):
-        x = jnp.sin(x) * x
-    return x
-
-
-def branches(x):
-    return lax.cond(x[0] > 0, jnp.sin, jnp.cos, x) @ x
-
-
-def nested(x):
-    def outer(c, y):
-        return lax.scan(lambda c, z: (jnp.sin(c) * z, None), c, x)[0] + y, c
-
-    return lax.scan(outer, 1.0, x)[0]
-
-
-def flax():
-    nn = pytest.importorskip("flax.linen")
-    model = nn.Dense(2)
-    return lambda p, x: jnp.sum(model.apply(p, x) ** 2), (
-        model.init(jax.random.key(0), X),
-        X,
-    )
-
-
-def equinox():
-    eqx = pytest.importorskip("equinox")
-    model = eqx.nn.MLP(3, 1, 4, 1, key=jax.random.key(0))
-    params, static = eqx.partition(model, eqx.is_inexact_array)
-    return lambda params, x: eqx.combine(params, static)(x)[0], (params, X[0])
-
-
-LAYERS = [
-    (jnp.linspace(-1, 1, 12).reshape(3, 4), jnp.linspace(0, 1, 4)),
-    (jnp.linspace(1, -1, 8).reshape(4, 2), jnp.zeros(2)),
-]
-PROGRAMS = {
-    "notebook": lambda: (notebook, (3.0, 4.0)),
-    "mlp": lambda: (mlp, (LAYERS, X)),
-    "attention": lambda: (attention, (X, X[::-1], X * 2)),
-    "rnn": lambda: (rnn, (jnp.eye(2), X / 2, jnp.ones((4, 3)))),
-    "newton": lambda: (newton, (2.0,)),
-    "nan": lambda: (lost, (jnp.array([1.0, -1.0, 2.0]),)),
-    "complex": lambda: (wave, (0.3 + 0.8j,)),
-    "chain": lambda: (chain, (1.0,)),
-    "flax": flax,
-    "equinox": equinox,
-    "cond": lambda: (branches, (jnp.array([0.7, -0.3]),)),
-    "nested scan": lambda: (nested, (jnp.array([0.7, -0.3]),)),
-}
 
 # ------------------------------------------------------------------------- the browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    found = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
-    path = next(filter(None, found), None)
-    if path is None:
-        pytest.skip("there is no Chromium")
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox"]
-        )
-        yield running
-        running.close()
 
 
 @pytest.fixture
@@ -184,8 +91,7 @@ def same(cells, expected, dtype: str) -> None:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_numbers_steps_and_fit(name, shown):
-    f, args = PROGRAMS[name]()
-    explanation = jk.explain(f)(*args)
+    explanation = explained(name)
     tab = shown(explanation)
 
     # Every number is the one of the JSON.
@@ -260,7 +166,7 @@ def test_details_of_a_node(shown):
     details = tab.inner_text("#details")
     assert "n5 n4 * n2" in details
     assert "mul: " in details and "return x * x * y + (y + 2)" in details
-    assert re.search(r"test_page.py:\d+ \(notebook\)", details)
+    assert re.search(r"explained.py:\d+ \(notebook\)", details)
 
 
 def test_keys_alone(shown):

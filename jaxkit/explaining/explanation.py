@@ -44,7 +44,8 @@ class Explanation:
 
     Attributes:
         nodes: all of them, numbered: inputs, constants, operations.
-        inputs, outputs: those of the arguments' leaves, and of the result's.
+        inputs: those of the arguments' leaves.
+        outputs: those of the result's.
         directions: the names of the columns of tangents.
         seeds: the names of the columns of adjoints.
         current: the node at which a walk is.

@@ -53,7 +53,8 @@ class Rule:
     Attributes:
         name: that of the primitive, or operator.
         verb: the verb that declared it.
-        file, line: where it is declared.
+        file: the file in which it is declared.
+        line: and its line.
         transpose: its transpose, as `verbs.transposable` describes it; None if it isn't
             known, or if it isn't linear in anything.  `transposed_by`: the functions
             that were given for it.

@@ -80,7 +80,7 @@ def derivative(f: Callable) -> Callable:
 
 
 def gradient(f: Callable, values) -> list[Any]:
-    """The partial derivatives of f(*values): one run for each of the values.
+    """The partial derivatives of `f(*values)`: one run for each of the values.
 
     Example:
 

@@ -36,7 +36,7 @@ def directional(
     eps: float,
     method: str = "newton",
 ) -> Any:
-    """The derivative of f(*values) along `direction`, times the direction's length.
+    """The derivative of `f(*values)` along `direction`, times the direction's length.
 
     Args:
         f: function of numbers or arrays.
@@ -68,7 +68,7 @@ def directional(
 def gradients(
     f: Callable, values: Sequence[Any], eps: float = 1e-4, method: str = "newton"
 ) -> list[Any]:
-    """The partial derivatives of f(*values), one for each of the n values.
+    """The partial derivatives of `f(*values)`, one for each of the n values.
 
     Calls f n + 1 times with Newton's quotient, 2 n times with central differences and
     n times with the complex step.  `values` may be a list or a NumPy array of numbers;

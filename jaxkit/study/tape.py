@@ -59,7 +59,7 @@ class Node(Valued):
 
 
 class Tape:
-    """The tape of one run of f(*values), numbered: inputs, constants, operations.
+    """The tape of one run of `f(*values)`, numbered: inputs, constants, operations.
 
     Tapes nest, for higher derivatives: to the inner one, numbers of the outer are
     constants.
