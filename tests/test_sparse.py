@@ -89,11 +89,13 @@ PATTERNS = {
     ),
     "a long scan": (
         lambda x: lax.scan(lambda c, a: (c + a, c * a), 0.0, jnp.tile(x, 8))[1],
-        1086 + 66,
-        1086 + 65,
+        1086,
+        1086,
     ),
     "a long loop": (
-        lambda x: lax.fori_loop(0, 100, lambda _, x: x + 0.1 * x.at[1:].mul(x[:-1]), x),
+        lambda x: lax.fori_loop(
+            0, 100, lambda _, x: jnp.tanh(x + 0.1 * x.at[1:].mul(x[:-1])), x
+        ),
         78,
         78,
     ),
@@ -124,8 +126,8 @@ PATTERNS = {
     ),
     "a batch of products": (
         lambda x: jnp.einsum("bij,bjk->bik", x.reshape(2, 2, 3), x.reshape(2, 3, 2)),
-        2 * 4 * 6 - 8 * 1 + 2,
-        42,
+        36,
+        36,
     ),
     "a computed slice": (
         lambda x: lax.dynamic_slice(x, (x[0].astype(int) + 2,), (3,)),
@@ -146,13 +148,23 @@ PATTERNS = {
 
 
 def matrix_of(f, *args):
-    """The Jacobian by `jacfwd`, all leaves side by side."""
-    by_input = jk.jacfwd(lambda args: jax.tree.leaves(f(*args)))(args)
-    rows = []
-    for y, blocks in zip(jax.tree.leaves(f(*args)), by_input, strict=True):
-        parts = [np.reshape(b, (np.size(y), -1)) for b in jax.tree.leaves(blocks)]
-        rows.append(np.concatenate(parts, 1))
-    return np.concatenate(rows)
+    """The Jacobian, all leaves side by side, column by column.
+
+    Not by `jacfwd`: JAX has no, or a wrong, `vmap` of some primitives.
+    """
+    leaves, tree = jax.tree.flatten(args)
+    columns = []
+    for k, x in enumerate(leaves):
+        for unit in np.eye(x.size).reshape(x.size, *x.shape):
+            tangents = [np.zeros(y.shape) for y in leaves]
+            tangents[k] = unit
+            tangents = [
+                jnp.asarray(t, y.dtype) for t, y in zip(tangents, leaves, strict=True)
+            ]
+            _, moved = jk.jvp(f, args, jax.tree.unflatten(tree, tangents))
+            parts = [np.ravel(y) for y in jax.tree.leaves(moved)]
+            columns.append(np.concatenate(parts))
+    return np.stack(columns, 1)
 
 
 @pytest.mark.parametrize("name", PATTERNS)
@@ -206,8 +218,10 @@ AVAILABLE = [case for cases in families().values() for case in cases if case.ava
 )
 def test_every_primitive(case):
     with jax.enable_x64(True):
-        args = sample(case, generator(case), "float64")
-        f, moving = flat(case.function, args)
+        if "float64" not in case.dtypes or not case.batches:
+            pytest.skip("of complex numbers, or without a Jacobian")
+        args = map(jnp.asarray, sample(case, generator(case), "float64"))
+        f, moving = flat(case.function, list(args))
         if any(jnp.iscomplexobj(x) for x in (*moving, *f(moving))):
             pytest.skip("of complex numbers")
         expected = matrix_of(lambda *xs: f(xs), *moving)
@@ -388,7 +402,8 @@ def test_nothing_in_and_nothing_out():
 
 
 def test_what_is_printed():
-    plan = jk.sparse_jacobian(lambda x: x[1:] * x[:-1]).plan(jnp.ones(4))
+    x = jax.ShapeDtypeStruct((4,), jnp.float32)
+    plan = jk.sparse_jacobian(lambda x: x[1:] * x[:-1]).plan(x)
     assert str(plan).splitlines() == [
         "3 x 4, 6 entries (50 %), at every input",
         "passes: 2 forward; entries are had directly",
@@ -433,7 +448,7 @@ def test_a_user_says_how_an_operator_spreads():
             "pass one of 'bcoo'",
         ),
         (lambda f, x: jk.sparsity(f, where="here"), ValueError, "'global' or 'local'"),
-        (lambda f, x: jk.sparse_jacobian(f)(jnp.arange(3)), TypeError, "int32"),
+        (lambda f, x: jk.sparse_jacobian(f)(jnp.arange(3)), TypeError, r"int\d\d\["),
         (lambda f, x: jk.sparse_jacobian(f)(x + 1j), TypeError, "real numbers"),
         (lambda f, x: jk.sparse_hessian(f)(x), TypeError, "must return a scalar"),
         (

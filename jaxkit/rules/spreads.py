@@ -187,7 +187,9 @@ def sums(at: At, axes: Sequence[int] = ()) -> list[Chain]:
     operands = [_still(x) for x in at.operands]
     operands[at.number] = Var(0, ShapedArray(np.shape(at.moving), np.dtype(np.int32)))
     cts = at.rule.transpose(group, *operands, **at.params)
-    goes = moved(cts[at.number], united.shape[0])
+    goes = moved(
+        np.abs(cts[at.number]), united.shape[0]
+    )  # what is subtracted goes, too
     return [(united.T.tocsr(), goes.T.tocsr())]
 
 
@@ -417,7 +419,7 @@ spreads(
 spreads(p.gather_p, how=_gathers)
 spreads(p.dynamic_slice_p, how=_slices)
 spreads(p.dynamic_update_slice_p, how=_updates)
-spreads(p.scatter_p, p.scatter_add_p, "scatter-sub", how=_scatters)
+spreads(*(p.scatter_p, p.scatter_add_p, p.scatter_mul_p, "scatter-sub"), how=_scatters)
 spreads(p.reduce_sum_p, how=_adds_up)
 spreads(p.cumsum_p, how=_cumulates)
 spreads(p.fft_p, how=_transforms)

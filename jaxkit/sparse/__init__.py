@@ -7,6 +7,7 @@ plan         the three put together, and told beforehand
 derivatives  `sparsity`, `sparse_jacobian`, `sparse_hessian`: what users call
 """
 
+from jaxkit.sparse import solves as _solves  # noqa: F401  (says how solves spread)
 from jaxkit.sparse.derivatives import sparse_hessian, sparse_jacobian, sparsity
 from jaxkit.sparse.plan import Plan, Sparsity
 
