@@ -28,7 +28,8 @@ from jaxkit.program.code import Var
 from jaxkit.rules.table import RULES, replaced
 from jaxkit.tracing import ShapedArray
 
-Chain = tuple[csr_array, ...]  # a product of patterns, the last one acts first
+Pattern = Any  # a csr_array of booleans; SciPy declares no types
+Chain = tuple[Pattern, ...]  # a product of patterns, the last one acts first
 
 
 class At(NamedTuple):
@@ -73,7 +74,7 @@ def numbers(shape: Sequence[int]) -> np.ndarray:
     return np.arange(1, math.prod(shape) + 1, dtype=np.int32).reshape(shape)
 
 
-def moved(sources: Any, n: int) -> csr_array:
+def moved(sources: Any, n: int) -> Pattern:
     """Outputs, each of which is one of n entries: that of this number (0: of none)."""
     flat = np.asarray(sources).ravel()
     there = flat > 0
@@ -82,13 +83,13 @@ def moved(sources: Any, n: int) -> csr_array:
     return csr_array((np.ones(len(found), bool), found, starts), (len(flat), n))
 
 
-def entries(rows: Any, columns: Any, shape: tuple[int, int]) -> csr_array:
+def entries(rows: Any, columns: Any, shape: tuple[int, int]) -> Pattern:
     """The pattern with these entries, of which some may be given twice."""
     rows, columns = np.ravel(rows), np.ravel(columns)
     return csr_array((np.ones(len(rows), bool), (rows, columns)), shape)
 
 
-def ones(n: int, m: int) -> csr_array:
+def ones(n: int, m: int) -> Pattern:
     rows = np.arange(0, n * m + 1, m) if m else np.zeros(n + 1, int)
     return csr_array((np.ones(n * m, bool), np.tile(np.arange(m), n), rows), (n, m))
 
@@ -200,7 +201,7 @@ def _still(x: Any) -> Any:
     return np.zeros(np.shape(x), np.int32) if np.asarray(x).dtype.kind in "fc" else x
 
 
-def _groups(shape: Sequence[int], axes: Sequence[int]) -> tuple[np.ndarray, csr_array]:
+def _groups(shape: Sequence[int], axes: Sequence[int]) -> tuple[np.ndarray, Pattern]:
     """(of each entry the number of its group; which entries each group has)
 
     A group has those that differ in their place along `axes` alone.

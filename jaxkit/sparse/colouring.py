@@ -32,22 +32,24 @@ from typing import Any
 import numpy as np
 from scipy.sparse import block_array, csr_array
 
+from jaxkit.rules.spreads import Pattern
+
 Neighbours = Sequence[Sequence[int]]
 Greedy = Callable[[Neighbours, Sequence[int]], np.ndarray]
 AGAIN = 12  # times that the best colouring is tried to be improved
 NONE = -1  # the colour of what needs none
 
 
-def columns(pattern: csr_array) -> np.ndarray:
+def columns(pattern: Pattern) -> np.ndarray:
     """The colour of each column, from 0: no two of a colour meet in a row."""
     return best(proper, graph_of(pattern.T @ pattern))
 
 
-def rows(pattern: csr_array) -> np.ndarray:
+def rows(pattern: Pattern) -> np.ndarray:
     return columns(pattern.T.tocsr())
 
 
-def both(pattern: csr_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def both(pattern: Pattern) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(colours of rows, of columns, for each entry whether it is had from its column)
 
     -1 is for rows and columns that aren't needed.  Entries are in the pattern's order.
@@ -64,7 +66,7 @@ def both(pattern: csr_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return by_rows, _apart(pattern, entries, by_column), by_column
 
 
-def _apart(pattern: csr_array, entries: Any, had: np.ndarray) -> np.ndarray:
+def _apart(pattern: Pattern, entries: Any, had: np.ndarray) -> np.ndarray:
     """Colours of the columns of which some entries are to be `had`; -1 for others.
 
     None of a column's colour may be in the row of such an entry.
@@ -78,7 +80,7 @@ def _apart(pattern: csr_array, entries: Any, had: np.ndarray) -> np.ndarray:
     return np.where(needed, colours, NONE)
 
 
-def _among(graph: csr_array, chosen: np.ndarray) -> csr_array:
+def _among(graph: Pattern, chosen: np.ndarray) -> Pattern:
     """A graph without the edges to vertices that aren't chosen."""
     found = graph.tocoo()
     kept = chosen[found.coords[0]] & chosen[found.coords[1]]
@@ -86,7 +88,7 @@ def _among(graph: csr_array, chosen: np.ndarray) -> csr_array:
     return csr_array((np.ones(kept.sum(), bool), where), graph.shape)
 
 
-def star(pattern: csr_array) -> tuple[np.ndarray, np.ndarray]:
+def star(pattern: Pattern) -> tuple[np.ndarray, np.ndarray]:
     """(the colours of a symmetric pattern's columns, the hub of each entry)
 
     An entry (i, j) is had from the pass of its hub's colour, at the other of the two.
@@ -97,7 +99,7 @@ def star(pattern: csr_array) -> tuple[np.ndarray, np.ndarray]:
     return colours, hubs(graph, colours, row, column)
 
 
-def acyclic(pattern: csr_array) -> np.ndarray:
+def acyclic(pattern: Pattern) -> np.ndarray:
     """The colours of a symmetric pattern's columns; `recovery` says what follows."""
     return best(acyclic_colouring, graph_of(pattern))
 
@@ -152,7 +154,7 @@ def _by_colour(colours: np.ndarray, rng: np.random.Generator) -> list[int]:
     return np.argsort(rank[colours], kind="stable").tolist()
 
 
-def graph_of(pattern: csr_array) -> Neighbours:
+def graph_of(pattern: Pattern) -> Neighbours:
     """The neighbours of each column of a symmetric pattern, without itself."""
     pattern = csr_array(pattern)
     ends = zip(pattern.indptr, pattern.indptr[1:], strict=False)

@@ -24,20 +24,20 @@ from scipy.sparse.csgraph import connected_components
 
 from jaxkit.control.structure import Repeated
 from jaxkit.program import Constant, LinearProgram, Residual, Var, Zero, forward
-from jaxkit.rules.spreads import At, dense
+from jaxkit.rules.spreads import At, Pattern, dense
 
 FEW = 64  # steps of a loop that are looked at one after the other
 MANY = 10**8  # entries of a helping matrix that may be made
 
 
-def pattern(program: LinearProgram) -> csr_array:
+def pattern(program: LinearProgram) -> Pattern:
     """Where the program's matrix may differ from zero: (all outputs, all inputs)."""
     with jax.ensure_compile_time_eval():
         inputs = split(identity(sizes(program.code.inputs)), program.code.inputs)
         return stacked(pushed(program, inputs), sum(sizes(program.code.inputs)))
 
 
-def pushed(program: LinearProgram, inputs: Sequence[csr_array]) -> list[csr_array]:
+def pushed(program: LinearProgram, inputs: Sequence[Pattern]) -> list[Pattern]:
     """The patterns of a program's outputs, given those of its inputs."""
     if not inputs:
         return [empty(n, 0) for n in sizes(program.code.outputs)]
@@ -75,13 +75,13 @@ def pushed(program: LinearProgram, inputs: Sequence[csr_array]) -> list[csr_arra
     ]
 
 
-def product(chain: Sequence[csr_array], before: csr_array) -> csr_array:
+def product(chain: Sequence[Pattern], before: Pattern) -> Pattern:
     for factor in reversed(chain):
         before = factor @ before
     return before
 
 
-def _through(eqn, known, moving) -> list[csr_array] | None:
+def _through(eqn, known, moving) -> list[Pattern] | None:
     """The patterns behind an operator that runs code; None if it doesn't say which."""
     kept = eqn.params["kept"]
     params = {name: x for name, x in eqn.params.items() if name != "kept"}
@@ -103,7 +103,7 @@ def _through(eqn, known, moving) -> list[csr_array] | None:
     return [reduce(csr_array.__add__, parts) for parts in zip(*found, strict=True)]
 
 
-def backwards(program: LinearProgram, inputs: Sequence[csr_array]) -> list[csr_array]:
+def backwards(program: LinearProgram, inputs: Sequence[Pattern]) -> list[Pattern]:
     """The same through the transpose of a program."""
     matrix = pattern(program).T.tocsr() @ stacked(inputs, inputs[0].shape[1])
     return split(matrix, program.code.inputs)
@@ -112,7 +112,7 @@ def backwards(program: LinearProgram, inputs: Sequence[csr_array]) -> list[csr_a
 # --- Loops ----------------------------------------------------------------------------
 
 
-def repeated(loop: Repeated, inputs: Sequence[csr_array]) -> list[csr_array]:
+def repeated(loop: Repeated, inputs: Sequence[Pattern]) -> list[Pattern]:
     """The patterns behind a loop: its carry at the end, and what it stacks.
 
     A few steps are looked at one by one.  Of many, all are taken for one that may be
@@ -125,8 +125,8 @@ def repeated(loop: Repeated, inputs: Sequence[csr_array]) -> list[csr_array]:
     return _closed(loop, consts, carry, xs)
 
 
-def _step_by_step(loop, consts, carry, xs) -> list[csr_array]:
-    ys: list[list[csr_array]] = []
+def _step_by_step(loop, consts, carry, xs) -> list[Pattern]:
+    ys: list[list[Pattern]] = []
     length = loop.length
     for t in reversed(range(length)) if loop.reverse else range(length):
         rows = [x[_step(x, t, length)] for x in xs]
@@ -145,7 +145,7 @@ def _step(x, t: int, length: int) -> slice:
     return slice(t * n, (t + 1) * n)
 
 
-def _closed(loop, consts, carry, xs) -> list[csr_array]:
+def _closed(loop, consts, carry, xs) -> list[Pattern]:
     """The carry at any step, by the closure of how a step spreads it.
 
     With A for the carry, B for constants, C for the slices, and E, F, H for what is
@@ -188,7 +188,7 @@ def _closed(loop, consts, carry, xs) -> list[csr_array]:
     ]
 
 
-def _before(each, length, n) -> tuple[csr_array, csr_array]:
+def _before(each, length, n) -> tuple[Pattern, Pattern]:
     """(what has come in before each step, what has come in at last)"""
     whole = _kron(csr_array(np.ones((1, length), bool)), eye(n)) @ each
     if not each.nnz:
@@ -199,7 +199,7 @@ def _before(each, length, n) -> tuple[csr_array, csr_array]:
     return _kron(csr_array(np.ones((length, 1), bool)), whole), whole
 
 
-def _by_step(xs, counts, order, width) -> csr_array:
+def _by_step(xs, counts, order, width) -> Pattern:
     """Rows of all stacked operands, step by step, in the order in which they run."""
     length, total = len(order), sum(counts)
     if not xs or not total:
@@ -212,7 +212,7 @@ def _by_step(xs, counts, order, width) -> csr_array:
     return stacked(xs, width)[np.concatenate(rows, axis=1).reshape(length * total)]
 
 
-def closed(step: csr_array) -> csr_array:
+def closed(step: Pattern) -> Pattern:
     """I + A + A A + ...: what is reached in any number of steps, of which A is one.
 
     Entries that reach each other reach the same; of groups of them, taken for one, each
@@ -232,7 +232,7 @@ def closed(step: csr_array) -> csr_array:
     return member @ closure @ member.T.tocsr()
 
 
-def _last_first(graph: csr_array) -> list[int]:
+def _last_first(graph: Pattern) -> list[int]:
     """The nodes of a graph without circles of several, each after all it reaches."""
     found: list[int] = []
     seen = np.zeros(graph.shape[0], bool)
@@ -253,27 +253,27 @@ def _last_first(graph: csr_array) -> list[int]:
 # --- Patterns as arrays ---------------------------------------------------------------
 
 
-def empty(n: int, width: int) -> csr_array:
+def empty(n: int, width: int) -> Pattern:
     return csr_array((n, width), dtype=bool)
 
 
-def eye(n: int) -> csr_array:
+def eye(n: int) -> Pattern:
     return csr_array(eye_array(n, dtype=bool, format="csr"))
 
 
-def identity(counts: Sequence[int]) -> csr_array:
+def identity(counts: Sequence[int]) -> Pattern:
     return eye(sum(counts))
 
 
-def inputs_width(*lists: Sequence[csr_array]) -> int:
+def inputs_width(*lists: Sequence[Pattern]) -> int:
     return next((x.shape[1] for xs in lists for x in xs), 0)
 
 
-def stacked(parts: Sequence[csr_array], width: int) -> csr_array:
+def stacked(parts: Sequence[Pattern], width: int) -> Pattern:
     return csr_array(vstack(parts, "csr")) if parts else empty(0, width)
 
 
-def split(matrix: csr_array, variables: Sequence[Any]) -> list[csr_array]:
+def split(matrix: Pattern, variables: Sequence[Any]) -> list[Pattern]:
     """The rows of a pattern, cut for variables of these types."""
     starts = np.cumsum([0, *sizes(variables)])
     return [matrix[i:j] for i, j in pairwise(starts)]
@@ -283,5 +283,5 @@ def sizes(variables: Sequence[Any]) -> list[int]:
     return [math.prod(v.aval.shape) for v in variables]
 
 
-def _kron(a: csr_array, b: csr_array) -> csr_array:
+def _kron(a: Pattern, b: Pattern) -> Pattern:
     return csr_array(kron(a, b, "csr"), dtype=bool)

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 
 from jaxkit.drawing import write
 from jaxkit.residuals import size
+from jaxkit.rules.spreads import Pattern
 from jaxkit.sparse import colouring
 from jaxkit.sparse.colouring import NONE, count
 from jaxkit.sparse.recovery import (
@@ -39,8 +40,9 @@ class Sparsity:
         where: "global", at every input, or "local", at one: for others it may differ.
     """
 
-    def __init__(self, matrix: csr_array, where: str):
-        self.matrix, self.where = csr_array(matrix, dtype=bool), where
+    def __init__(self, matrix: Pattern, where: str):
+        self.matrix: Pattern = csr_array(matrix, dtype=bool)
+        self.where = where
         self.matrix.sort_indices()
 
     @property
@@ -84,7 +86,7 @@ class Sparsity:
         write(path, {".svg": self.svg, ".txt": self.__str__})
 
 
-def drawn(matrix: csr_array, colours: list[str], title: str) -> str:
+def drawn(matrix: Pattern, colours: list[str], title: str) -> str:
     """A square for each entry, at most 600 points wide; rows go down."""
     n, m = matrix.shape
     side = min(14.0, 600 / max(m, n, 1))
@@ -210,4 +212,5 @@ def hessian_plan(pattern: Sparsity, recovery: str, itemsize: int) -> Plan:
     if recovery in ("auto", "substitution"):
         colours = colouring.acyclic(matrix)
         plans.append((substitution(matrix, colours), rows, colours))
-    return Plan(pattern, *min(plans, key=lambda x: count(x[2])), by_column, itemsize)
+    chosen, rows, columns = min(plans, key=lambda x: count(x[2]))
+    return Plan(pattern, chosen, rows, columns, by_column, itemsize)

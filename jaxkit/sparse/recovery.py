@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from scipy.sparse import csr_array
 
+from jaxkit.rules.spreads import Pattern
 from jaxkit.sparse.colouring import NONE, count
 
 
@@ -30,7 +30,7 @@ class Direct(NamedTuple):
         return passes.at[self.place].get(mode="promise_in_bounds")
 
 
-def direct(pattern: csr_array, rows, columns, by_column) -> Direct:
+def direct(pattern: Pattern, rows, columns, by_column) -> Direct:
     """Where entries are that are had from their column, or else from their row.
 
     The passes returned, for each colour of columns, all outputs, and then, for each
@@ -42,7 +42,7 @@ def direct(pattern: csr_array, rows, columns, by_column) -> Direct:
     return Direct(np.where(by_column, pushed, count(columns) * n + pulled))
 
 
-def mirrored(pattern: csr_array, colours, hub) -> Direct:
+def mirrored(pattern: Pattern, colours, hub) -> Direct:
     """The same of a symmetric matrix, where an entry is had at its hub's colour."""
     row, column = pattern.tocoo().coords
     other = np.where(hub == row, column, row)
@@ -82,15 +82,15 @@ class Substituted(NamedTuple):
         return jnp.concatenate([values.ravel(), own])[self.number]
 
 
-def substitution(pattern: csr_array, colours: np.ndarray) -> Substituted:
+def substitution(pattern: Pattern, colours: np.ndarray) -> Substituted:
     """In which order the entries are had, from an acyclic colouring."""
-    n = pattern.shape[0]
+    n, of = pattern.shape[0], colours.tolist()
     row, column = pattern.tocoo().coords
     # How many neighbours of a colour a vertex has, whose entries aren't had yet.
     near: dict[tuple[int, int], set[int]] = {}
     for v, w in zip(row.tolist(), column.tolist(), strict=True):
         if v != w:
-            near.setdefault((v, colours[w]), set()).add(w)
+            near.setdefault((v, of[w]), set()).add(w)
     levels: list[list[tuple[int, int]]] = []
     ready = [key for key, others in near.items() if len(others) == 1]
     number: dict[tuple[int, int], tuple[int, int]] = {}
@@ -105,10 +105,10 @@ def substitution(pattern: csr_array, colours: np.ndarray) -> Substituted:
             number[v, w] = number[w, v] = len(levels), len(level)
             level.append((v, w))
         for v, w in level:
-            near[v, colours[w]].discard(w)
-            near[w, colours[v]].discard(v)
-            if len(near[w, colours[v]]) == 1:
-                after.append((w, colours[v]))
+            near[v, of[w]].discard(w)
+            near[w, of[v]].discard(v)
+            if len(near[w, of[v]]) == 1:
+                after.append((w, of[v]))
         if level:
             levels.append(level)
         ready = after
@@ -122,7 +122,7 @@ def substitution(pattern: csr_array, colours: np.ndarray) -> Substituted:
         edges + v if v == w else number[v, w][0] * width + number[v, w][1]
         for v, w in zip(row.tolist(), column.tolist(), strict=True)
     ]
-    return Substituted(*both, np.array(numbers, int), colours)
+    return Substituted(both[0], both[1], np.array(numbers, int), colours)
 
 
 def seeds(colours: np.ndarray, dtype: Any) -> jax.Array:
