@@ -184,12 +184,8 @@ class DualTrace(Trace):
 def _refuse(error, primitive, primals, tangents, params) -> Any:
     """The outputs of a primitive that has no derivative here, and refused tangents.
 
-    So it matters only if the result depends on it.  What is written into a reference
-    (`jax.new_ref`) isn't seen in the outputs, so there the error is raised at once.
+    So it matters only if the result depends on it.
     """
-    if any(x is not None and tracing.is_ref(x) for x in primals):
-        error.refuses = False  # nor by a call around it
-        raise error
     several = primitive.multiple_results
     if all(x is not None for x in primals):
         outs = tracing.bind(primitive, primals, params)

@@ -140,9 +140,14 @@ def _linear_map(transform, fun, primals, has_aux):
     flat = Flat(transform, lambda args: fun(*args), domain.tree, has_aux)
     outs, program, aux = linearize_flat(flat, leaves)
     pushforward = LinearMap(program, False, domain, flat.out_space(outs), transform)
-    pushforward.of = f"'{getattr(fun, '__name__', fun)}'"
+    pushforward.of = name_of(fun)
     result = flat.result(outs), pushforward
     return (*result, flat.aux(aux)) if has_aux else result
+
+
+def name_of(fun: Callable) -> str:
+    """What a function is called in messages."""
+    return f"'{getattr(fun, '__name__', fun)}'"
 
 
 @entry
@@ -196,4 +201,6 @@ def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
 
     program = record(linear, domain.avals, out_avals)
     codomain = Space(flat.out_tree, tuple(out_avals)).linear()
-    return LinearMap(program, False, domain, codomain, "linear_transpose").T
+    forward = LinearMap(program, False, domain, codomain, "linear_transpose")
+    forward.of = name_of(fun)
+    return forward.T

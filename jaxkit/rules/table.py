@@ -41,8 +41,9 @@ class NotLinear(NotImplementedError):
 def not_linear(what: str, advice: str = "") -> Exception:
     """The exception that says so."""
     why = (
-        "Only linear operations may act on a tangent: in a function given to "
-        "linear_transpose, or in a JVP rule on its tangents."
+        "Only linear operations may act on a tangent: in a JVP rule on its tangents, "
+        "or in a function given to linear_transpose (of others vjp gives the transpose "
+        "of the derivative)."
     )
     return refusal(NotLinear, what, f"{why} {advice}".strip())
 
@@ -108,7 +109,7 @@ class Rule:
         where all values are concrete.
         """
         if self.transpose is None:
-            raise no_transpose(operator)
+            raise self.no_transpose(operator)
         if operator.multiple_results:
             operands = [x.value if type(x) is Constant else x for x in operands]
             return self.transpose(ct, *operands, **params)
@@ -133,7 +134,7 @@ class Rule:
     def _check_linear(self, primitive, primals, params) -> None:
         where = [i for i, x in enumerate(primals) if x is None]
         if self.transpose is None:
-            raise no_transpose(primitive)
+            raise self.no_transpose(primitive)
         if not set(where) <= set(self.positions(len(primals), **params)):
             raise not_linear(
                 f"'{primitive}' is not linear in operand {where[0]}, which depends on "
@@ -144,6 +145,15 @@ class Rule:
                 f"'{primitive}' of two values that both depend on the linear inputs is "
                 "not linear in them"
             )
+
+    def no_transpose(self, primitive) -> Exception:
+        """The exception for what can't be transposed, as far as the table knows."""
+        if self is not NONE and tracing.belongs_to_jax(primitive):
+            return not_linear(f"'{primitive}' is not linear")
+        return not_linear(
+            f"no transpose of '{primitive}' is known",
+            "If it is linear, add its transpose with jaxkit.rules.transposable.",
+        )
 
     def lines(self) -> list[str]:
         """What was declared, in words and formulas, for print."""
@@ -191,20 +201,17 @@ def _operands(ct, arrays, operands) -> list[Any]:
     return list(map(value, operands))
 
 
-_quick_pull, _quick_add = fused(remembered(_pull)), fused(remembered(_add))
+def _transpose_of(rule, **static) -> str:
+    return f"transpose of {rule.name}"
+
+
+_quick_pull = fused(remembered(_pull), _transpose_of)
+_quick_add = fused(remembered(_add), _transpose_of)
 
 
 def _static(x: Any) -> Any:
     """What is static of an operand: of a Var its type, of an array nothing."""
     return x.aval if type(x) is Var else x if type(x) in (Constant, Zero) else None
-
-
-def no_transpose(primitive) -> Exception:
-    """The exception for what is not linear, as far as the table knows."""
-    return not_linear(
-        f"'{primitive}' is not linear, or no transpose of it is known",
-        "If it is linear, add its transpose with jaxkit.rules.transposable.",
-    )
 
 
 def place_of(function: Callable) -> str:

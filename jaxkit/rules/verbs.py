@@ -50,13 +50,28 @@ def zero(*primitives: Any, why: str = "it has none but zero") -> None:
         declare(primitive, Still("zero", why))
 
 
-def refused(*primitives: Any, why: str) -> None:
-    """Declare that these primitives can't be differentiated: a ValueError says so.
+INSTEAD = (
+    "Put it into a jax.custom_jvp or jax.custom_vjp function, which gives the "
+    "derivative, or stop the gradient before it with jax.lax.stop_gradient."
+)
+
+
+def refused(
+    *primitives: Any,
+    why: str,
+    instead: str = INSTEAD,
+    error: type[Exception] = ValueError,
+    writes: bool = False,
+) -> None:
+    """Declare that these primitives can't be differentiated: an error says so.
+
+    `instead` says what to do.  Of primitives that write into arrays (`writes`) it is
+    raised at once, and of others where a result depends on what they return.
 
     Example: `refused("pure_callback", why="it calls back into Python")`.
     """
     for primitive in primitives:
-        declare(primitive, Still("refused", why))
+        declare(primitive, Still("refused", why, instead, error, writes))
 
 
 # --- Element by element ---------------------------------------------------------------
