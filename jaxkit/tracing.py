@@ -80,8 +80,8 @@ def wide_enough(avals: Iterable[Any]) -> Any:
     return jax.enable_x64(True) if wide else nullcontext()
 
 
-def widened(function: Callable) -> Callable:
-    """`function`, run where there are arrays of 64 bits."""
+def with_64_bits(function: Callable) -> Callable:
+    """`function`, run where there are arrays of 64 bits (see `wide_enough`)."""
 
     def run(*args):
         with jax.enable_x64(True):
