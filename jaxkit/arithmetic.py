@@ -1,8 +1,13 @@
 """The two arithmetics of tangents, and so the two modes: evaluate, or record.
 
-`jvp_flat` and `linearize_flat` are forward mode and linearization of flat functions,
-from lists of values to a pair of lists (see `dual.Arithmetic.run`); `record` writes
-down a function that is linear already, and `transposed` the backward pass of a program.
+What is done with them, of flat functions from lists of values to a pair of lists (see
+`dual.Arithmetic.run`):
+
+    jvp_flat         forward mode: run, with tangents evaluated
+    linearize_flat   run, with tangents recorded: gives the derivative as a program
+    run_recording    the same while the program isn't finished: gives its recorder
+    record_linear    a function that is linear already, as a program
+    transposed       the backward pass of a program, as a program
 """
 
 from __future__ import annotations
@@ -48,6 +53,8 @@ class Evaluate(Arithmetic):
     def trace(self, code, tangents):
         if not any([type(t) is Refused for t in tangents]):
             return code(tangents)
+        # Arrays may run as they are.  One that is refused, which is no array, is traced
+        # as a tangent alone, so that what depends on it comes out refused.
         with tracing.running(DualTrace, self) as trace:
             outs, moved = code(
                 [Dual(trace, None, t) if type(t) is Refused else t for t in tangents]
@@ -55,7 +62,7 @@ class Evaluate(Arithmetic):
             trace.check_primals(outs)
             return outs, [t.tangent if trace.owns(t) else t for t in moved]
 
-    def structure(self, structure, primals, tangents, types):
+    def differentiate(self, structure, primals, tangents, types):
         arrays = [zeros(t.aval) if type(t) is Zero else t for t in tangents]
         return structure.jvp(primals, arrays)
 
@@ -85,9 +92,9 @@ class Record(Arithmetic):
             trace.check_primals(outs)
             return outs, trace.split(moved)[1]
 
-    def structure(self, structure, primals, tangents, types):
+    def differentiate(self, structure, primals, tangents, types):
         outs, residuals = structure.forward(primals)
-        live, params = structure.linear()
+        live, params = structure.parameters()
         if not any(live):
             return outs, [None] * len(outs)
         alone = any([y is None for y in outs])
@@ -141,7 +148,7 @@ def linearize_flat(
     avals = [tracing.typeof(x) for x in primals]
     if moving is None:
         moving = [moves(aval.dtype) for aval in avals]
-    outs, tangents, recorder, aux = linearized(fun, primals, moving, avals)
+    outs, tangents, recorder, aux = run_recording(fun, primals, moving, avals)
     outputs = []
     for y, dy in zip(outs, checked(tangents), strict=True):
         if dy is not None:
@@ -151,7 +158,7 @@ def linearize_flat(
     return outs, recorder.program(outputs), aux
 
 
-def linearized(
+def run_recording(
     fun: Callable, primals, moving, avals
 ) -> tuple[list, list, Recorder, list]:
     """Run `fun` once, and record: (outputs, their tangents, recorder, aux).
@@ -166,13 +173,13 @@ def linearized(
     return outs, tangents, arithmetic.recorder, aux
 
 
-def record(fun: Callable, in_avals, out_avals) -> LinearProgram:
+def record_linear(fun: Callable, in_avals, out_avals) -> LinearProgram:
     """Record a flat linear function, given as plain JAX code, as a linear program.
 
     `fun` maps a list of arrays to a list of arrays, or None where an output is zero.
     An output that doesn't depend on the inputs is linear only if it is zero.
     """
-    return _recorded(lambda _, tangents: fun(tangents), in_avals, out_avals)
+    return _record(lambda _, tangents: fun(tangents), in_avals, out_avals)
 
 
 def transposed(program: LinearProgram) -> LinearProgram:
@@ -189,10 +196,11 @@ def transposed(program: LinearProgram) -> LinearProgram:
         return backward(program.code, cts, do, added)
 
     cts = [tracing.cotangent_of(x.aval) for x in program.code.outputs]
-    return _recorded(pull_back, cts, program.code.cotangents).prune()
+    return _record(pull_back, cts, program.code.cotangents).prune()
 
 
-def _recorded(fun: Callable, in_avals, out_avals) -> LinearProgram:
+def _record(fun: Callable, in_avals, out_avals) -> LinearProgram:
+    """The program of `fun(arithmetic, tangents)`."""
     arithmetic = Record(in_avals)
 
     def code(tangents):

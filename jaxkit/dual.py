@@ -15,6 +15,11 @@ no way to notice.)
 An operand of a program is still, or moves (a primal and a tangent), or is a tangent
 alone, without a primal: so it is where code acts on tangents, in a rule that is plain
 JAX code, or in a function that is linear already.
+
+A rule that has no derivative to give raises, but that is no error yet, since nothing
+may need it: the primitive is computed all the same, and the tangents of its outputs are
+`Refused` (`tangents.py`).  These carry the exception on, through operators and
+structures, and it is raised where a result depends on one (`tangents.checked`).
 """
 
 from __future__ import annotations
@@ -53,7 +58,9 @@ class Arithmetic:
         """
         raise NotImplementedError
 
-    def structure(self, structure: Any, primals, tangents, types) -> tuple[list, list]:
+    def differentiate(
+        self, structure: Any, primals, tangents, types
+    ) -> tuple[list, list]:
         """The derivative of code that is taken apart (see `control.structure`).
 
         Given the primals that are taken, and tangents for the operands that move;
@@ -70,8 +77,9 @@ class Arithmetic:
         """
         with tracing.running(DualTrace, self) as trace:
             wide = any([getattr(x, "dtype", None) in tracing.WIDE for x in primals])
-            if wide and tracing.x64_is_off():  # see `tracing.wide_enough`
-                trace.interpret = tracing.widened(trace.interpret)
+            if wide and tracing.x64_is_off():
+                # Rules run where there are 64 bits, and `fun` where there are none.
+                trace.interpret = tracing.with_64_bits(trace.interpret)
             duals = [
                 x if dx is None else Dual(trace, x, dx)
                 for x, dx in zip(primals, tangents, strict=True)
@@ -162,15 +170,15 @@ class DualTrace(Trace):
                 primals.append(x)
                 tangents.append(None)
         rule, arithmetic = RULES[primitive], self.arithmetic
-        differentiate = rule.on_tangents if alone else rule.derivative
+        derive = rule.on_tangents if alone else rule.derivative
         before = arithmetic.source  # not None inside the rule of another primitive
         arithmetic.source = before or (primitive, tracing.here())
         try:
-            out, moved = differentiate(primitive, arithmetic, primals, tangents, params)
+            out, moved = derive(primitive, arithmetic, primals, tangents, params)
         except Exception as error:
             if not getattr(error, "refuses", False):
                 raise
-            out, moved = _refuse(error, primitive, primals, tangents, params)
+            out, moved = _refused(error, primitive, primals, tangents, params)
         finally:
             arithmetic.source = before
         if not primitive.multiple_results:
@@ -181,15 +189,8 @@ class DualTrace(Trace):
         ]
 
 
-def _refuse(error, primitive, primals, tangents, params) -> Any:
-    """The outputs of a primitive that has no derivative here, and refused tangents.
-
-    So it matters only if the result depends on it.  What is written into a reference
-    (`jax.new_ref`) isn't seen in the outputs, so there the error is raised at once.
-    """
-    if any(x is not None and tracing.is_ref(x) for x in primals):
-        error.refuses = False  # nor by a call around it
-        raise error
+def _refused(error, primitive, primals, tangents, params) -> Any:
+    """(outputs, their tangents) of a primitive whose rule raised: these are refused."""
     several = primitive.multiple_results
     if all(x is not None for x in primals):
         outs = tracing.bind(primitive, primals, params)

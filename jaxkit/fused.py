@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, partial, wraps
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,16 +29,21 @@ from jaxkit import tracing
 MOST = 4096  # compiled, or remembered, for different static arguments
 
 
-def fused(function: Callable) -> Callable:
+def fused(function: Callable, named: Callable[..., str] | None = None) -> Callable:
     """`function`, as one compiled call where all values are concrete.
 
     Under a trace it runs as it is, so that what it merely passes on stays the same
     value, which a loop outside it needs to see.
+
+    `named(**static)` is what JAX's messages (`jax_debug_nans`) and profiles call it; by
+    default the structure that it is of, and its own name: "scan transpose".
     """
 
     @lru_cache(maxsize=MOST)
     def compiled(*static):
-        return jax.jit(partial(function, **dict(static)))
+        call: Any = partial(function, **dict(static))
+        call.__name__ = named(**dict(static)) if named else _name(function)
+        return jax.jit(call)
 
     @wraps(function)
     def run(*arrays, **static):
@@ -49,6 +55,11 @@ def fused(function: Callable) -> Callable:
         return compiled(*static.items())(*arrays)
 
     return run
+
+
+def _name(function: Callable) -> str:
+    module = function.__module__.rpartition(".")[2]
+    return f"{module} {function.__name__.strip('_')}"
 
 
 def remembered(function: Callable) -> Callable:

@@ -20,7 +20,7 @@ from jaxkit.border.checks import (
     check_reverse_input,
     check_scalar,
 )
-from jaxkit.border.flat import Flat, as_leaves
+from jaxkit.border.flat import Flat, arguments, as_leaves
 from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
 from jaxkit.tangents import as_typed, ones, spread, still, zero_cotangent
@@ -158,15 +158,19 @@ def jacfwd(
         Array([[2., 0.],
                [0., 4.]], dtype=float32)
     """
-    selection = select("jacfwd", fun, argnums, argnames)
+    return _jacfwd("jacfwd", fun, argnums, argnames, has_aux, holomorphic)
+
+
+def _jacfwd(transform, fun, argnums, argnames, has_aux, holomorphic):
+    selection = select(transform, fun, argnums, argnames)
 
     @partial(entry, like=fun)
     def jacfwd_f(*args, **kwargs):
         tree, call, named = selection(args, kwargs)
-        leaves, domain = as_leaves("jacfwd", tree, named)
+        leaves, domain = as_leaves(transform, tree, named)
         for i, x in enumerate(leaves):
-            check_forward_input(x, named, i, holomorphic)
-        flat = Flat("jacfwd", call, domain.tree, has_aux)
+            check_forward_input(transform, x, named, i, holomorphic)
+        flat = Flat(transform, call, domain.tree, has_aux)
 
         def push(tangents):
             return jvp_flat(flat, leaves, spread(tangents, domain.moving))
@@ -176,7 +180,7 @@ def jacfwd(
         outs, columns, aux = push(domain.basis())
         for i, y in enumerate(outs if holomorphic else ()):
             name = leaf_name([("the output", flat.result(outs))], i)
-            check_output("jacfwd", y, name, holomorphic)
+            check_output(transform, y, name, holomorphic)
 
         def blocks(y, column):
             """The columns of one output leaf, cut at the input leaves."""
@@ -218,19 +222,37 @@ def jacrev(
         Array([[2., 0.],
                [0., 4.]], dtype=float32)
     """
-    selection = select("jacrev", fun, argnums, argnames)
+    return _jacrev("jacrev", fun, argnums, argnames, has_aux, holomorphic, allow_int)
+
+
+@entry
+def jacobian(
+    fun: Callable,
+    argnums: int | Collection[int] | EllipsisType = ...,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+    *,
+    argnames: str | Sequence[str] | None = None,
+) -> Callable:
+    """The same as `jacrev`."""
+    return _jacrev("jacobian", fun, argnums, argnames, has_aux, holomorphic, allow_int)
+
+
+def _jacrev(transform, fun, argnums, argnames, has_aux, holomorphic, allow_int):
+    selection = select(transform, fun, argnums, argnames)
 
     @partial(entry, like=fun)
     def jacrev_f(*args, **kwargs):
         tree, call, named = selection(args, kwargs)
-        leaves, domain = as_leaves("jacrev", tree, named)
+        leaves, domain = as_leaves(transform, tree, named)
         for i, x in enumerate(leaves):
-            check_reverse_input("jacrev", x, named, i, holomorphic, allow_int)
-        flat = Flat("jacrev", call, domain.tree, has_aux)
+            check_reverse_input(transform, x, named, i, holomorphic, allow_int)
+        flat = Flat(transform, call, domain.tree, has_aux)
         outs, program, aux = linearize_flat(flat, leaves)
         for i, y in enumerate(outs):
             name = leaf_name([("the output", flat.result(outs))], i)
-            check_output("jacrev", y, name, holomorphic)
+            check_output(transform, y, name, holomorphic)
         codomain = flat.out_space(outs)
         pull = jax.vmap(program.transpose, axis_size=sum(codomain.sizes))
         with wide_enough(domain.avals):
@@ -256,9 +278,6 @@ def jacrev(
     return jacrev_f
 
 
-jacobian = jacrev
-
-
 @entry
 def hessian(
     fun: Callable,
@@ -281,8 +300,9 @@ def hessian(
         Array([[8., 6.],
                [6., 0.]], dtype=float32)
     """
-    gradient = jacrev(fun, argnums, has_aux, holomorphic, argnames=argnames)
-    return jacfwd(gradient, argnums, has_aux, holomorphic, argnames=argnames)
+    options = argnums, argnames, has_aux, holomorphic
+    gradient = _jacrev("hessian", fun, *options, allow_int=None)
+    return _jacfwd("hessian", gradient, *options)
 
 
 @entry
@@ -310,9 +330,11 @@ def hvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         Array([ 6., 12.], dtype=float32)
     """
     check_callable("hvp", fun, "hvp(f, (x,), (v,))")
-    several = isinstance(primals, tuple | list) and len(primals) > 1
+    for i, x in enumerate(arguments("hvp", primals)[0]):
+        check_reverse_input("hvp", x, enumerate(primals), i, False, None)
+    several = len(primals) > 1
     argnums = tuple(range(len(primals))) if several else 0
-    f = _value_and_grad("hvp", fun, argnums, None, False, False, False)
+    f = _value_and_grad("hvp", fun, argnums, None, False, False, None)
     return push_forward("hvp", lambda *args: f(*args)[1], primals, tangents)[1]
 
 

@@ -79,7 +79,7 @@ def moves(dtype: Any) -> bool:
 def zeros(aval: Any) -> Any:
     """A tangent of zeros for values of abstract type `aval`, as an array."""
     if not moves(aval.dtype):
-        return np.zeros(aval.shape, float0)
+        return lax.full(aval.shape, 0, float0)  # of JAX's own class, as JAX's are
     return full(aval, 0.0)
 
 

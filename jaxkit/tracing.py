@@ -42,7 +42,6 @@ from jax.extend.core import (
     set_current_trace,
     take_current_trace,
 )
-from jax.ref import AbstractRef
 from jax.sharding import AxisType
 
 # Frames of jaxkit are not the user's: "the user's line" is the first one outside.
@@ -82,8 +81,8 @@ def wide_enough(avals: Iterable[Any]) -> Any:
     return jax.enable_x64(True) if wide else nullcontext()
 
 
-def widened(function: Callable) -> Callable:
-    """`function`, run where there are arrays of 64 bits."""
+def with_64_bits(function: Callable) -> Callable:
+    """`function`, run where there are arrays of 64 bits (see `wide_enough`)."""
 
     def run(*args):
         with jax.enable_x64(True):
@@ -589,11 +588,6 @@ def is_deep(jaxpr) -> bool:
             _depths[x] = 1 + max([_depths[y] for y in inner], default=0)
         stack += unknown
     return _depths[jaxpr] > DEEPEST
-
-
-def is_ref(x: Any) -> bool:
-    """Whether a value is a reference to an array that may change (`jax.new_ref`)."""
-    return isinstance(aval_of(x), AbstractRef)
 
 
 def concrete(x: Any) -> Any:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxkit.arithmetic import jvp_flat, linearize_flat, record
+from jaxkit.arithmetic import jvp_flat, linearize_flat, record_linear
 from jaxkit.border.arguments import check_callable
 from jaxkit.border.flat import Flat, arguments
 from jaxkit.border.messages import leaf_name, short
@@ -140,9 +140,14 @@ def _linear_map(transform, fun, primals, has_aux):
     flat = Flat(transform, lambda args: fun(*args), domain.tree, has_aux)
     outs, program, aux = linearize_flat(flat, leaves)
     pushforward = LinearMap(program, False, domain, flat.out_space(outs), transform)
-    pushforward.of = f"'{getattr(fun, '__name__', fun)}'"
+    pushforward.of = name_of(fun)
     result = flat.result(outs), pushforward
     return (*result, flat.aux(aux)) if has_aux else result
+
+
+def name_of(fun: Callable) -> str:
+    """What a function is called in messages."""
+    return f"'{getattr(fun, '__name__', fun)}'"
 
 
 @entry
@@ -178,7 +183,7 @@ def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
         return jnp.empty(x.shape, x.dtype)
 
     _, domain = arguments("linear_transpose", jax.tree.map(array, primals))
-    domain = domain.linear()
+    domain = domain.with_integers()
     for i, aval in enumerate(domain.avals):
         if not domain.moving[i]:
             raise TypeError(
@@ -189,11 +194,13 @@ def linear_transpose(fun: Callable, *primals: Any) -> LinearMap:
     flat = Flat("linear_transpose", lambda args: fun(*args), domain.tree, False)
     out_avals = []
 
-    def linear(values):
+    def outputs(values):
         outs, _ = flat(values)
         out_avals.extend(flat.out_space(outs).avals)
         return outs
 
-    program = record(linear, domain.avals, out_avals)
-    codomain = Space(flat.out_tree, tuple(out_avals)).linear()
-    return LinearMap(program, False, domain, codomain, "linear_transpose").T
+    program = record_linear(outputs, domain.avals, out_avals)
+    codomain = Space(flat.out_tree, tuple(out_avals)).with_integers()
+    forward = LinearMap(program, False, domain, codomain, "linear_transpose")
+    forward.of = name_of(fun)
+    return forward.T

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import jax
 import mpmath as mp
 import numpy as np
 import pytest
+from jax import lax
 
 import jaxkit as jk
 from tests.accuracy.functions import REAL
@@ -39,6 +41,26 @@ def test_the_page_has_each_function_and_order():
             if "**" not in cell:
                 assert float(cell) <= BOUND
     assert reasons() in TEXT
+
+
+def test_a_rule_of_jaxs_has_its_errors_here():
+    """softplus'', as the page says, and how one has its digits."""
+
+    @jax.custom_jvp
+    def precise(x):
+        return jax.nn.softplus(x)
+
+    @precise.defjvp
+    def _(primals, tangents):
+        (x,), (dx,) = primals, tangents
+        return precise(x), dx * lax.logistic(x, accuracy=lax.AccuracyMode.HIGHEST)
+
+    x = np.float32(50)
+    for lib in jk, jax:
+        assert lib.grad(lib.grad(jax.nn.softplus))(x) == 0
+        assert lib.grad(lib.grad(jax.nn.softplus))(np.float32(14)) > 0
+        assert lib.grad(lib.grad(jax.nn.softplus))(np.float32(15)) == 0
+    np.testing.assert_allclose(jk.grad(jk.grad(precise))(x), np.exp(-50.0), rtol=1e-6)
 
 
 def test_reasons_are_of_functions_in_the_page():

@@ -76,6 +76,48 @@ def test_a_message_in_the_page_has_no_paths_and_addresses():
     assert text.endswith("x [...]")
 
 
+# What is wrong with a call of f(x) that a transform of f makes, whichever it is.
+CALLS = {
+    "no function": lambda t: t(3.0)(2.0),
+    "a string": lambda t: t(square)("x"),
+    "an integer": lambda t: t(square)(3),
+    "a complex number": lambda t: t(jnp.abs, holomorphic=True)(2.0),
+    "too few arguments": lambda t: t(square, argnums=1)(2.0),
+    "no such name": lambda t: t(square, argnames="z")(2.0),
+    "argnums as a float": lambda t: t(square, argnums=0.5)(2.0),
+    "an argument twice": lambda t: t(square, argnums=(0, 0))(2.0),
+    "a string returned": lambda t: t(lambda x: "x")(2.0),
+    "a real number returned": lambda t: t(jnp.real, holomorphic=True)(2j),
+    "no pair": lambda t: t(square, has_aux=True)(2.0),
+}
+CALLED = ["grad", "value_and_grad", "jacfwd", "jacrev", "jacobian", "hessian"]
+
+
+@pytest.mark.parametrize("name", CALLED)
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_message_names_what_was_called(name, call):
+    """And not what that is made of: `hessian` of `jacfwd` and `jacrev`."""
+    with pytest.raises((TypeError, ValueError), match=f"^{name}: "):
+        call(getattr(jk, name))
+
+
+@pytest.mark.parametrize("name", ["explain", "stages"])
+@pytest.mark.parametrize("f", [lambda x: "x", lambda x: None])
+def test_explained_functions_return_arrays(name, f):
+    with pytest.raises(TypeError, match=f"^{name}: the .*function"):
+        getattr(jk, name)(f)(2.0)
+
+
+def test_what_a_transform_has_not_got_is_no_advice():
+    for call in (
+        lambda: jk.hessian(square)(3),
+        lambda: jk.hvp(square, (3,), (1,)),
+        lambda: jk.hvp(square, (3,), (np.zeros((), jax.dtypes.float0),)),
+    ):
+        with pytest.raises(TypeError, match=r"argument 0 is int.*pass 3.0\.\n"):
+            call()
+
+
 # --- Tracebacks -----------------------------------------------------------------------
 
 

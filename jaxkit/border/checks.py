@@ -10,6 +10,8 @@ from jaxkit.border.messages import leaf_name, short
 from jaxkit.tangents import moves
 from jaxkit.tracing import concrete, typeof
 
+ALLOW_INT = " With allow_int=True its gradient is a float0 zero."
+
 
 def check_reverse_input(transform, x, named, i, holomorphic, allow_int) -> None:
     dtype = x.dtype
@@ -20,30 +22,32 @@ def check_reverse_input(transform, x, named, i, holomorphic, allow_int) -> None:
                 f"{leaf_name(named, i)} is {short(typeof(x))}; pass it as complex."
             )
     elif not moves(dtype) and not allow_int:
+        # allow_int is None of a transform that hasn't got it.
+        hint = "" if allow_int is None else ALLOW_INT
         raise TypeError(
             f"{transform}: {leaf_name(named, i)} is {short(typeof(x))}, and "
             f"derivatives are with respect to real or complex numbers; "
-            f"{_instead(x)}. With allow_int=True its gradient is a float0 zero."
+            f"{_instead(x)}.{hint}"
         )
 
 
-def check_forward_input(x, named, i, holomorphic) -> None:
+def check_forward_input(transform, x, named, i, holomorphic) -> None:
     is_complex = jnp.issubdtype(x.dtype, jnp.complexfloating)
     if holomorphic and not is_complex:
         raise TypeError(
-            f"jacfwd: with holomorphic=True arguments must be complex, but "
+            f"{transform}: with holomorphic=True arguments must be complex, but "
             f"{leaf_name(named, i)} is {short(typeof(x))}; pass it as complex."
         )
     if not moves(x.dtype):
         raise TypeError(
-            f"jacfwd: {leaf_name(named, i)} is {short(typeof(x))}, and derivatives are "
-            f"with respect to real numbers; {_instead(x)}."
+            f"{transform}: {leaf_name(named, i)} is {short(typeof(x))}, and "
+            f"derivatives are with respect to real numbers; {_instead(x)}."
         )
     if is_complex and not holomorphic:
         raise TypeError(
-            f"jacfwd: {leaf_name(named, i)} is {short(typeof(x))}, and the Jacobian is "
-            "with respect to real numbers; pass holomorphic=True if the function is "
-            "complex-differentiable, else use jvp."
+            f"{transform}: {leaf_name(named, i)} is {short(typeof(x))}, and "
+            "derivatives are with respect to real numbers; pass holomorphic=True if "
+            "the function is complex-differentiable, else use jvp."
         )
 
 

@@ -44,8 +44,8 @@ class Space(NamedTuple):
     def __str__(self):
         return describe_tree(self.tree, map(short, self.avals))
 
-    def linear(self) -> Space:
-        """The same for functions that are linear already."""
+    def with_integers(self) -> Space:
+        """The same for functions that are linear already, where integers move too."""
         return self._replace(integers=True)
 
     def moves(self, aval: Any) -> bool:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from jaxkit.arithmetic import record
+from jaxkit.arithmetic import record_linear
 from jaxkit.control.structure import OneOf, Operator
 from jaxkit.program import UNTRACED, NotTransposable, folded
 from jaxkit.rules.table import NotLinear, not_linear
@@ -168,7 +168,7 @@ def transpose_of_backward(pull_back, avals, tangents, what: str) -> list[Any]:
         )
 
     try:
-        program = record(pull_back, avals, [typeof(dx) for dx in tangents])
+        program = record_linear(pull_back, avals, [typeof(dx) for dx in tangents])
     except NotLinear as error:
         why = f"isn't linear in the cotangent: {error.fact}"
         raise no_forward(why) from None
@@ -189,7 +189,7 @@ def _opened(residuals, tangents, name, avals, **params):
         def pull_back(cts):
             return _transpose(residuals, cts, name, avals=avals, **params)
 
-        return record(pull_back, [x for x in avals if moves(x.dtype)], tangents)
+        return record_linear(pull_back, [x for x in avals if moves(x.dtype)], tangents)
 
     try:
         return OneOf([folded(make, residuals)], transposed=True)

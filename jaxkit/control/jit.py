@@ -97,13 +97,13 @@ def _call(jaxpr, known, moving, options):
         refusals.update(refusals_of(moved))
         return outs, [None if type(t) is Refused else t for t in moved]
 
-    def linear():
+    def parameters():
         live = body().live
         refusals.update(body().refusals)
         return live, {"code": body().code_of(live), "name": options.name}
 
     jvp = options.jit(both, ins and (list(ins), d_ins), outs)
-    return Structure(known, moving, jvp, forward, operator, linear, refusals)
+    return Structure(known, moving, jvp, forward, operator, parameters, refusals)
 
 
 @cache

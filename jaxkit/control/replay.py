@@ -304,7 +304,7 @@ class Replay:
                 i, (cts, sums) = values[0] - 1, values[1]
                 new = take(tape.rows, lax.rem(i, capacity))
                 program = LinearProgram(self.code, self.steps.residuals(needs, new))
-                found = program.transpose(cts, sums=sums)
+                found = program.transpose(cts, start=sums)
                 more, then = found[: self.n_consts], found[self.n_consts :]
                 types = self.code.cotangents[self.n_consts :]
                 then = filled(then, types, [ct is not None for ct in cts])

@@ -231,7 +231,7 @@ def _transpose(residuals, cts, **params):
     def one(duals, slices):
         sums, ct_carry = duals
         program = loop.program(fixed, slices[0])
-        cts = program.transpose([*ct_carry, *slices[1]], sums=sums)
+        cts = program.transpose([*ct_carry, *slices[1]], start=sums)
         sums, ct_carry, ct_xs = loop.split(cts)
         return (sums, filled(ct_carry, carry, inside)), ct_xs
 

@@ -26,7 +26,7 @@ import jax
 import numpy as np
 
 from jaxkit import tracing
-from jaxkit.arithmetic import linearized
+from jaxkit.arithmetic import run_recording
 from jaxkit.keeping import budget
 from jaxkit.program import Code, LinearProgram, NotTransposable, Var, Zero, reached
 from jaxkit.rules.table import RULES
@@ -196,7 +196,7 @@ class Structure(NamedTuple):
         jvp: (primals, tangents) -> (outputs, their tangents)
         forward: (primals) -> (outputs, residuals)
         operator: what happens to the tangents, given the residuals.
-        linear: () -> (which outputs move, the operator's parameters)
+        parameters: () -> (which outputs move, the operator's parameters)
         refusals: by the number of each output whose tangent is refused the error
             (None: that of an operand); all are in it once one of the functions has run.
     """
@@ -206,7 +206,7 @@ class Structure(NamedTuple):
     jvp: Callable
     forward: Callable
     operator: Operator
-    linear: Callable[[], tuple[Sequence[bool | None], dict[str, Any]]]
+    parameters: Callable[[], tuple[Sequence[bool | None], dict[str, Any]]]
     refusals: dict[int, Exception | None]
 
     def arranged(self, primals, tangents) -> tuple[list[Any], list[Any]]:
@@ -232,9 +232,9 @@ def structure(taken, moving, known, live, forward, jvp, refusals, operator, **pa
         outs, residuals = forward(primals)
         return spread(outs, known), residuals
 
-    run, linear = forward if all(known) else full_forward, (live, params)
+    run, parameters = forward if all(known) else full_forward, (live, params)
     parts = taken, moving, full_jvp, run, operator
-    return Structure(*parts, lambda: linear, refusals)
+    return Structure(*parts, lambda: parameters, refusals)
 
 
 def per_jaxpr(make: Callable) -> Callable:
@@ -283,7 +283,7 @@ class Derivative:
 
     def __init__(self, jaxpr: Any, known, moving, inline=False, jit: Any = jax.jit):
         def forward(*primals):
-            outs, moved, recorder, _ = linearized(
+            outs, moved, recorder, _ = run_recording(
                 runner(jaxpr, inline), spread(primals, known), moving, avals
             )
             self.refusals = refusals_of(moved)

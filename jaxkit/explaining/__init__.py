@@ -8,11 +8,11 @@ from types import EllipsisType
 from typing import Any
 
 import jax.numpy as jnp
-from jax.tree_util import tree_flatten, tree_leaves, tree_unflatten
+from jax.tree_util import tree_flatten, tree_leaves
 
 from jaxkit.arithmetic import linearize_flat
 from jaxkit.border.arguments import check_callable, select
-from jaxkit.border.flat import as_leaves
+from jaxkit.border.flat import Flat, as_leaves
 from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
 from jaxkit.explaining.explanation import Explanation, fitted
@@ -89,7 +89,7 @@ def explain(
         leaves, names, tree, call = point(
             "explain", fun, args, kwargs, argnums, argnames
         )
-        flat = flattened(call, tree)
+        flat = flattened("explain", call, tree)
         along, seed, results = None, None, None
         if tangents is not None:
             along = {"tangent": direction(leaves, tree, tangents)}
@@ -141,7 +141,7 @@ def stages(fun: Callable) -> Callable[..., Stages]:
     @entry
     def staged(*args):
         leaves, names, tree, call = point("stages", fun, args)
-        flat = flattened(call, tree)
+        flat = flattened("stages", call, tree)
         nodes, outputs, steps = run(flat, leaves, constants=False)
         _, linear = linearize(fun, *args)
         runs = fun, lambda xs, vs: jvp(fun, xs, vs), linear, linear.T
@@ -227,13 +227,20 @@ def check_leaves(transform: str, leaves: list[Any], names: list[str]) -> None:
         )
 
 
-def flattened(fun: Callable, tree: Any) -> Callable:
+def flattened(transform: str, fun: Callable, tree: Any) -> Callable:
     """A function of pytrees, as one of leaves to a list of leaves."""
+    flat = Flat(transform, fun, tree, has_aux=False)
 
-    def flat(*leaves):
-        return tree_leaves(fun(tree_unflatten(tree, leaves)))
+    def outputs(*leaves):
+        outs, _ = flat(leaves)
+        if not outs:
+            raise TypeError(
+                f"{transform}: the function returned {flat.out_space(outs)}, in which "
+                "there is no array (is there a return in it?)."
+            )
+        return outs
 
-    return flat
+    return outputs
 
 
 def gradient_of(flat: Callable) -> Callable:

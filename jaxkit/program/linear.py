@@ -11,7 +11,6 @@ other value.  Forward and reverse mode are two ways to run one program:
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -48,6 +47,11 @@ class NotTransposable(ValueError):
     def at(self, line: str) -> NotTransposable:
         """The same of the equation from that line, unless one is known."""
         return NotTransposable(*self.parts, self.line or line)
+
+
+def either(x: Any, y: Any) -> Any:
+    """The sum of two marks, where what is pulled back is True: "this is needed"."""
+    return x or y
 
 
 Observer = Callable[[Equation, Sequence[Any]], None]
@@ -101,33 +105,34 @@ class LinearProgram:
         self,
         cotangents: Sequence[Any],
         observe: Observer | None = None,
-        sums: Sequence[Any] | None = None,
+        start: Sequence[Any] | None = None,
     ) -> list[Any]:
         """Pull cotangents back: one for each output (None: zero) gives one each input.
 
         An input that reaches no output, or only zeros, gets None.  `observe` is told of
         each equation, and of the cotangents of its outputs.
 
-        Given `sums`, which begin with the first input, what arrives there is added to
-        these, and what is mostly zeros is added to an array in place.  That is for a
-        step of a loop; in other code, many small operations may be fused to one.
+        Given `start`, sums that begin with the first input, what arrives there is added
+        to these, and what is mostly zeros is added to an array in place (`pull_into`).
+        That is for a step of a loop; in other code, many small operations may be fused
+        to one.
         """
-        put = None if sums is None else self.put
-        sums = sums or ()
-        return backward(self.code, cotangents, self.pull, added, observe, put, sums)
+        into = None if start is None else self.pull_into
+        start = start or ()
+        return backward(self.code, cotangents, self.pull, added, observe, into, start)
 
-    def put(self, eqn: Equation, cts: Sequence[Any], total: Any) -> Any:
-        """What arrived at an equation's first operand, with what it gives to that.
+    def pull_into(self, eqn: Equation, cts: Sequence[Any], total: Any) -> Any:
+        """The sum of `total`, which arrived at the first operand, and its cotangent.
 
         None if that isn't quicker than to sum arrays.
         """
-        if eqn.rule.adds is None:
+        if eqn.rule.add is None:
             return None
         operands = [
             self.residuals[x.index] if type(x) is Residual else x for x in eqn.operands
         ]
         with tracing.as_if_at(eqn.source[1].traceback):
-            return eqn.rule.add(total, cts[0], operands, eqn.params)
+            return eqn.rule.pull_into(total, cts[0], operands, eqn.params)
 
     def pull(self, eqn: Equation, cts: Sequence[Any]) -> Sequence[Any]:
         """The cotangents of an equation's operands, given those of its outputs."""
@@ -154,7 +159,7 @@ class LinearProgram:
             needed.append(eqn)
             return [True] * len(eqn.operands)
 
-        backward(self.code, [True] * len(self.code.outputs), do, operator.or_)
+        backward(self.code, [True] * len(self.code.outputs), do, either)
         if len(needed) == len(self.code.equations):
             return self
         recorder = Recorder([v.aval for v in self.code.inputs])
@@ -199,7 +204,7 @@ def reached(code: Code, there: tuple[bool | None, ...]) -> list[bool | None]:
             return [True] * len(eqn.operands)
         return eqn.rule.reaches(tuple(arrived), eqn.params)
 
-    return backward(code, [x or None for x in there], do, operator.or_)
+    return backward(code, [x or None for x in there], do, either)
 
 
 def _bind(eqn: Equation, operands: Sequence[Any]) -> Sequence[Any]:

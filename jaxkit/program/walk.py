@@ -53,7 +53,7 @@ def backward(
     do: Callable[[Equation, list[Any]], Sequence[Any]],
     add: Callable[[Any, Any], Any],
     observe: Callable[[Equation, Sequence[Any]], None] | None = None,
-    put: Callable[[Equation, list[Any], Any], Any] | None = None,
+    into: Callable[[Equation, list[Any], Any], Any] | None = None,
     start: Sequence[Any] = (),
 ) -> list[Any]:
     """Walk from the outputs to the inputs; returns what arrived at each input.
@@ -63,7 +63,7 @@ def backward(
     shares where a variable was used more than once.  None is nothing: equations at
     which nothing arrives are passed over.
 
-    `put(equation, arrived, sum)`, where given, may return the sum of the shares of the
+    `into(equation, arrived, sum)`, where given, may return the sum of the shares of the
     first operand, given that of those before, or None if it is to be made by `do` and
     `add`.  At the inputs there are already the values of `start`, if that isn't empty.
     """
@@ -79,19 +79,19 @@ def backward(
             arrived.append(share)
             some = some or share is not None
         if some:
-            if put is None or not _put(env, eqn, arrived, put):
+            if into is None or not _summed(env, eqn, arrived, into):
                 _arrive(env, eqn.operands, do(eqn, arrived), add)
             if observe:
                 observe(eqn, arrived)
     return [env.get(v.index) for v in code.inputs]
 
 
-def _put(env, eqn, arrived, put) -> bool:
-    """Whether `put` made the sum at the first operand, if there was something."""
+def _summed(env, eqn, arrived, into) -> bool:
+    """Whether `into` made the sum at the first operand, if there was something."""
     x = eqn.operands[0] if eqn.operands else None
     if type(x) is not Var or x.index not in env:
         return False
-    total = put(eqn, arrived, env[x.index])
+    total = into(eqn, arrived, env[x.index])
     if total is not None:
         env[x.index] = total
     return total is not None

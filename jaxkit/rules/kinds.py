@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ from jaxkit import tracing
 from jaxkit.fused import fused, remembered
 from jaxkit.program.code import Zero
 from jaxkit.rules.formulas import differential
-from jaxkit.rules.table import Rule, place_of
+from jaxkit.rules.table import NotLinear, Rule, place_of
 from jaxkit.rules.terms import add_tangents, scale
 from jaxkit.tangents import given, moves, refusal
 
@@ -20,25 +21,41 @@ LEGIBLE = 200  # characters of a formula that one can still read
 
 
 class Still(Rule):
-    """A primitive whose output doesn't move, or mustn't: `why` says the reason."""
+    """A primitive whose output doesn't move, or mustn't: `why` says the reason.
 
-    def __init__(self, verb: str, why: str):
-        self.verb, self.why = verb, why
+    For the rest see `verbs.refused`.
+    """
+
+    def __init__(
+        self,
+        verb: str,
+        why: str,
+        instead: str = "",
+        error: type[Exception] = ValueError,
+        writes: bool = False,
+    ):
+        self.verb, self.why, self.instead = verb, why, instead
+        self.error, self.writes = error, writes
 
     def derivative(self, primitive, arithmetic, primals, tangents, params):
         if self.verb == "refused":
-            raise refusal(
-                ValueError,
-                f"'{primitive}' has no derivative, since {self.why}",
-                "Put it into a jax.custom_jvp or jax.custom_vjp function, which gives "
-                "the derivative, or stop the gradient before it with "
-                "jax.lax.stop_gradient.",
-            )
+            raise self._refusal(self.error, primitive)
         out = primitive.bind(*primals, **params)
         return out, [None] * len(out) if primitive.multiple_results else None
 
+    def no_transpose(self, primitive):
+        if self.verb == "refused":
+            return self._refusal(NotLinear, primitive)
+        return super().no_transpose(primitive)
+
+    def _refusal(self, kind: type[Exception], primitive) -> Exception:
+        what = f"'{primitive}' has no derivative here, since {self.why}"
+        error: Any = refusal(kind, what, self.instead)
+        error.refuses = not self.writes
+        return error
+
     def lines(self):
-        return [self.why]
+        return given([self.why, self.instead or None])
 
 
 class Elementwise(Rule):
@@ -108,7 +125,7 @@ class Elementwise(Rule):
         return [f"by {place_of(f)}" for f in functions]
 
 
-@fused
+@partial(fused, named=lambda rule, **_: f"derivative of {rule.name}")
 @remembered
 def _evaluate(*primals, rule, primitive, params, moving):
     """The output, and the factors of those operands' tangents that move."""

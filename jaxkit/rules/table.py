@@ -41,8 +41,9 @@ class NotLinear(NotImplementedError):
 def not_linear(what: str, advice: str = "") -> Exception:
     """The exception that says so."""
     why = (
-        "Only linear operations may act on a tangent: in a function given to "
-        "linear_transpose, or in a JVP rule on its tangents."
+        "Only linear operations may act on a tangent: in a JVP rule on its tangents, "
+        "or in a function given to linear_transpose (of others vjp gives the transpose "
+        "of the derivative)."
     )
     return refusal(NotLinear, what, f"{why} {advice}".strip())
 
@@ -62,7 +63,7 @@ class Rule:
             operands in which it is linear.
         jointly: whether it is so in all of these at once (add), or in each while the
             others are fixed (mul).
-        adds: where the cotangent of the first operand, the only one in which it is
+        add: where the cotangent of the first operand, the only one in which it is
             linear, is mostly zeros: adds it to another (`verbs.adding`).
         reaches: of what runs code a function (there, params) -> at which operands a
             cotangent may arrive, True or None, if it is `there` for these outputs; of
@@ -77,7 +78,7 @@ class Rule:
     transposed_by: tuple[Callable, ...] = ()
     positions: Callable[..., Sequence[int]]
     jointly: bool
-    adds: Callable | None = None
+    add: Callable | None = None
     reaches: Callable | None = None
     spread: Callable | None = None
 
@@ -107,36 +108,38 @@ class Rule:
         """The cotangents of the operands of an equation, given that of its output.
 
         An operand is an array, or a Var, a Constant or a Zero; the type of a Var is
-        that of its cotangent.  JAX's primitives are transposed by one compiled call
-        where all values are concrete.
+        that of its cotangent.
+
+        What is static of the operands is set apart from the arrays, so that Python runs
+        a transpose once for operands of each type (`remembered`).  JAX's primitives are
+        moreover transposed by one compiled call where all values are concrete
+        (`fused`); the transpose of a user's primitive sees them.
         """
         if self.transpose is None:
-            raise no_transpose(operator)
+            raise self.no_transpose(operator)
         if operator.multiple_results:
             operands = [x.value if type(x) is Constant else x for x in operands]
             return self.transpose(ct, *operands, **params)
-        static = tuple([_static(x) for x in operands])
-        arrays = [x for x, kind in zip(operands, static, strict=True) if kind is None]
+        arrays, static = _set_apart(operands)
         ours = operator in tracing.JAX_PRIMITIVES
-        pull = _quick_pull if ours else _pull
-        cts = pull(ct, arrays, rule=self, operands=static, params=tuple(params.items()))
+        pull = _fused_pull if ours else _pull
+        cts = pull(ct, arrays, rule=self, static=static, params=tuple(params.items()))
         if not ours:
             for x, moved in zip(operands, cts, strict=True):
                 if type(x) is Var and moved is not None:
                     check_type(operator, "transpose", "a cotangent", moved, x.aval)
         return cts
 
-    def add(self, total, ct, operands, params) -> Any:
-        """What arrived at the first operand, with its cotangent by this equation."""
-        static = tuple([_static(x) for x in operands])
-        arrays = [x for x, kind in zip(operands, static, strict=True) if kind is None]
+    def pull_into(self, total, ct, operands, params) -> Any:
+        """The sum of `total`, which arrived at the first operand, and its cotangent."""
+        arrays, static = _set_apart(operands)
         params = tuple(params.items())
-        return _quick_add(ct, arrays, total, rule=self, operands=static, params=params)
+        return _fused_add(total, ct, arrays, rule=self, static=static, params=params)
 
     def _check_linear(self, primitive, primals, params) -> None:
         where = [i for i, x in enumerate(primals) if x is None]
         if self.transpose is None:
-            raise no_transpose(primitive)
+            raise self.no_transpose(primitive)
         if not set(where) <= set(self.positions(len(primals), **params)):
             raise not_linear(
                 f"'{primitive}' is not linear in operand {where[0]}, which depends on "
@@ -147,6 +150,15 @@ class Rule:
                 f"'{primitive}' of two values that both depend on the linear inputs is "
                 "not linear in them"
             )
+
+    def no_transpose(self, primitive) -> Exception:
+        """The exception for what can't be transposed, as far as the table knows."""
+        if self is not NONE and tracing.belongs_to_jax(primitive):
+            return not_linear(f"'{primitive}' is not linear")
+        return not_linear(
+            f"no transpose of '{primitive}' is known",
+            "If it is linear, add its transpose with jaxkit.rules.transposable.",
+        )
 
     def lines(self) -> list[str]:
         """What was declared, in words and formulas, for print."""
@@ -164,8 +176,8 @@ class Rule:
     __repr__ = __str__
 
 
-def _pull(ct, arrays, rule, operands, params):
-    operands = _operands(ct, arrays, operands)
+def _pull(ct, arrays, rule, static, params):
+    operands = _put_together(arrays, static, ct)
     cts = rule.transpose(ct, *operands, **dict(params))
     return [
         ct if ct is None or type(x) is not Var else tracing.divided_like(ct, x.aval)
@@ -173,13 +185,22 @@ def _pull(ct, arrays, rule, operands, params):
     ]
 
 
-def _add(ct, arrays, total, rule, operands, params):
-    operands = _operands(ct, arrays, operands)
-    return rule.adds(total, ct, *operands, **dict(params))
+def _add(total, ct, arrays, rule, static, params):
+    return rule.add(total, ct, *_put_together(arrays, static, ct), **dict(params))
 
 
-def _operands(ct, arrays, operands) -> list[Any]:
-    """The operands of an equation, given its arrays, and what is static of each."""
+def _set_apart(operands) -> tuple[list[Any], tuple[Any, ...]]:
+    """(the arrays among operands, what is static of each: of an array nothing)"""
+    static = tuple(map(_static, operands))
+    return [x for x, kind in zip(operands, static, strict=True) if kind is None], static
+
+
+def _static(x: Any) -> Any:
+    return x.aval if type(x) is Var else x if type(x) in (Constant, Zero) else None
+
+
+def _put_together(arrays, static, ct) -> list[Any]:
+    """The operands that were set apart, of an equation with this cotangent."""
     arrays = iter(arrays)
 
     def value(x):
@@ -191,23 +212,15 @@ def _operands(ct, arrays, operands) -> list[Any]:
             return Var(0, tracing.cotangent_of(x))
         return x
 
-    return list(map(value, operands))
+    return list(map(value, static))
 
 
-_quick_pull, _quick_add = fused(remembered(_pull)), fused(remembered(_add))
+def _transpose_of(rule, **static) -> str:
+    return f"transpose of {rule.name}"
 
 
-def _static(x: Any) -> Any:
-    """What is static of an operand: of a Var its type, of an array nothing."""
-    return x.aval if type(x) is Var else x if type(x) in (Constant, Zero) else None
-
-
-def no_transpose(primitive) -> Exception:
-    """The exception for what is not linear, as far as the table knows."""
-    return not_linear(
-        f"'{primitive}' is not linear, or no transpose of it is known",
-        "If it is linear, add its transpose with jaxkit.rules.transposable.",
-    )
+_fused_pull = fused(remembered(_pull), _transpose_of)
+_fused_add = fused(remembered(_add), _transpose_of)
 
 
 def place_of(function: Callable) -> str:

@@ -12,6 +12,9 @@
     refused(callback_p, why=...)                 no derivative: a clear error
     transposable(op, transpose)                  no rule of its own, but a transpose
 
+These are what `jaxkit.rules` exports.  Each makes a `Rule` and enters it by
+`table.declare`.
+
 Every linear operator needs a transpose, given with `linear`, `bilinear` or
 `transposable`; then the tangents' code of all other rules is transposed by transposing
 each of its steps.
@@ -50,13 +53,28 @@ def zero(*primitives: Any, why: str = "it has none but zero") -> None:
         declare(primitive, Still("zero", why))
 
 
-def refused(*primitives: Any, why: str) -> None:
-    """Declare that these primitives can't be differentiated: a ValueError says so.
+INSTEAD = (
+    "Put it into a jax.custom_jvp or jax.custom_vjp function, which gives the "
+    "derivative, or stop the gradient before it with jax.lax.stop_gradient."
+)
+
+
+def refused(
+    *primitives: Any,
+    why: str,
+    instead: str = INSTEAD,
+    error: type[Exception] = ValueError,
+    writes: bool = False,
+) -> None:
+    """Declare that these primitives can't be differentiated: an error says so.
+
+    `instead` says what to do.  Of primitives that write into arrays (`writes`) it is
+    raised at once, and of others where a result depends on what they return.
 
     Example: `refused("pure_callback", why="it calls back into Python")`.
     """
     for primitive in primitives:
-        declare(primitive, Still("refused", why))
+        declare(primitive, Still("refused", why, instead, error, writes))
 
 
 # --- Element by element ---------------------------------------------------------------
@@ -156,10 +174,10 @@ def adding(primitive: Any, add: Callable) -> None:
     """Declare how the cotangent of a first operand is added to what arrived there.
 
     For a primitive that reads a part of it: the rest of its cotangent is zero, and need
-    not be an array.  `add(total, ct, *operands, **params)` returns the total with the
-    cotangent added; `ct` and the operands are as in `transposable`.
+    not be an array (`Rule.pull_into`).  `add(total, ct, *operands, **params)` returns
+    the total with the cotangent added; `ct` and the operands are as in `transposable`.
     """
-    replaced(primitive).adds = add
+    replaced(primitive).add = add
 
 
 def _positions(operands: Positions) -> Callable[..., Sequence[int]]:
@@ -325,13 +343,15 @@ def taken_apart(structure, primitive, arithmetic, primals, tangents, params) -> 
         return tracing.output_avals(primitive, operands, params)
 
     arranged = structure.arranged(primals, tangents)
-    outs, moved = arithmetic.structure(structure, *arranged, types)
+    outs, moved = arithmetic.differentiate(structure, *arranged, types)
     if structure.refusals:
         reason = next((t.error for t in tangents if type(t) is Refused), None)
         alone = any([y is None for y in outs])
         avals = types() if alone else [tracing.typeof(y) for y in outs]
         for i, error in structure.refusals.items():
-            moved[i] = Refused(avals[i], copy(error) or reason)
+            # None: for the reason that an operand has.  Of others what may be raised is
+            # a copy, since the structure keeps its own for the next time.
+            moved[i] = Refused(avals[i], reason if error is None else copy(error))
     return outs, moved
 
 

@@ -15,9 +15,9 @@ from scipy.sparse import csr_array
 
 from jaxkit.arithmetic import linearize_flat
 from jaxkit.border.arguments import select
-from jaxkit.border.checks import check_output, check_reverse_input, check_scalar
+from jaxkit.border.checks import check_forward_input, check_output, check_scalar
 from jaxkit.border.flat import Flat, as_leaves
-from jaxkit.border.messages import leaf_name, short
+from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
 from jaxkit.gradients import cut
 from jaxkit.program import LinearProgram, folded
@@ -196,8 +196,7 @@ class _Call:
             leaves, _ = as_leaves(function.name, tree, named)
         self.in_tree = in_tree
         for i, x in enumerate(leaves):
-            check_reverse_input(function.name, x, named, i, False, False)
-            _check_real(function.name, x, named, i)
+            check_forward_input(function.name, x, named, i, False)
         everything, self.tree = tree_flatten((args, kwargs))
         self.dynamic = [isinstance(x, _ARRAYS) for x in everything]
         self.static = [
@@ -251,14 +250,6 @@ class _Call:
 
 
 _ARRAYS = (jax.Array, np.ndarray, np.generic, float, complex, jax.ShapeDtypeStruct)
-
-
-def _check_real(name: str, x: Any, named: Any, i: int) -> None:
-    if jnp.issubdtype(x.dtype, jnp.complexfloating):
-        raise TypeError(
-            f"{name}: {leaf_name(named, i)} is {short(typeof(x))}, and the matrix is "
-            "with respect to real numbers; pass real and imaginary parts."
-        )
 
 
 def _frozen(x: Any) -> Any:

@@ -13,7 +13,7 @@ from jax.extend.core import primitives
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from jaxkit.arithmetic import record
+from jaxkit.arithmetic import record_linear
 from jaxkit.program import folded
 from jaxkit.rules.spreads import At, Chain, dense, size, spreads
 from jaxkit.sparse.patterns import pattern
@@ -26,7 +26,7 @@ def _solves(at: At) -> list[Chain]:
     b = at.operands[first:]
 
     def make(*consts):
-        return record(lambda xs: run_jaxpr_here(matvec, [*consts, *xs]), b, b)
+        return record_linear(lambda xs: run_jaxpr_here(matvec, [*consts, *xs]), b, b)
 
     matrix = pattern(folded(make, at.operands[: lengths.matvec]))
     count, block = connected_components(matrix, directed=False)

@@ -52,6 +52,13 @@ First order; the error is that of the complex number, as a whole.
 ## Why more than {bound:g}
 
 {reasons}
+
+## Functions with a rule of their own
+
+What is a `jax.custom_jvp` function in JAX has that rule here, with its errors. That of
+`jnp.logaddexp`, which `jax.nn.softplus` is made of, is exp(x - softplus(x)): in float32
+softplus'' is 0 from x = 15 on, in JAX as here, where it should be exp(-x). A function
+of yours with the rule `lax.logistic(x, accuracy=HIGHEST) * dx` has these digits.
 """
 
 

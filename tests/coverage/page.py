@@ -131,7 +131,7 @@ def page(cases: list) -> str:
     """The page for this version of JAX."""
     differentiable = registry()
     refusals = {
-        key_name(key): f"Refused by a clear error: {rule.why}."
+        key_name(key): f"Refused by a clear error: {rule.why}. {rule.instead}"
         for key, rule in RULES.items()
         if isinstance(rule, Still) and rule.verb == "refused"
     }

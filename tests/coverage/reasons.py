@@ -7,16 +7,6 @@ BUILT_IN = {
 }
 
 _REASONS = {
-    "Refs are mutable arrays. A derivative of writing in place needs a second, mutable "
-    "tangent array; values here never change, and neither do their tangents.": (
-        "accum_grad_in_ref addupdate empty_ref free_ref freeze get new_ref run_state "
-        "swap"
-    ),
-    "Pallas: a kernel written for one device. JAX differentiates some by rewriting "
-    "their refs; give the function that calls the kernel a `custom_vjp`.": (
-        "get_global masked_load masked_swap mpmd_map pallas_call "
-        "with_memory_space_constraint"
-    ),
     "JAX's private hijax types (boxes and logs that hold any pytree). No public "
     "function makes one.": "box_get box_set log_extend log_read new_box new_log",
     "Made by JAX in linearizing one of its composite primitives.": (
@@ -37,14 +27,6 @@ _REASONS = {
     "tangents one could compute with.": "from_edtype to_edtype",
     "Metadata for XLA around a call, from `jax.experimental`.": (
         "xla_metadata_call xla_metadata_value"
-    ),
-    "Of `jax.experimental.sparse`, an experiment outside `jax.lax` with its own kinds "
-    "of arrays, one set of primitives for each kind.": (
-        "bcoo_dot_general bcoo_dot_general_sampled bcoo_extract bcoo_fromdense "
-        "bcoo_sort_indices bcoo_spdot_general bcoo_sum_duplicates bcoo_todense "
-        "bcoo_transpose bcsr_dot_general bcsr_extract bcsr_fromdense bcsr_todense "
-        "coo_fromdense coo_matmat coo_matvec coo_todense csr_fromdense csr_matmat "
-        "csr_matvec csr_todense spsolve todense"
     ),
 }
 

@@ -149,6 +149,18 @@ def test_infinities_are_looked_for_in_results_alone(f):
         np.testing.assert_allclose(jk.grad(f)(x), expected, rtol=1e-12)
 
 
+def test_what_is_found_is_named_as_the_user_knows_it():
+    """An operation that ran before isn't looked at by JAX, but the whole that is fused.
+
+    It is called by what it is of.
+    """
+    zero, one = jnp.zeros(()), jnp.ones(())
+    with jax.debug_nans(True):
+        jk.grad(lax.div)(one, one)
+        with pytest.raises(FloatingPointError, match="div"):
+            jk.grad(lax.div)(zero, zero)
+
+
 # --- Depth ----------------------------------------------------------------------------
 
 

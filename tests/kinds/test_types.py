@@ -65,6 +65,25 @@ def test_jacobian_by_integers(x):
     assert types(ours) == types(theirs)
 
 
+def nothing(x):
+    return np.zeros(np.shape(x), jax.dtypes.float0)
+
+
+FLOAT0 = {
+    "grad": lambda lib, n: lib.grad(lambda n: jnp.sum(n * 2.0), allow_int=True)(n),
+    "jvp": lambda lib, n: lib.jvp(lambda n: n, (n,), (nothing(n),))[1],
+    "linearize": lambda lib, n: lib.linearize(lambda n: n, n)[1](nothing(n)),
+    "vjp": lambda lib, n: lib.vjp(lambda x, n: x, jnp.ones(2), n)[1](jnp.ones(2)),
+}
+
+
+@pytest.mark.parametrize("call", FLOAT0.values(), ids=FLOAT0)
+@pytest.mark.parametrize("n", [3, True, jnp.arange(2)], ids=str)
+def test_float0_is_of_jaxs_class(call, n):
+    ours, theirs = (jax.tree.map(type, call(lib, n)) for lib in (jk, jax))
+    assert ours == theirs
+
+
 @pytest.mark.parametrize("transform", [jk.grad, jk.jacrev])
 def test_a_key_is_no_real_output(transform):
     with pytest.raises(TypeError, match=r"key<fry>\[\], but must be"):
@@ -121,6 +140,7 @@ WEAKLY_TYPED = {
     "cond": lambda lib: lib.grad(lambda x: lax.cond(x > 0, jnp.sin, jnp.cos, x))(1.0),
     "a real part": lambda lib: lib.grad(jnp.real)(1.5 + 1j),
     "an imaginary part": lambda lib: lib.grad(jnp.imag)(1.5 + 1j),
+    "a product of weak values": lambda lib: lib.grad(lambda x: jnp.dot(x, x))(1.0),
     "second derivative": lambda lib: lib.grad(lib.grad(lambda x: x * x * x))(1.0),
 }
 

@@ -150,7 +150,9 @@ def _(t):
     t.jacrev(square)(3)
 
 
-@misuse("An integer, to hessian", where="argument 0", got="int64[]", do="pass 3.0")
+@misuse(
+    "An integer, to hessian", where="hessian: argument 0", got="int64[]", do="pass 3.0"
+)
 def _(t):
     t.hessian(square)(3)
 

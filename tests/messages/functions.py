@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.experimental import sparse
 from jax.extend.core import Primitive
 
 from tests.messages.cases import X, chapter
@@ -238,6 +239,25 @@ def _(t):
     t.grad(loss)(1.0)
 
 
+@misuse("A reference that moves", where="'swap'", do="y.at[i].set(x)", got="references")
+def _(t):
+    kept = jax.new_ref(jnp.zeros(()))
+
+    def loss(x):
+        kept[...] = x  # HERE
+        return x * x
+
+    t.grad(loss)(1.0)
+
+
+@misuse("A sparse matrix", where="'bcoo_dot_general'", do="segment_sum")
+def _(t):
+    def loss(matrix):
+        return jnp.sum(matrix @ X)  # HERE
+
+    t.grad(loss, allow_int=True)(sparse.BCOO.fromdense(jnp.eye(3)))
+
+
 @misuse("A callback", where="pure_callback", do="jax.custom_jvp")
 def _(t):
     def loss(x):
@@ -346,7 +366,9 @@ def _(t):
     t.grad(loss)(2.0)
 
 
-@misuse("What isn't linear, transposed", where="'sin'", do="Only linear operations")
+@misuse(
+    "What isn't linear, transposed", where="'sin' is not linear, at", do="vjp gives"
+)
 def _(t):
     def f(x):
         return 2 * jnp.sin(x)  # HERE
