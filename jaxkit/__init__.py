@@ -17,10 +17,10 @@ from jaxkit.gradients import (
     hessian,
     hvp,
     jacfwd,
-    jacobian,
     jacrev,
     value_and_grad,
 )
+from jaxkit.jacobians import jacobian
 from jaxkit.keeping import keeping
 from jaxkit.maps import LinearMap
 from jaxkit.program import LinearProgram

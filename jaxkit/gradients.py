@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from types import EllipsisType
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ import numpy as np
 from jax.tree_util import tree_unflatten
 
 from jaxkit.arithmetic import jvp_flat, linearize_flat
-from jaxkit.border.arguments import check_callable, select
+from jaxkit.border.arguments import Selection, check_callable, select
 from jaxkit.border.checks import (
     check_forward_input,
     check_output,
@@ -22,7 +22,9 @@ from jaxkit.border.checks import (
 )
 from jaxkit.border.flat import Flat, arguments, as_leaves
 from jaxkit.border.messages import leaf_name
+from jaxkit.border.space import Space
 from jaxkit.border.tracebacks import entry
+from jaxkit.program import LinearProgram
 from jaxkit.tangents import as_typed, ones, spread, still, zero_cotangent
 from jaxkit.tracing import typeof, wide_enough
 from jaxkit.transforms import push_forward
@@ -182,16 +184,11 @@ def _jacfwd(transform, fun, argnums, argnames, has_aux, holomorphic):
             name = leaf_name([("the output", flat.result(outs))], i)
             check_output(transform, y, name, holomorphic)
 
-        def blocks(y, column):
-            """The columns of one output leaf, cut at the input leaves."""
-            y = typeof(y)
-            avals = [y.update(shape=(*y.shape, *x.shape)) for x in domain.avals]
-            parts = [None] * len(avals)
-            if column is not None:
-                parts = cut(column, domain.sizes, -1)
-            return tree_unflatten(domain.tree, list(map(block, parts, avals)))
-
-        jacobian = flat.result(list(map(blocks, outs, columns)))
+        rows = [
+            tree_unflatten(domain.tree, blocks(column, typeof(y), domain, -1))
+            for y, column in zip(outs, columns, strict=True)
+        ]
+        jacobian = flat.result(rows)
         return (jacobian, flat.aux(aux)) if has_aux else jacobian
 
     return jacfwd_f
@@ -225,57 +222,59 @@ def jacrev(
     return _jacrev("jacrev", fun, argnums, argnames, has_aux, holomorphic, allow_int)
 
 
-@entry
-def jacobian(
-    fun: Callable,
-    argnums: int | Collection[int] | EllipsisType = ...,
-    has_aux: bool = False,
-    holomorphic: bool = False,
-    allow_int: bool = False,
-    *,
-    argnames: str | Sequence[str] | None = None,
-) -> Callable:
-    """The same as `jacrev`."""
-    return _jacrev("jacobian", fun, argnums, argnames, has_aux, holomorphic, allow_int)
-
-
 def _jacrev(transform, fun, argnums, argnames, has_aux, holomorphic, allow_int):
     selection = select(transform, fun, argnums, argnames)
 
     @partial(entry, like=fun)
     def jacrev_f(*args, **kwargs):
-        tree, call, named = selection(args, kwargs)
-        leaves, domain = as_leaves(transform, tree, named)
-        for i, x in enumerate(leaves):
-            check_reverse_input(transform, x, named, i, holomorphic, allow_int)
-        flat = Flat(transform, call, domain.tree, has_aux)
-        outs, program, aux = linearize_flat(flat, leaves)
-        for i, y in enumerate(outs):
-            name = leaf_name([("the output", flat.result(outs))], i)
-            check_output(transform, y, name, holomorphic)
-        codomain = flat.out_space(outs)
-        pull = jax.vmap(program.transpose, axis_size=sum(codomain.sizes))
-        with wide_enough(domain.avals):
-            rows = pull(codomain.basis())
-
-        def blocks(row, x):
-            """The rows of one input leaf, cut at the output leaves."""
-            avals = [x.update(shape=(*y.shape, *x.shape)) for y in codomain.avals]
-            parts = [None] * len(avals)
-            if row is not None:
-                parts = cut(row, codomain.sizes, 0)
-            return list(map(block, parts, avals))
-
-        by_input = list(map(blocks, spread(rows, domain.moving), domain.avals))
-        jacobian = flat.result(
-            [
-                tree_unflatten(domain.tree, [parts[i] for parts in by_input])
-                for i in range(len(outs))
-            ]
+        call = linearized_call(
+            transform, selection(args, kwargs), has_aux, holomorphic, allow_int
         )
-        return (jacobian, flat.aux(aux)) if has_aux else jacobian
+        codomain = call.codomain
+        pull = jax.vmap(call.program.transpose, axis_size=sum(codomain.sizes))
+        with wide_enough(call.domain.avals):
+            rows = pull(codomain.basis())
+        return call.result(by_rows(rows, call.domain, codomain))
 
     return jacrev_f
+
+
+class LinearizedCall(NamedTuple):
+    """A call of a user's function, linearized, whose Jacobian is to be had."""
+
+    flat: Flat
+    domain: Space
+    codomain: Space
+    program: LinearProgram
+    aux: Sequence[Any]
+
+    def result(self, table: Sequence[Sequence[Any]]) -> Any:
+        """The Jacobian, of its blocks by output leaf and input leaf (with aux)."""
+        rows = [tree_unflatten(self.domain.tree, row) for row in table]
+        jacobian = self.flat.result(rows)
+        return (jacobian, self.flat.aux(self.aux)) if self.flat.has_aux else jacobian
+
+
+def linearized_call(
+    transform, selected: Selection, has_aux, holomorphic, allow_int
+) -> LinearizedCall:
+    tree, call, named = selected
+    leaves, domain = as_leaves(transform, tree, named)
+    for i, x in enumerate(leaves):
+        check_reverse_input(transform, x, named, i, holomorphic, allow_int)
+    flat = Flat(transform, call, domain.tree, has_aux)
+    outs, program, aux = linearize_flat(flat, leaves)
+    for i, y in enumerate(outs):
+        name = leaf_name([("the output", flat.result(outs))], i)
+        check_output(transform, y, name, holomorphic)
+    return LinearizedCall(flat, domain, flat.out_space(outs), program, aux)
+
+
+def by_rows(rows: Sequence[Any], domain: Space, codomain: Space) -> list[list[Any]]:
+    """Blocks, of what became of the outputs' basis at each input that moves."""
+    found = zip(spread(rows, domain.moving), domain.avals, strict=True)
+    by_input = [blocks(row, x, codomain, 0) for row, x in found]
+    return [[parts[i] for parts in by_input] for i in range(len(codomain.avals))]
 
 
 @entry
@@ -336,6 +335,22 @@ def hvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     argnums = tuple(range(len(primals))) if several else 0
     f = _value_and_grad("hvp", fun, argnums, None, False, False, None)
     return push_forward("hvp", lambda *args: f(*args)[1], primals, tangents)[1]
+
+
+def blocks(moved: Any, of: Any, basis: Space, axis: int) -> list[Any]:
+    """The blocks of one leaf, of type `of`, for each leaf of the space of a basis.
+
+    `moved` is what became of the basis, along its first or its last axis; None is zero.
+    """
+    first = axis == 0
+    avals = [
+        of.update(shape=(*x.shape, *of.shape) if first else (*of.shape, *x.shape))
+        for x in basis.avals
+    ]
+    parts = [None] * len(avals) if moved is None else cut(moved, basis.sizes, axis)
+    if moved is not None:
+        parts = spread(parts, basis.moving)
+    return list(map(block, parts, avals))
 
 
 def block(part: Any, aval: Any) -> Any:

@@ -90,7 +90,7 @@ LAYERS = [
     ["transforms"],
     ["gradients"],
     ["residuals", "exercises"],
-    ["sparse"],
+    ["sparse", "jacobians"],
     ["explaining"],
     ["lessons"],
     ["__init__"],
@@ -165,6 +165,7 @@ BESIDE_THE_CORE = {
     "lessons",
     "exercises",
     "sparse",
+    "jacobians",
     "__main__",
 }
 
@@ -178,6 +179,6 @@ def test_a_reader_of_the_core_holds_few_classes():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
     ]
-    assert len(classes) <= 51, classes
+    assert len(classes) <= 52, classes
     design = (ROOT.parent / "docs" / "design.md").read_text()
     assert f"has {len(classes)} classes" in design

@@ -1,0 +1,311 @@
+"""`jacobian`: the whole Jacobian, by the cheapest of four ways.
+
+All run the same linear program, and differ by what goes through it:
+
+    forward    each unit vector of the inputs
+    reverse    each unit vector of the outputs, backwards
+    mixed      at a bottleneck, where few numbers carry all that comes behind: the unit
+               vectors of those, backwards to the inputs and forward to the outputs; the
+               Jacobian is the product of the two matrices
+    coloured   sums of unit vectors that never meet (`sparse_jacobian`)
+
+What each costs is counted from the program's equations (`program.cost`).
+
+Source: A. Griewank, A. Walther, Evaluating Derivatives (2008), ch. 8 to 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from types import EllipsisType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxkit.border.arguments import select
+from jaxkit.border.space import Space
+from jaxkit.border.tracebacks import entry
+from jaxkit.control.jit import operator as jit
+from jaxkit.gradients import (
+    LinearizedCall,
+    blocks,
+    by_rows,
+    cut,
+    linearized_call,
+)
+from jaxkit.program import Code, LinearProgram, Recorder, Var, forward
+from jaxkit.program.cost import cost, cost_of, width
+from jaxkit.rules.table import NotLinear
+from jaxkit.tangents import as_typed, spread
+from jaxkit.tracing import wide_enough
+
+MODES = "auto", "forward", "reverse", "mixed"
+
+
+class Way(NamedTuple):
+    """A way to a Jacobian, and what it costs.
+
+    Attributes:
+        mode: "forward", "reverse" or "mixed".
+        passes: how many backwards, how many forward.
+        cost: counted operations.
+        cut: of "mixed" the number of equations before the bottleneck.
+        through: how many numbers pass there.
+    """
+
+    mode: str
+    passes: tuple[int, int]
+    cost: int
+    cut: int = 0
+    through: int = 0
+
+    def __str__(self):
+        backward, ahead = self.passes
+        ways = (backward, "backward"), (ahead, "forward")
+        text = [f"{count} {name}" for count, name in ways if count]
+        at = f", through {self.through} numbers" if self.mode == "mixed" else ""
+        passes = " and ".join(text) or "none"
+        return f"{self.mode:8} {self.cost:12,} operations; passes: {passes}{at}"
+
+
+class Choice:
+    """The ways to a Jacobian, the one chosen first; printed it says what they cost."""
+
+    def __init__(self, ways: Sequence[Way], mode: str):
+        ways = sorted(ways, key=lambda way: way.cost)  # of equals the first: reverse
+        chosen = [way for way in ways if mode in ("auto", way.mode)]
+        self.ways = [*chosen[:1], *(way for way in ways if way is not chosen[0])]
+
+    @property
+    def way(self) -> Way:
+        return self.ways[0]
+
+    def __str__(self):
+        return "\n".join(map(str, self.ways))
+
+    __repr__ = __str__
+
+
+def choice(program: LinearProgram, mode: str) -> Choice:
+    code = program.code
+    n, m, whole = width(code.inputs), width(code.outputs), cost(code)
+    ways = [Way("reverse", (m, 0), m * whole), Way("forward", (0, n), n * whole)]
+    if (narrow := bottleneck(code)) is not None:
+        ways.append(narrow)
+    elif mode == "mixed":
+        ways.append(Way("mixed", (n, 0), n * whole, 0, n))
+    return Choice(ways, mode)
+
+
+def bottleneck(code: Code) -> Way | None:
+    """The cheapest place to cut a program, if there is one inside it."""
+    n, m = width(code.inputs), width(code.outputs)
+    costs = np.cumsum([0, *map(cost_of, code.equations)])
+    found = None
+    for k, variables in enumerate(live(code)):
+        through = width(variables)
+        if 0 < k < len(code.equations) and through:
+            run = through * int(costs[-1]) + 2 * n * through * m
+            if found is None or run < found.cost:
+                found = Way("mixed", (through, through), run, k, through)
+    return found
+
+
+def live(code: Code) -> list[list[Var]]:
+    """Of each place before an equation, and the end, what is read behind it."""
+    reading: dict[int, Var] = {v.index: v for v in code.outputs if type(v) is Var}
+    found = [list(reading.values())]
+    for eqn in reversed(code.equations):
+        for v in eqn.outputs:
+            reading.pop(v.index, None)
+        reading.update((x.index, x) for x in eqn.operands if type(x) is Var)
+        found.append([reading[i] for i in sorted(reading)])
+    return found[::-1]
+
+
+def inlined(program: LinearProgram) -> LinearProgram:
+    """The same program with the equations of calls in place of these."""
+    recorder = Recorder([v.aval for v in program.code.inputs])
+
+    def run(program, inputs):
+        def do(eqn, operands):
+            if eqn.operator is not jit:
+                return recorder.again(eqn, operands)
+            kept = eqn.params["kept"]
+            inner = LinearProgram(eqn.params["code"], operands[:kept])
+            return run(inner, operands[kept:])
+
+        return forward(program.code, inputs, do, program.value)
+
+    return recorder.program(run(program, recorder.inputs))
+
+
+# --- The passes -----------------------------------------------------------------------
+
+
+def passes(run: Callable, avals: Sequence[Any], chunk_size: int | None) -> list[Any]:
+    """What `run` makes of each unit vector of arrays of these types, along axis 0.
+
+    `chunk_size` of them at a time, or all at once.
+    """
+    sizes = [aval.size for aval in avals]
+    starts = np.cumsum([0, *sizes])
+
+    def of_unit(i):
+        units = [
+            (jnp.arange(aval.size) == i - start).astype(aval.dtype).reshape(aval.shape)
+            for aval, start in zip(avals, starts, strict=False)
+        ]
+        return run(units)
+
+    numbers = jnp.arange(starts[-1])
+    if chunk_size is None or chunk_size >= len(numbers):
+        return jax.vmap(of_unit, axis_size=len(numbers))(numbers)
+    return lax.map(of_unit, numbers, batch_size=chunk_size)
+
+
+def _rows(arrays: Sequence[Any], avals: Sequence[Any], n: int, dtype: Any) -> jax.Array:
+    """Arrays with an axis of n more, each made a row of numbers; None is zeros."""
+    return jnp.concatenate(
+        [
+            jnp.zeros((n, aval.size), dtype)
+            if y is None
+            else y.reshape(n, aval.size).astype(dtype)
+            for y, aval in zip(arrays, avals, strict=True)
+        ],
+        axis=1,
+    )
+
+
+def through(program: LinearProgram, way: Way, chunk_size: int | None) -> jax.Array:
+    """The matrix of a program, by the two parts before and behind a bottleneck."""
+    code = program.code
+    middle = live(code)[way.cut]
+    first = Code(code.inputs, middle, code.equations[: way.cut])
+    second = Code(middle, code.outputs, code.equations[way.cut :])
+    ins, outs, mid = (
+        [v.aval for v in vs] for vs in (code.inputs, code.outputs, middle)
+    )
+    dtype = jnp.result_type(*[x.dtype for x in (*ins, *outs)])
+    before = LinearProgram(first, program.residuals)
+    behind = LinearProgram(second, program.residuals)
+    to_inputs = passes(before.transpose, mid, chunk_size)
+    to_outputs = passes(behind.apply, mid, chunk_size)
+    left = _rows(to_outputs, outs, way.through, dtype)
+    return left.T @ _rows(to_inputs, ins, way.through, dtype)
+
+
+# --- What users call ------------------------------------------------------------------
+
+
+@entry
+def jacobian(
+    fun: Callable,
+    argnums: int | Collection[int] | EllipsisType = ...,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+    *,
+    argnames: str | Sequence[str] | None = None,
+    mode: str = "auto",
+    chunk_size: int | None = None,
+) -> Callable:
+    """The Jacobian of `fun`, by the mode that is estimated to be the cheapest.
+
+    `fun` is linearized once, and the linear program run as often as it takes.
+
+    Args:
+        fun, argnums, has_aux, holomorphic, allow_int, argnames: as in `jacrev`.
+        mode: "forward", a pass for each number that goes in; "reverse", one for each
+            that comes out; "mixed", from a bottleneck in both directions; "auto".
+        chunk_size: how many passes are made at a time: memory grows with it.  By
+            default all at once.
+
+    Returns:
+        a function of the same arguments that returns the Jacobian, as `jacrev`.  Its
+        attribute `choice`, a function of the same arguments too, returns the ways that
+        there are, the one taken first, with what they cost; print it.
+
+    Raises:
+        ValueError: `mode` isn't one of these, or `chunk_size` isn't positive; when
+            called, what `jacrev` raises.
+
+    Example:
+
+        >>> f = lambda x: jnp.sin(x) * jnp.sum(x)
+        >>> jacobian(f)(jnp.zeros(2))
+        Array([[0., 0.],
+               [0., 0.]], dtype=float32)
+        >>> print(jacobian(f).choice(jnp.zeros(2)))
+        mixed    ...
+    """
+    if mode not in MODES:
+        raise ValueError(
+            f"jacobian: mode is {mode!r}; pass one of {', '.join(map(repr, MODES))}"
+        )
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueError(
+            f"jacobian: chunk_size is {chunk_size}; pass a number of passes, from 1"
+        )
+    selection = select("jacobian", fun, argnums, argnames)
+
+    def linearized(args, kwargs) -> tuple[LinearizedCall, LinearProgram, Choice]:
+        selected = selection(args, kwargs)
+        call = linearized_call("jacobian", selected, has_aux, holomorphic, allow_int)
+        program = inlined(call.program.prune())
+        return call, program, choice(program, mode)
+
+    @partial(entry, like=fun)
+    def jacobian_f(*args, **kwargs):
+        call, program, found = linearized(args, kwargs)
+        spaces = call.domain, call.codomain
+        with wide_enough(call.domain.avals):
+            try:
+                table = tabulated(program, found.way, *spaces, chunk_size)
+            except (NotLinear, TypeError):
+                if mode != "auto":
+                    raise
+                # A user's rule that has no forward mode: then by reverse mode.
+                table = tabulated(program, BACKWARD, *spaces, chunk_size)
+        return call.result(table)
+
+    @entry
+    def choose(*args, **kwargs) -> Choice:
+        return linearized(args, kwargs)[-1]
+
+    found: Any = jacobian_f
+    found.choice = choose
+    return found
+
+
+BACKWARD = Way("reverse", (0, 0), 0)
+
+
+def tabulated(
+    program, way: Way, domain: Space, codomain: Space, chunk_size
+) -> list[list[Any]]:
+    """The blocks of the Jacobian, by output leaf and input leaf."""
+    if way.mode == "reverse":
+        rows = passes(program.transpose, codomain.moving_avals, chunk_size)
+        return by_rows(rows, domain, codomain)
+    if way.mode == "forward":
+        moved = passes(program.apply, domain.moving_avals, chunk_size)
+        columns = [jnp.moveaxis(y, 0, -1) for y in moved]
+    else:
+        parts = cut(through(program, way, chunk_size), codomain.sizes, 0)
+        columns = [
+            part.reshape(*aval.shape, -1).astype(aval.dtype)
+            for part, aval in zip(parts, codomain.moving_avals, strict=True)
+        ]
+    found = zip(spread(columns, codomain.moving), codomain.avals, strict=True)
+    return [
+        [
+            as_typed(block, x.update(shape=block.shape))  # as by rows
+            for block, x in zip(blocks(y, aval, domain, -1), domain.avals, strict=True)
+        ]
+        for y, aval in found
+    ]
