@@ -18,7 +18,7 @@ from jax.flatten_util import ravel_pytree
 
 from experiments.bench import ExperimentError
 from experiments.bench.settings import OfFunction
-from jaxkit.__main__ import argument, load
+from jaxkit.explaining.command import argument, load
 
 DIGITS = Path(__file__).parent / "data" / "digits.npz"
 EXAMPLES, PIXELS, HIDDEN, CLASSES = 512, 64, 32, 10

@@ -30,7 +30,7 @@ print("a column for each input:", columns, "a row for each output:", rows, sep="
 
 # %% [markdown]
 # Columns were stacked as rows: the first is that matrix turned over. `jk.jacfwd` and
-# `jk.jacrev` do no more than this. f ran once in each, since `linearize` and `vjp` keep
+# `jk.jacrev` do no more than this, and `jk.jacobian` takes the cheaper of the two. f ran once in each, since `linearize` and `vjp` keep
 # what it left (lesson 8): below the sine and cosine are counted, in the program that is
 # compiled.
 
@@ -120,4 +120,4 @@ picture("14-blocks", blocks, size=(3.2, 3.2))
 # 1. Write the Jacobian without a loop, and the lengths of each example's gradient:
 #    `python -m jaxkit exercise 14` checks them (`--start` writes the file).
 # 2. A function takes 3 numbers to 1,000. Which of the two modes gives its Jacobian with
-#    fewer passes, how many are these, and which one is `jk.jacobian`?
+#    fewer passes, how many are these, and which one does `jk.jacobian` take?
