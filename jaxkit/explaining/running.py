@@ -185,10 +185,10 @@ def _steps(function: Callable) -> Callable:
 
     def call(number: int, values: Sequence[Any]) -> list[Any]:
         outs = step(*values)
-        noted = {y.node.step for y in outs if isinstance(y, Value)} - {None}
-        for found in noted:  # none where this runs under another trace than ours
-            if found.name == "step":
-                found.name = f"step_{number}"
+        for y in outs:  # no Values where this runs under another trace than ours
+            noted = y.node.step if isinstance(y, Value) else None
+            if noted and noted.name == "step":
+                noted.name = f"step_{number}"
         return outs
 
     return call

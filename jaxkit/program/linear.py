@@ -218,7 +218,9 @@ def _pushed(eqn: Equation, operands: Sequence[Any]) -> Sequence[Any]:
     pairs = list(zip(eqn.operands, operands, strict=True))
     if all([x is None for v, x in pairs if type(v) is Var]):
         return [None] * len(eqn.outputs)
-    return _bind(eqn, [zeros(v.aval) if x is None else x for v, x in pairs])
+    return _bind(
+        eqn, [zeros(v.aval) if type(v) is Var and x is None else x for v, x in pairs]
+    )
 
 
 class Recorder:
