@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from jaxkit.exercises import command as exercise
@@ -23,7 +24,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command; returns the exit status, 2 if it can't be carried out."""
     args = parser().parse_args(argv)
     try:
-        return args.run(args)
+        status = args.run(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # who reads what is printed, as `head` does, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except ModuleNotFoundError as error:
         print(f"{error}; pip install 'jaxkit[experiments]' has it", file=sys.stderr)
         return 2

@@ -24,7 +24,7 @@ from jaxkit.border.tracebacks import entry
 from jaxkit.drawing import Arrow, Box, Graph, svg, table, write
 from jaxkit.fused import apart
 from jaxkit.program import UNTRACED, Code, LinearProgram, Residual
-from jaxkit.tracing import typeof
+from jaxkit.tracing import NO_LINE, typeof, user_line
 
 COLUMNS = "bytes", "type", "what it is", "read by", "line"
 
@@ -158,7 +158,8 @@ def residuals(fun: Callable) -> Callable[..., Residuals]:
     @entry
     def of(*args, **kwargs) -> Residuals:
         found = []
-        kept = partial(_of, lambda *args: fun(*args, **kwargs))
+        called = user_line()
+        kept = partial(_of, lambda *args: fun(*args, **kwargs), called)
         _check(args)
         try:
             jax.eval_shape(lambda *args: found.append(kept(args)), *args)
@@ -177,22 +178,26 @@ def _check(args) -> None:
             as_leaves("residuals", x, [(leaf_name([("argument", args)], i), x)])
 
 
-def _of(fun, args) -> Residuals:
+def _of(fun, called: str, args) -> Residuals:
     leaves, space = arguments("residuals", args)
     flat = Flat("residuals", lambda args: fun(*args), space.tree, has_aux=False)
     _, program, _ = linearize_flat(flat, leaves)
     names = [leaf_name([("argument", args)], i) for i in range(len(leaves))]
-    return Residuals(list(arrays(program.prune(), leaves, names)))
+    return Residuals(list(arrays(program.prune(), leaves, names, called)))
 
 
-def arrays(program: LinearProgram, leaves, names) -> Iterator[Array]:
-    """Of each residual what it is; leaves are the arguments, which have these names."""
+def arrays(program: LinearProgram, leaves, names, called: str) -> Iterator[Array]:
+    """Of each residual what it is; leaves are the arguments, which have these names.
+
+    `called` is the user's line that called the function: that of what he didn't write.
+    """
     of_argument = {id(x): name for x, name in zip(leaves, names, strict=True)}
     for i, x in enumerate(program.residuals):
         readers = dict.fromkeys(reading(program.code, i))
         aval = typeof(x)
         bytes = math.prod(aval.shape) * aval.dtype.itemsize
         primitive, line, entries = next(iter(readers), ("", "", ""))
+        line = called if line == NO_LINE else line
         argument = of_argument.get(id(x), "")
         parts = aval.shape, str(aval.dtype), bytes, argument, argument or entries
         yield Array(*parts, primitive, line, max(len(readers) - 1, 0))

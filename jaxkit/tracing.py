@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache
+from itertools import islice, takewhile
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
@@ -47,7 +48,7 @@ from jax.sharding import AxisType
 # Frames of jaxkit are not the user's: "the user's line" is the first one outside.
 _HERE = os.path.dirname(__file__) + os.sep
 _KIT = _HERE, os.path.dirname(jax.__file__) + os.sep
-_INTERNAL = *_KIT, os.path.dirname(os.__file__)
+_INTERNAL = *_KIT, os.path.dirname(os.__file__), "<frozen "
 _LESSONS = os.path.join(_HERE, "lessons", "scripts") + os.sep  # a user's, to read
 source_info_util.register_exclusion(_HERE)
 
@@ -61,7 +62,12 @@ def frames_are_hidden() -> bool:
 
 def is_internal(file: str, parts: tuple[str, ...] = _KIT) -> bool:
     """Whether a file is one of jaxkit's, or of JAX's."""
-    return file.startswith(parts) and not file.startswith(_LESSONS)
+    return file.startswith(parts) and not is_lesson(file)
+
+
+def is_lesson(file: str) -> bool:
+    """Whether it is a lesson's script: the kit's, but its lines are to be read."""
+    return file.startswith(_LESSONS)
 
 
 def x64_is_off() -> bool:
@@ -614,12 +620,20 @@ def default_params(fun: Callable, *avals: Any) -> dict[str, Any]:
 here = source_info_util.current  # where the running operation was called, see below
 
 
+NO_LINE = "an unknown line"
+
+
 def line_of(source: Any) -> str:
-    """`file:line (function)` of the user's code, given what `here()` returned.
+    """`file:line:column (function)` of the user's, given what `here()` returned.
 
     Empty where all of it was JAX's code.
     """
-    return source_info_util.summarize(source) or ""
+    for code, last in _frames(source):
+        if not is_internal(code.co_filename, _INTERNAL):
+            line, _, column, _ = next(islice(code.co_positions(), last // 2, None))
+            place = f"{line}:{column}" if column else str(line)
+            return f"{code.co_filename}:{place} ({code.co_qualname})"
+    return ""
 
 
 # A context in which operations are as if from where `here()` returned this: with
@@ -627,14 +641,22 @@ def line_of(source: Any) -> str:
 as_if_at = source_info_util.user_context
 
 
-def user_frames() -> Iterator[tuple[Any, int]]:
+def _frames(source: Any) -> Iterable[tuple[Any, int]]:
+    """(code, the number of its last instruction) of what `here()` returned."""
+    return zip(*source.traceback.raw_frames(), strict=True) if source.traceback else ()
+
+
+def user_frames(outermost: Any = None) -> Iterator[tuple[Any, int]]:
     """(code, the number of its last instruction) of the user's that runs, inner first.
 
-    `code.co_positions()` says where in a file that instruction comes from.
+    `code.co_positions()` says where in a file that instruction comes from.  With
+    `outermost`, a code object, of what that runs alone; there may be none.
     """
-    source = here().traceback
-    frames = zip(*source.raw_frames(), strict=True) if source else ()
+    frames = takewhile(lambda x: x[0] is not outermost, _frames(here()))
     found = [x for x in frames if not is_internal(x[0].co_filename, _INTERNAL)]
+    if outermost:
+        yield from found
+        return
     stack = ((frame.f_code, frame.f_lasti) for frame, _ in traceback.walk_stack(None))
     yield from found or (
         x for x in stack if not is_internal(x[0].co_filename, _INTERNAL)
@@ -643,7 +665,7 @@ def user_frames() -> Iterator[tuple[Any, int]]:
 
 def user_line() -> str:
     """`file:line (function)` of the user's code that is running now."""
-    line = source_info_util.summarize(here())
+    line = line_of(here())
     if line:
         return line
     # An operation of one of JAX's own functions: the line that called it.
@@ -651,4 +673,4 @@ def user_line() -> str:
         code = frame.f_code
         if not is_internal(code.co_filename, _INTERNAL):
             return f"{code.co_filename}:{number} ({code.co_qualname})"
-    return "an unknown line"
+    return NO_LINE

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,7 +112,11 @@ def test_open_and_save(tmp_path, capsys):
         ([F, "3", "4", "--box", "4"], "n4 is no box"),
         ([F, "3", "4", "--box", "0"], "there is no node n0"),
         (["foo(x)", "3"], "there is no function foo in jax.numpy"),
-        (["lambda x: foo * x", "3"], "NameError: name 'foo' is not defined"),
+        (["lambda x: foo * x", "3"], "'lambda x: foo * x': there is no foo in jax"),
+        (["x * y", "3"], "'x * y' takes the arguments (x, y), and 1 came"),
+        (["sin(x)", "3", "4"], "'sin(x)' takes the arguments (x), and 2 came"),
+        (["x +* y", "3"], "'x +* y' is no expression (invalid syntax); pass one"),
+        ([F, "3", "[1, 2"], "'[1, 2' is no argument ('[' was never closed); pass"),
         (["jnp.foo(x)", "3"], "has no attribute 'foo'"),
         ([F, "3", "4", "--html", "f.svg"], "--html f.svg: end its name with .html"),
         ([F, "3", "4", "--stages", "--save", "f.svg"], "pass one of them, alone"),
@@ -120,6 +126,15 @@ def test_open_and_save(tmp_path, capsys):
 def test_messages(words, message, capsys):
     assert command.main(["explain", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_who_has_read_enough_is_no_error():
+    """What `head` doesn't read any more isn't complained of."""
+    program = [sys.executable, "-m", "jaxkit", "lesson"]
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(program, **pipe) as process:
+        process.stdout.close()  # before anything is printed
+        assert process.wait(120) == 1 and process.stderr.read() == b""
 
 
 def test_lessons_are_listed(capsys):

@@ -495,6 +495,7 @@ def test_a_file_that_cannot_be_run(source, fault, tmp_path, capsys):
         ("return divide(a, da, b, db)", "RecursionError: maximum recursion depth"),
         ("return a / 0, 0", "ZeroDivisionError: float division by zero (line 2)"),
         ("exit()", "SystemExit: None (line 2)"),
+        ("raise ValueError", "ValueError (line 2)"),
         ("raise ValueError('one\\ntwo')", "ValueError: one (line 2)"),
         ("return None", "None"),
         ("return a / b", "0.6"),
@@ -615,13 +616,15 @@ def test_a_class(capsys, tmp_path):
     (tmp_path / "ben" / "e05_dual_division.py").write_text(divide("while True: pass"))
     (tmp_path / "eve").mkdir()
     (tmp_path / "eve" / "e05_dual_division.py").write_text("import os; os._exit(0)")
+    (tmp_path / "zoe").mkdir()
     words = ["--all", "--file", str(tmp_path), "--seconds", "0.1"]
     assert main(words) == 1
-    head, ann, ben, eve, legend = capsys.readouterr().out.splitlines()
+    head, ann, ben, eve, zoe, legend = capsys.readouterr().out.splitlines()
     assert head.split() == [*(x.label for x in EXERCISES), "done"]
     place = [x.label for x in EXERCISES].index("05") + 1
     assert ann.split()[0] == "ann" and ann.split()[place] == "x"
     assert ben.split()[place] == "-" and ben.split()[-1] == "1"
+    assert set(zoe.split()[1:-1]) == {"."}, "nothing is begun"
     assert set(eve.split()[1:-1]) == {"?"} and legend.startswith("x done")
     assert ann.count("x") == 2 and ann.count(".") == len(EXERCISES) - 2
 
@@ -659,7 +662,8 @@ NAMES = ", ".join(x.name for x in EXERCISES)
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["99"], "there is no exercise 99; there are 0 to 17"),
+        (["99"], "there is no exercise 99; there are 0 to 17, and puzzles"),
+        (["5", "--file", "."], ". is a folder; pass a file, or --all for all in it"),
         (["dual"], f"there is no exercise dual; there are {NAMES}"),
         (["99", "--hint"], "there is no exercise 99; there are 0 to 17"),
         (["5", "--hint", "4"], "there is no hint 4; there are 1 to 3"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import html
+import inspect
 import json
 import re
 import weakref
@@ -773,7 +775,7 @@ def test_what_signs_mean():
     assert all("·: not computed yet" in x for x in states[:-4])
     assert "·" not in states[-1]
     text = str(jk.explain(lambda z: jnp.abs(z))(1j))
-    assert "· of differences: the function is of complex numbers" in text
+    assert "· of differences: they are for real numbers, up to 64 of them" in text
 
 
 def test_where_a_nan_comes_from():
@@ -849,3 +851,72 @@ def test_the_partials_of_a_scan_are_named():
     found = jk.stages(g)(X)
     for stage in found.linear, found.transpose:
         assert "sin in 3 steps" in str(stage) and "mul in 3 steps" in str(stage)
+
+
+# ------------------------------------------------------------------ found by fresh eyes
+
+
+@pytest.mark.parametrize(
+    ("g", "gradient"),
+    [(lambda x: x, 1.0), (lambda x: 2.0, 0.0), (lambda x: (x, jnp.ones(2)), 1.0)],
+)
+def test_a_function_that_does_nothing(g, gradient):
+    found = jk.explain(g)(3.0)
+    assert found.steps == [] and found.gradient() == [gradient]
+    assert str(found)
+
+
+def test_a_constant_stands_still_where_its_partial_is_infinite():
+    found = jk.explain(lambda x: x / 0.0)(1.0)
+    y, dy = jk.jvp(lambda x: x / 0.0, (1.0,), (1.0,))
+    (output,) = found.outputs
+    assert (output.value, output.tangents) == (y, [dy]) == (jnp.inf, [jnp.inf])
+    assert "NaN" not in str(found)
+
+
+def test_lines_inside_a_box_are_those_of_the_box():
+    """The slices that unroll a scan have no line of their own; `open` isn't theirs."""
+
+    def steps(w, xs):
+        def cell(h, x):
+            return jnp.tanh(w * h + x), None
+
+        last, _ = lax.scan(cell, 0.0, xs)
+        z = lax.while_loop(lambda z: z < 2, lambda z: z + 1.5, last)
+        return jnp.sum(jnp.fft.fft(jnp.stack([z, w])).real) + jax.nn.relu(z)
+
+    outer = jk.explain(steps)(0.5, jnp.arange(3.0))
+    shown = [outer]
+    for explanation in shown:
+        shown += [explanation.open(box.number) for box in explanation.boxes]
+    assert len(shown) > 8
+    lines, start = inspect.getsourcelines(steps)
+    for step in (step for explanation in shown for step in explanation.steps):
+        assert step.source.file == __file__, step.name
+        assert start <= step.source.line < start + len(lines), step.name
+    scan = next(x for x in shown if x.name.endswith(" scan"))
+    assert {s.source.text for s in scan.steps if s.name == "slice"} == {
+        "last, _ = lax.scan(cell, 0.0, xs)"
+    }
+    loop = next(x for x in shown if x.name.endswith(" while"))
+    assert not loop.assigned, "z is what the loop is, not what a step of it is"
+
+
+def test_numbers_in_json_have_the_digits_of_their_dtype():
+    data = json.loads(jk.explain(lambda x: x * 3)(jnp.float32(0.1)).json())
+    assert data["nodes"][0]["value"] == 0.1
+    data = json.loads(jk.explain(lambda x: x * 3)(jnp.array([[0.1, jnp.nan]])).json())
+    assert data["nodes"][0]["value"] == [[0.1, "nan"]]
+
+
+def test_complex_arrays_have_a_range_and_nans():
+    z = jnp.array([3 + 4j] * 9 + [1j, jnp.nan])
+    assert "c64[11] |1..5|, 1 NaN" in str(jk.explain(lambda z: z * 2)(z))
+
+
+def test_the_page_is_made_once(monkeypatch):
+    found = jk.explain(f)(3.0, 4.0)
+    page = found.html()
+    assert found.html() is page and page in html.unescape(found._repr_html_())
+    found.complete()
+    assert found.html() is not page, "walked again, it is made again"

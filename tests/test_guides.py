@@ -52,3 +52,18 @@ def test_the_table_of_a_class(tmp_path):
         assert int(done) == marks.count("x")
     text, whole = classes.table(classes.learners(tmp_path), SECONDS)
     assert text.splitlines() == [head, *rows, legend] and not whole
+
+
+EMPHASIS = {"argument", "derivative", "output", "expression", "nesting"}
+
+
+def test_the_glossary_has_the_words_of_the_lessons():
+    """A word in italics is one that a lesson explains, or one that it stresses."""
+    known = (DOCS / "glossary.md").read_text("utf-8").lower()
+    known = re.sub(r"\s+", " ", known)
+    for page in sorted((DOCS / "lessons").glob("[01]*.md")):
+        text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.S)
+        words = re.findall(r"(?<![*\w])\*([A-Za-z][\w -]*)\*(?!\*)", text)
+        for word in {" ".join(x.lower().split()) for x in words} - EMPHASIS:
+            stem = word.removesuffix("s").removesuffix("ing").removesuffix("ion")
+            assert stem in known, f"{page.name}: {word}"

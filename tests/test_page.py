@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import json
 import re
+import sys
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
 import jaxkit as jk
 from jaxkit.explaining import page as pages
@@ -263,12 +266,43 @@ def test_what_is_refused():
 def test_boxes_that_are_not_in_the_page(monkeypatch):
     explanation = jk.explain(nested)(jnp.ones(3))
     whole = len(pages.opened(explanation))
-    monkeypatch.setattr(pages, "INSIDE", 1)
+    box = explanation.boxes[0].step
+    monkeypatch.setattr(pages, "INSIDE", pages.least(box))
     graphs = pages.opened(explanation)
     assert len(graphs) == 2 < whole
     data = pages.data(explanation, graphs, 64)
     closed = [x for graph in data["graphs"] for x in graph["nodes"] if x["closed"]]
     assert closed
+
+
+def test_a_long_loop_stays_closed_and_a_page_bounded(monkeypatch):
+    """Opened, 300 steps with their arrows were 4.7 MB, and took a minute."""
+
+    def loop(x):
+        return lax.scan(lambda c, _: (jnp.sin(c), c), x, None, length=300)[0]
+
+    explanation = jk.explain(loop)(1.0)
+    monkeypatch.setattr(explanation, "open", None)  # isn't called
+    assert len(explanation.html()) < 50_000
+    explanation = jk.explain(nested)(jnp.ones(3))
+    whole = len(pages.packed(explanation, pages.opened(explanation), 16))
+    monkeypatch.setattr(pages, "MOST", whole // 2)
+    shown = json.loads(re.search(r'"data">(.*?)</script>', explanation.html(), re.S)[1])
+    numbers = [x["inside"] for graph in shown["graphs"] for x in graph["nodes"]]
+    opened = {x for x in numbers if x is not None}
+    assert opened == set(range(1, len(shown["graphs"]))), "whose box is there"
+    assert 1 < len(shown["graphs"]) < len(pages.opened(explanation))
+
+
+def test_no_path_of_this_machine_is_in_a_page(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    explanation = jk.explain(nested)(jnp.ones(3))
+    shown, zoo = explanation.html(), Path(sys.modules[nested.__module__].__file__)
+    assert str(zoo.parent) not in shown and "explained.py:" in shown
+    assert str(zoo) in explanation.json()
+    monkeypatch.chdir(zoo.parent.parent)
+    explanation.complete()
+    assert '"line":"zoo/explained.py:' in explanation.html()
 
 
 # ------------------------------------------------------- what is no graph, in notebooks

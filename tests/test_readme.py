@@ -69,3 +69,9 @@ def test_files_named_in_the_readme_exist():
 
 def test_no_address_of_a_registry():
     assert "http" not in README
+
+
+def test_the_number_of_misuses():
+    page = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
+    counted = re.search(r"([\d,]+) misuses", page)[1]
+    assert re.search(r"([\d,]+) misuses", README)[1] == counted

@@ -157,3 +157,10 @@ def test_checks():
     with pytest.raises(TypeError, match="residuals"):
         jk.residuals(3)
     assert len(jk.residuals(lambda x: -x)(1.0)) == 0
+
+
+def test_lines_of_functions_that_are_not_the_users():
+    """There the line is that of the call: JAX's function was passed itself."""
+    for function in jax.checkpoint(lambda x: jnp.sin(x) * x), jnp.tanh:
+        (kept,) = jk.residuals(function)(jnp.ones(3))
+        assert kept.line.startswith(__file__) and "_are_not_the_users)" in kept.line

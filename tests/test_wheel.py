@@ -31,13 +31,21 @@ def installed(tmp_path_factory) -> Path:
     pip = sys.executable, "-m", "pip", "-q"
     run(*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, copy)
     (wheel,) = folder.glob("*.whl")
-    run(*pip, "install", "--no-deps", "--no-compile", "-t", folder / "here", wheel)
+    run(
+        *pip,
+        "install",
+        "--no-deps",
+        "--no-compile",
+        "-t",
+        folder / "site-packages",
+        wheel,
+    )
     # What comes with experiments, tests and notebooks isn't there for a user.
     for name in "matplotlib", "rich", "pandas", "jupytext":
-        (folder / "here" / f"{name}.py").write_text(
+        (folder / "site-packages" / f"{name}.py").write_text(
             f"raise ModuleNotFoundError('No module named {name}', name={name!r})"
         )
-    return folder / "here"
+    return folder / "site-packages"
 
 
 @pytest.fixture

@@ -224,7 +224,8 @@ def described(error: BaseException, path: Path | None) -> str:
         message = next(iter(str(error).splitlines()), "")
         lines = [x.lineno for x in frames(error) if x.filename == str(path)]
     where = f" (line {lines[-1]})" if lines else ""
-    return f"{type(error).__name__}: {cut(message)}{where}"
+    said = f": {cut(message)}" if message else ""
+    return f"{type(error).__name__}{said}{where}"
 
 
 def unwritten(error: BaseException, path: Path | None) -> str | None:

@@ -75,6 +75,8 @@ def run(args) -> int:
         raise ValueError(
             f"there is no {path} here; write it by --start, or pass --file"
         )
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; pass a file, or --all for all in it")
     report = check_file(exercise, path, args.seconds)
     print(report)
     return 0 if report.passed else 1

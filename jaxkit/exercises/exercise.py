@@ -110,7 +110,7 @@ def find(text: int | str) -> Exercise:
             return exercise
     if text.lstrip("-").isdecimal():
         numbers = [x.number for x in EXERCISES if x.number is not None]
-        known = f"{numbers[0]} to {numbers[-1]}"
+        known = f"{numbers[0]} to {numbers[-1]}, and puzzles"
     else:
         known = ", ".join(x.name for x in EXERCISES)
     raise ValueError(f"there is no exercise {text}; there are {known}")

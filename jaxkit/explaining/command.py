@@ -7,6 +7,7 @@ import ast
 import builtins
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Callable
@@ -66,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args) -> int:
     function = load(args.function)
     values = [floats(argument(x, i)) for i, x in enumerate(args.arguments)]
+    check_number(args.function, function, values)
     files = [path for path in (args.save, args.html) if path]
     chosen = [args.stages, args.step, bool(files), args.open, args.box is not None]
     if (args.stages or args.step) and sum(chosen) > 1:
@@ -94,6 +96,26 @@ def run(args) -> int:
     return 0
 
 
+def check_number(text: str, function: Callable, values: list[Any]) -> None:
+    """Raise ValueError unless the function can be called with so many arguments."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # it doesn't say
+        return
+    try:
+        signature.bind(*values)
+    except TypeError as error:
+        raise ValueError(
+            f"{text!r} takes the arguments {signature}, and {len(values)} came "
+            f"({error}); pass them behind it"
+        ) from None
+
+
+def said(error: Exception) -> str:
+    """What is wrong; where, a line of what was typed, is plain."""
+    return error.msg if isinstance(error, SyntaxError) else str(error)
+
+
 def load(text: str) -> Callable:
     """The function that was named, or written.
 
@@ -107,8 +129,8 @@ def load(text: str) -> Callable:
         found = eval(compile(with_arguments(text), "<function>", "eval"), NAMES)
     except (SyntaxError, NameError) as error:
         raise ValueError(
-            f"{text!r} is no expression ({error}); pass one, such as 'sin(x) * x', or "
-            "file.py:name"
+            f"{text!r} is no expression ({said(error)}); pass one, such as "
+            "'sin(x) * x', or file.py:name"
         ) from None
     if not callable(found):
         raise ValueError(f"{text!r} is no function; write 'x * x', or 'lambda x: ...'")
@@ -126,15 +148,17 @@ def with_arguments(text: str) -> str:
     bound = {x.arg for x in ast.walk(tree) if isinstance(x, ast.arg)}
     bound |= {x.id for x in nodes if isinstance(x.ctx, ast.Store)}
     known = {*NAMES, *vars(builtins), *bound}
+    free = list(dict.fromkeys(x.id for x in nodes if x.id not in known))
+    if free and isinstance(tree.body, ast.Lambda):
+        raise ValueError(f"{text!r}: there is no {free[0]} in jax.numpy")
     called = {
         x.func.id
         for x in ast.walk(tree)
         if isinstance(x, ast.Call) and isinstance(x.func, ast.Name)
     }
-    free = list(dict.fromkeys(x.id for x in nodes if x.id not in known))
     if unknown := [name for name in free if name in called]:
         raise ValueError(f"{text!r}: there is no function {unknown[0]} in jax.numpy")
-    if not free or isinstance(tree.body, ast.Lambda):
+    if not free:
         return text
     return f"lambda {', '.join(free)}: {text}"
 
@@ -179,7 +203,7 @@ def argument(text: str, seed: int = 0) -> Any:
     try:
         return arrays(eval(text, dict(NAMES)))
     except Exception as error:
-        raise ValueError(f"{text!r} is no argument ({error}); {advice}") from None
+        raise ValueError(f"{text!r} is no argument ({said(error)}); {advice}") from None
 
 
 def arrays(x: Any) -> Any:

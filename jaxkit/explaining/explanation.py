@@ -14,6 +14,7 @@ from jaxkit.drawing import Graph, mermaid, svg, write
 from jaxkit.explaining import page, pictures, reference, text
 from jaxkit.explaining.nodes import Arrival, Node, Step, added, code_of, gathered
 from jaxkit.explaining.running import run
+from jaxkit.explaining.source import Source
 from jaxkit.explaining.source import names as assigned_names
 from jaxkit.program import backward, forward
 from jaxkit.tangents import ones
@@ -63,9 +64,10 @@ class Explanation:
         double: bool = True,
         results: Sequence[str] | None = None,
         name: str = "f",
+        outer: Source | None = None,
     ):
         self.name = name  # of the function, or of the box that this is inside of
-        self.nodes, self.outputs, self.steps = run(fun, list(inputs))
+        self.nodes, self.outputs, self.steps = run(fun, list(inputs), outer=outer)
         self.code = code_of(self.nodes, self.outputs, self.steps)
         self.assigned = assigned(self.steps)
         self.leaves = [node for node in self.nodes if node.step is None]
@@ -79,6 +81,7 @@ class Explanation:
         self.cotangents = {k: self._checked(v) for k, v in self.cotangents.items()}
         self.current: Node | None = None
         self.finished = False
+        self._page: str | None = None  # made once, since it opens all boxes
 
     # ------------------------------------------------------------------ what is asked
 
@@ -135,7 +138,7 @@ class Explanation:
 
         First forward: values, and tangents beside them.  Then backward: adjoints.
         """
-        self.finished = False
+        self.finished, self._page = False, None
         for node in self.nodes:
             node.forget()
         yield from self._forward()
@@ -257,7 +260,7 @@ class Explanation:
             for k, name in enumerate(self.cotangents)
         }
         values = [x.value for x in step.operands]
-        names = [repr(x) for x in step.operands]
+        names = [f"{x} outside" for x in step.operands]
         inner = Explanation(
             step.inside,
             values,
@@ -268,6 +271,7 @@ class Explanation:
             self.fold,
             double=False,  # what it holds was traced for these dtypes
             name=f"{node} {step.name}",
+            outer=step.source.whole_line,
         )
         return inner.complete()
 
@@ -315,7 +319,9 @@ class Explanation:
         Raises:
             ValueError: the walk isn't at its end.
         """
-        return page.page(self)
+        if self._page is None or not self.finished:
+            self._page = page.page(self)
+        return self._page
 
     def show(self) -> Any:
         """The page in a browser; in a notebook below the cell.

@@ -141,7 +141,8 @@ class Step:
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
         """Tangents of all outputs, given those of all operands; None is zero."""
-        return self._each(self.outputs, self.local.apply(self._given(tangents)))
+        given = [dx for dx, m in zip(tangents, self.moving, strict=True) if m]
+        return self._each(self.outputs, self.local.apply(given))
 
     def pull(self, cotangents: Sequence[Any]) -> list[Any]:
         """Contributions to the operands' adjoints; None where there is none."""
@@ -159,10 +160,6 @@ class Step:
         if any(x.aval.dtype.kind == "c" for x in numbers):
             return None
         return self.pull([ones(self.outputs[0].aval)])[i]
-
-    def _given(self, tangents):
-        pairs = zip(tangents, self.operands, self.moving, strict=True)
-        return [x.zero() if dx is None else dx for dx, x, m in pairs if m]
 
     def _each(self, nodes, values):
         values = iter(values)

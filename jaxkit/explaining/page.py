@@ -14,7 +14,7 @@ import webbrowser
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,9 +41,12 @@ def page(explanation) -> str:
         raise ValueError("a page can be made when the walk has come to its end")
     graphs, shown = opened(explanation), ""
     for entries in ENTRIES:
-        shown = json.dumps(data(explanation, graphs, entries), separators=(",", ":"))
+        shown = packed(explanation, graphs, entries)
         if len(shown) < MOST:
             break
+    while len(shown) >= MOST and len(graphs) > 1:  # the last are the innermost boxes
+        graphs = graphs[: len(graphs) // 2]
+        shown = packed(explanation, graphs, ENTRIES[-1])
     web = files("jaxkit.explaining") / "web"
     found = (web / "page.html").read_text(encoding="utf-8")
     for name, what in {
@@ -70,44 +73,71 @@ def show(explanation) -> Path | None:
     with tempfile.NamedTemporaryFile(
         "w", suffix=".html", prefix="jaxkit-", delete=False, encoding="utf-8"
     ) as file:
-        file.write(page(explanation))
+        file.write(explanation.html())
     webbrowser.open(Path(file.name).as_uri())
     return Path(file.name)
 
 
-def opened(explanation) -> list[tuple[Any, int | None, int | None]]:
-    """(explanation, the number of that which it is inside of, and of which node).
+class Inside(NamedTuple):
+    """A graph of the page: the whole program, or what is inside one of its boxes.
 
-    First the boxes of the program, then those inside them, as far as there is room.
+    Attributes:
+        parent: the number of the graph that it is inside of; None of the program.
+        node: the number of the box there.
+        drawn: its boxes and arrows, and where these are; of any number of entries.
     """
-    found: list[tuple[Any, int | None, int | None]] = [(explanation, None, None)]
+
+    explanation: Any
+    parent: int | None
+    node: int | None
+    drawn: tuple[Any, Any, Any]
+
+
+def opened(explanation) -> list[Inside]:
+    """First the boxes of the program, then those inside them, while there is room."""
+    found = [Inside(explanation, None, None, drawn(explanation))]
     room = INSIDE
-    for i, (outer, _, _) in enumerate(found):  # which grows meanwhile
-        for node in outer.boxes:
-            if room > 0:
-                inner = outer.open(node.number)
+    for i, outer in enumerate(found):  # which grows meanwhile
+        for node in outer.explanation.boxes:
+            if least(node.step) <= room:
+                inner = outer.explanation.open(node.number)
                 room -= len(inner.nodes)
-                found.append((inner, i, node.number))
+                found.append(Inside(inner, i, node.number, drawn(inner)))
     return found
 
 
-def data(explanation, graphs, entries: int) -> dict[str, Any]:
-    inside = {(parent, number): i for i, (_, parent, number) in enumerate(graphs) if i}
+def least(step) -> int:
+    """How many nodes a box has at least, so that a long loop isn't opened in vain."""
+    return (step.times or 1) * (1 + len(step.outputs))
+
+
+def drawn(explanation) -> tuple[Any, Any, Any]:
+    """(boxes and arrows, the places of the boxes, the arrows' ways)."""
+    found = pictures.graph(explanation, [[node] for node in explanation.nodes])
+    return found, *placed(found)
+
+
+def packed(explanation, graphs: list[Inside], entries: int) -> str:
+    return json.dumps(data(explanation, graphs, entries), separators=(",", ":"))
+
+
+def data(explanation, graphs: list[Inside], entries: int) -> dict[str, Any]:
+    inside = {(x.parent, x.node): i for i, x in enumerate(graphs) if i}
     return {
         "directions": explanation.directions * (explanation.mode != "reverse"),
         "seeds": explanation.seeds * (explanation.mode != "forward"),
         "notes": text.notes(explanation),
         "comparison": text.comparison(explanation),
         "graphs": [
-            graph(each, parent, number, entries, lambda n, i=i: inside.get((i, n)))
-            for i, (each, parent, number) in enumerate(graphs)
+            graph(each, entries, lambda n, i=i: inside.get((i, n)))
+            for i, each in enumerate(graphs)
         ],
     }
 
 
-def graph(explanation, parent, number, entries: int, inside: Callable) -> dict:
-    drawn = pictures.graph(explanation, [[node] for node in explanation.nodes])
-    layout, arrows = placed(drawn)
+def graph(each: Inside, entries: int, inside: Callable) -> dict:
+    """A graph as what JSON can hold; `inside(n)` is the number of what is in node n."""
+    explanation, (drawn, layout, arrows) = each.explanation, each.drawn
     places = {
         name: {
             "x": round(p.x - p.width / 2, 1), "y": round(p.y - p.height / 2, 1),
@@ -131,9 +161,9 @@ def graph(explanation, parent, number, entries: int, inside: Callable) -> dict:
         for name, b in boxes.items()
         if b.faint
     ]
-    step = explanation.name
     return {
-        "name": step, "parent": parent, "node": number, "nodes": nodes,
+        "name": explanation.name, "parent": each.parent, "node": each.node,
+        "nodes": nodes,
         "ghosts": ghosts, "width": layout.width, "height": layout.height,
         "arrows": [
             {
@@ -163,6 +193,7 @@ def row(explanation, node: Node, entries: int) -> dict[str, Any]:
         if y is node
     ]
     found = pictures.row(explanation, node, plain)
+    found["line"] = node.step and node.step.source.near  # a page may be passed on
     found["moves"] = node.moves
     found["seeds"] = list(map(plain, seeds)) if any(x is not None for x in seeds) else 0
     found["nan"] = any(
@@ -181,10 +212,6 @@ def row(explanation, node: Node, entries: int) -> dict[str, Any]:
         numbers = (x if isinstance(x, float) else None for x in arrival["cotangents"])
         arrival["cotangents"] = list(numbers)
     return found
-
-
-def brief(x: Any) -> str:
-    return in_line(x, pictures.FULL)
 
 
 def entries_of(x: Any, entries: int) -> Any:

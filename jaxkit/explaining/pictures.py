@@ -181,7 +181,8 @@ def as_lists(x: Any) -> Any:
     if numbers.dtype.kind == "c":
         return as_lists(np.stack([np.real(numbers), np.imag(numbers)], -1))
     if numbers.dtype in (np.float32, np.float16):  # 0.1, not 0.10000000149011612
-        numbers = np.vectorize(lambda x: float(str(x)), [float])(numbers)
+        texts = map(str, numbers.flat)
+        numbers = np.array(list(map(float, texts))).reshape(numbers.shape)
     return _finite(numbers.tolist())
 
 

@@ -7,7 +7,7 @@ and what came out, and the local linear map, which the kit's own rules give
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -46,9 +46,10 @@ class ExplainTrace(Trace):
 
     tracer = Value
 
-    def __init__(self, parent, constants_too: bool = True):
+    def __init__(self, parent, constants_too=True, outer: Source | None = None):
         super().__init__(parent)
         self.constants_too = constants_too
+        self.outer = outer  # where in the user's code the box is that this is inside of
         self.steps: list[Step] = []
         self.constants: dict[int, Node] = {}
         self.kept: list[Any] = []
@@ -105,7 +106,7 @@ class ExplainTrace(Trace):
         moving = [
             node.moves and (node.kind != "const" or constants_too) for node in nodes
         ]
-        return nodes, moving, of_this_step()
+        return nodes, moving, of_this_step(self.outer, run.__code__)
 
     def step(self, step: Step, run: Callable) -> list[Value]:
         """Carry out a step: `run`, a flat function (see `dual.py`)."""
@@ -172,14 +173,25 @@ def inside(primitive, params) -> Callable | None:
     return None
 
 
-def _call(name: str, function: Callable, values) -> list[Any]:
-    """A function, as a call that can itself be opened."""
+def _steps(function: Callable) -> Callable:
+    """A loop's step as calls that can themselves be opened: `call(number, values)`.
 
+    It is one function, so that it is compiled once; only then has each call its name.
+    """
+
+    @jax.jit
     def step(*values):
         return function(values)
 
-    step.__name__ = name
-    return jax.jit(step)(*values)
+    def call(number: int, values: Sequence[Any]) -> list[Any]:
+        outs = step(*values)
+        for y in outs:  # no Values where this runs under another trace than ours
+            noted = y.node.step if isinstance(y, Value) else None
+            if noted and noted.name == "step":
+                noted.name = f"step_{number}"
+        return outs
+
+    return call
 
 
 def _unrolled(params, values) -> list[Any]:
@@ -190,10 +202,10 @@ def _unrolled(params, values) -> list[Any]:
     options = dict(options)
     order = range(options["length"])
     ys: dict[int, list[Any]] = {}
-    step = partial(tracing.run_jaxpr_here, body)
+    step = _steps(partial(tracing.run_jaxpr_here, body))
     for i in reversed(order) if options["reverse"] else order:
         slices = [x[i] for x in xs]
-        outs = _call(f"step_{i}", step, [*consts, *carry, *slices])
+        outs = step(i, [*consts, *carry, *slices])
         carry, ys[i] = outs[:n_carry], outs[n_carry:]
     avals = [v.aval for v in tracing.open_jaxpr(body).outvars[n_carry:]]
     if not ys:
@@ -205,23 +217,26 @@ def _unrolled(params, values) -> list[Any]:
 def _repeated(params, values) -> tuple[list[Any], int]:
     """A while loop as a sequence of calls, as many as it takes, and their number."""
     goes_on, step, carry = one_loop(params, values)
-    count = 0
+    step, count = _steps(step), 0
     while goes_on(carry):
-        carry = _call(f"step_{count}", step, carry)
+        carry = step(count, carry)
         count += 1
     return carry, count
 
 
 def run(
-    fun: Callable, inputs: list[Any], constants: bool = True
+    fun: Callable,
+    inputs: list[Any],
+    constants: bool = True,
+    outer: Source | None = None,
 ) -> tuple[list[Node], list[Node], list[Step]]:
     """Run a flat function of arrays to a list of arrays, and note it.
 
     Returns (all nodes, the output nodes, steps).  Nodes are numbered: inputs,
     constants, then the outputs of steps in the order in which they ran.  `constants`:
-    whether these have derivatives too.
+    whether these have derivatives too; `outer`: where the box is that it is inside of.
     """
-    with tracing.running(ExplainTrace, constants) as trace:
+    with tracing.running(ExplainTrace, constants, outer) as trace:
         nodes = [Node("input", x) for x in inputs]
         outs = fun(*[Value(trace, node) for node in nodes])
         outputs = [trace.node(y) for y in outs]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import linecache
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +41,38 @@ class Source:
     def span(self) -> tuple[Any, ...]:
         return self.line, self.column, self.end_line, self.end_column
 
+    @property
+    def near(self) -> str:
+        """`folder/file.py:12 (function)`, from the current folder on if it is in it."""
+        path, place = Path(self.file), self.place
+        if path.is_absolute() and path.is_relative_to(Path.cwd()):
+            place = f"{path.relative_to(Path.cwd()).as_posix()}:{self.line or '?'}"
+        return f"{place} ({self.function})"
+
+    @property
+    def whole_line(self) -> Source:
+        """The same without columns, so that no name is assigned there."""
+        return replace(self, column=None, end_line=None, end_column=None)
+
     def __str__(self):
         return f"{self.file}:{self.line} ({self.function})"
 
 
-def of_this_step() -> Source:
-    """What runs now, in the innermost code that belongs to no library."""
-    frames = list(tracing.user_frames())
-    own = [x for x in frames if LIBRARIES.isdisjoint(Path(x[0].co_filename).parts)]
+def belongs_to_none(file: str) -> bool:
+    """Whether a file is of no library; a lesson is a user's, wherever it lies."""
+    return LIBRARIES.isdisjoint(Path(file).parts) or tracing.is_lesson(file)
+
+
+def of_this_step(outer: Source | None = None, outermost: Any = None) -> Source:
+    """What runs now, in the innermost code that belongs to no library.
+
+    Inside a box that is code which the code object `outermost` runs; where there is
+    none of the user's it is `outer`, what the box is.
+    """
+    frames = list(tracing.user_frames(outermost if outer else None))
+    own = [x for x in frames if belongs_to_none(x[0].co_filename)]
+    if outer and not own:
+        return outer
     code, last = (own or frames or [(None, 0)])[0]
     if code is None:
         return Source("an unknown file", "?")
@@ -66,7 +90,7 @@ def names(sources: Iterable[Source]) -> list[str]:
     """
     sources = list(sources)
     found = []
-    for source, then in zip(sources, [*sources[1:], None], strict=True):
+    for source, then in zip_longest(sources, sources[1:]):
         where = assignments(source.file) if then != source else {}
         found.append(where.get(source.span, ""))
     return found

@@ -20,7 +20,7 @@ from jaxkit.explaining.values import (
 
 WHY_NOT = {
     "JAX": "it has no derivative of the function",
-    "differences": "the function is of complex numbers, or of more than 64",
+    "differences": "they are for real numbers, up to 64 of them",
 }
 INFIX = {
     "mul": "*", "add": "+", "add_any": "+", "sub": "-", "div": "/", "pow": "**",
@@ -262,7 +262,9 @@ def notes(explanation) -> list[str]:
     if explanation.finished and explanation.mode != "forward":
         for i, (what, why) in enumerate(WHY_NOT.items()):
             if any(others[i] is None for others in explanation.compared):
-                found.append(f"{UNKNOWN} of {what}: {why}, or it can't be run again")
+                found.append(
+                    f"{UNKNOWN} of {what}: {why}, or the function can't be run again"
+                )
     return found + list(map(origin, first_nans(explanation)))
 
 

@@ -42,8 +42,9 @@ def as_numbers(x: Any) -> np.ndarray | None:
 def summary(x: Any, full: int = FULL) -> str:
     """A number, the entries of a small array, or type, shape and range of a large one.
 
-    How many entries are NaN is said, too; of no value it is a point.  A matrix takes a
-    line for each of its rows.
+    How many entries are NaN is said, too; of complex numbers the range is that of their
+    absolute values, |1..2|; of no value it is a point.  A matrix takes a line for each
+    of its rows.
     """
     if x is None:
         return UNKNOWN
@@ -54,12 +55,14 @@ def summary(x: Any, full: int = FULL) -> str:
         return number(x)
     if 0 < x.size <= full:
         return "\n".join(entries(x))
-    if x.size == 0 or x.dtype.kind == "c":
+    if x.size == 0:
         return head
-    nans = int(np.isnan(x).sum()) if x.dtype.kind == "f" else 0
+    nans = int(np.isnan(x).sum()) if x.dtype.kind in "fc" else 0
     if nans < x.size:
-        low, high = short(np.nanmin(x)), short(np.nanmax(x))
-        head += f" {low}" if low == high else f" {low}..{high}"
+        sizes = np.abs(x) if x.dtype.kind == "c" else x
+        low, high = short(np.nanmin(sizes)), short(np.nanmax(sizes))
+        text = low if low == high else f"{low}..{high}"
+        head += f" |{text}|" if x.dtype.kind == "c" else f" {text}"
     return f"{head}, {nans} NaN" if nans else head
 
 

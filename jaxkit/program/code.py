@@ -101,7 +101,7 @@ class Equation:
     @property
     def line(self) -> str:
         """`file:line (function)` of the user's code that called that primitive."""
-        return tracing.line_of(self.source[1]) or "an unknown line"
+        return tracing.line_of(self.source[1]) or tracing.NO_LINE
 
 
 class Code:

@@ -86,6 +86,7 @@ class LinearProgram:
     ) -> list[Any]:
         """Push tangents forward: one array for each input gives one for each output.
 
+        A tangent may be None, which is zero; so is that of what only such ones reach.
         `observe` is told of each equation, and of the tangents that it computed.
         """
         residuals = self.residuals
@@ -99,7 +100,8 @@ class LinearProgram:
                 return x.value
             return tracing.varying_like(x.value, eqn.outputs[0].aval)
 
-        return forward(self.code, tangents, _bind, read, observe)
+        gaps = any([x is None for x in tangents])
+        return forward(self.code, tangents, _pushed if gaps else _bind, read, observe)
 
     def transpose(
         self,
@@ -211,6 +213,19 @@ def _bind(eqn: Equation, operands: Sequence[Any]) -> Sequence[Any]:
     with tracing.on_mesh_of(eqn.outputs):
         out = eqn.operator.bind(*operands, **eqn.params)
     return out if eqn.operator.multiple_results else (out,)
+
+
+def _pushed(eqn: Equation, operands: Sequence[Any]) -> Sequence[Any]:
+    """The same of tangents of which some may be None.
+
+    No zeros are made where all are: an infinite residual would make NaNs of them.
+    """
+    pairs = list(zip(eqn.operands, operands, strict=True))
+    if all([x is None for v, x in pairs if type(v) is Var]):
+        return [None] * len(eqn.outputs)
+    return _bind(
+        eqn, [zeros(v.aval) if type(v) is Var and x is None else x for v, x in pairs]
+    )
 
 
 class Recorder:

@@ -1,9 +1,10 @@
 """Reference for exercise 0.
 
 At the rate 0.2 the loss grows with each step, without bound.  Along the direction in
-which the loss bends most, by 13.4 (the largest eigenvalue of its Hessian, lesson 10), a
-step multiplies the distance from the best point by 1 - 13.4 * rate.  That is smaller
-than 1 in size as long as the rate is below 2 / 13.4 = 0.149.
+which the loss bends most its second derivative is 13.4 (the largest eigenvalue of the
+Hessian, lesson 1), and a step multiplies the distance from the best point by
+1 - 13.4 * rate.  That is smaller than 1 in size as long as the rate is below
+2 / 13.4 = 0.149.
 """
 
 import numpy as np

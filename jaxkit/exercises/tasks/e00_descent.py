@@ -17,5 +17,8 @@ def descend(slope, x, rate, steps):
 
 
 def descend_until(slope, x, rate, size):
-    """(the first point at which all slopes are at most `size`, steps taken to it)."""
+    """(the first point at which no slope is larger than `size`, steps taken to it).
+
+    A slope of -3 counts as 3.
+    """
     raise NotImplementedError("your code here")

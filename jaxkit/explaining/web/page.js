@@ -323,7 +323,7 @@ function link(number) {
 function sum(node, k) {
   // adjoint = seed + sum of (adjoint of a user) times (its partial)
   const parts = [];
-  if (node.seeds) parts.push([`seed ${typeof node.seeds[k] === "number" ? text(node.seeds[k]) : "of ones or as given"}`]);
+  if (node.seeds) parts.push([`seed ${typeof node.seeds[k] === "number" ? text(node.seeds[k]) : "(ones, unless a cotangent was passed)"}`]);
   for (const x of arrived(node)) {
     const from = here().byNumber.get(x.from);
     const adjoint = from.adjoints && from.adjoints[k];
@@ -456,7 +456,7 @@ const SIGNS = [
   [sample("nan"), "a NaN in the value, a tangent or an adjoint"],
   [sample("faint"), "a branch that wasn't taken"],
   ['<svg width="46" height="20"><text class="tangent" x="2" y="14">dx=1</text></svg>', "tangents: how the value moves if the input moves so"],
-  ['<svg width="46" height="20"><text class="adjoint" x="2" y="14">df/dn</text></svg>', "adjoints: how the output moves if the node does; 1 + …: what has arrived so far"],
+  ['<svg width="46" height="20"><text class="adjoint" x="2" y="14">df/dn</text></svg>', "adjoints: how the output moves if the node does; 1 + …: what has arrived so far; of arrays 1 of 2 + …: how many parts of it have"],
   ["∂ 3", "on an arrow: the partial derivative of the node below by the one above"],
   ["·", "not computed yet, or no derivative"],
   ["x 3", "a loop that ran its body so often"],

@@ -88,9 +88,9 @@ print(jax.make_jaxpr(lambda x: jnp.sin(x) * x)(jnp.array([1.0, 2.0, 3.0])))
 
 # %% [markdown]
 # The tracers of `make_jaxpr` (and of `jax.jit`, which compiles what it records) know a
-# type and a shape, but no value: the recording must hold for all values. So what depends on a value can't be recorded, such as `if x > 0`. What doesn't
-# is done while tracing, and leaves no trace: a loop is written out, a `print` prints
-# once.
+# type and a shape, but no value: the recording must hold for all values. So what
+# depends on a value can't be recorded, such as `if x > 0`. What doesn't is done while
+# tracing, and leaves no trace: a loop is written out, a `print` prints once.
 
 
 # %%

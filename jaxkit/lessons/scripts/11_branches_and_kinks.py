@@ -77,10 +77,11 @@ def kink(axes):
 picture("11-kink", kink, size=(5, 3))
 
 # %% [markdown]
-# Of a convex function of one number, any slope between the one-sided ones says which
-# way is not down: the way in which it points up. `nan` (not a number) won't: it spreads to all that it touches. The norm is sqrt(x² +
-# y²). At 0 the slope of the root is infinite, that of the inside is 0, and infinity
-# times 0 is `nan`.
+# Of a convex function of one number, which is nowhere above the line between two of its
+# points, any slope between the one-sided ones says which way is not down: the way in
+# which it points up. `nan` (not a number) won't: it spreads to all that it touches. The
+# norm is sqrt(x² + y²). At 0 the slope of the root is infinite, that of the inside is
+# 0, and infinity times 0 is `nan`.
 #
 # The last line is a trap of its own. `where(c, a, b)` computes both a and b and picks
 # one. The branch not picked gets a cotangent of 0 (lesson 8), but 0 times the slope 1/0

@@ -30,7 +30,9 @@ for a in 1.1, 1.3, 2.0:
 # times a to the 16th times x. Of each step reverse mode needs what its derivative reads
 # (here x, which the step multiplies by a). An array must have a size before the loop
 # runs, so jaxkit makes one for up to 512 steps, and fills as much of it as is needed.
-# `residuals` shows it.
+# `residuals` shows it: what reverse mode keeps, the operation whose derivative reads it,
+# and the line. (In a longer loop it needs states, too, and notes of which these are, the
+# bookkeeping.)
 
 # %%
 print(jk.residuals(grows)(1.3, 1.5))

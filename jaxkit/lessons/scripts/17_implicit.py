@@ -25,7 +25,8 @@ print("x =", solved(1.0), "  dx/da =", jk.grad(solved)(1.0))
 
 # %% [markdown]
 # It took 60 steps forward, and 60 back. But the answer needs no steps at all. Write the
-# equation as f(x, a) = 0. If a moves by da, x must move so that f stays 0:
+# equation as f(x, a) = 0, and its slopes by x and by a as f_x and f_a. If a moves by da,
+# x must move so that f stays 0:
 #
 #     f_x dx + f_a da = 0,    so    dx/da = - f_a / f_x
 #
