@@ -1,8 +1,8 @@
 """Reference for exercise 14.
 
 Forward mode: the 3 unit vectors of the input, 3 passes, give all 1,000 rows, where
-reverse mode takes a pass for each of these.  `jk.jacobian` counts what either costs, and
-takes the cheaper one; `jax.jacobian` is always reverse mode.
+reverse mode takes a pass for each of these.  `jk.jacobian` counts what either costs,
+and takes the cheaper one; `jax.jacobian` is always reverse mode.
 """
 
 import jax
