@@ -672,6 +672,7 @@ NAMES = ", ".join(x.name for x in EXERCISES)
         (["5", "--all"], "pass an exercise or --all, not both"),
         (["--start"], "--answer and --solution need an exercise: python -m jaxkit"),
         (["5", "--json"], "--json needs --all"),
+        (["5", "--hint", "--answer"], "pass one of --start, --file, --hint"),
         (
             ["--all", "--file", "x.py"],
             "x.py is no folder; with --all, --file takes one",

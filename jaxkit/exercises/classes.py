@@ -60,7 +60,7 @@ def marks(folder: Path, seconds: float) -> dict[str, str]:
             command,
             capture_output=True,
             text=True,
-            timeout=60 + 10 * seconds * len(EXERCISES),
+            timeout=60 + seconds * len(EXERCISES),
             stdin=subprocess.DEVNULL,
         )
         passed = json.loads(done.stdout.splitlines()[-1])

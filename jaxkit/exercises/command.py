@@ -64,6 +64,10 @@ def run(args) -> int:
                 "python -m jaxkit exercise 5 ..."
             )
         return listing(args.seconds)
+    if sum(x is not None and x is not False for x in alone) > 1:
+        raise ValueError(
+            "pass one of --start, --file, --hint, --answer and --solution, not several"
+        )
     exercise = find(args.exercise)
     if args.start:
         return start(exercise)
