@@ -11,6 +11,7 @@ from jax import lax
 import jaxkit as jk
 from jaxkit.program import Code
 from jaxkit.program.cost import cost, cost_of
+from tests.selections import long_but
 
 MODES = "auto", "forward", "reverse", "mixed"
 
@@ -60,9 +61,11 @@ def equal(found, expected):
         np.testing.assert_allclose(x, y, 1e-5, 1e-5)
 
 
-@pytest.mark.parametrize("chunk_size", [None, 2])
+@pytest.mark.parametrize("chunk_size", [None, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize(
+    "name", long_but(["narrow", "jitted", "a tree", "a loop"], PROGRAMS)
+)
 def test_jacobians(name, mode, chunk_size):
     f, x = PROGRAMS[name]
     of = jk.jacobian(f, mode=mode, chunk_size=chunk_size)
