@@ -63,7 +63,7 @@ PATTERNS = {
         48,
         48,
     ),
-    "a stencil in a while loop": (doubling, 144, 48),
+    "a stencil in a while loop": (doubling, 48, 48),
     "an arrow": (arrow, 34, 34),
     "integers": (lambda x: x.astype(int).astype(float), 0, 0),
     "a conditional": (cases, 78, 12),
