@@ -8,8 +8,6 @@ from types import EllipsisType
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jax.tree_util import tree_unflatten
 
 from jaxkit.arithmetic import jvp_flat, linearize_flat
@@ -24,6 +22,7 @@ from jaxkit.border.flat import Flat, arguments, as_leaves
 from jaxkit.border.messages import leaf_name
 from jaxkit.border.space import Space
 from jaxkit.border.tracebacks import entry
+from jaxkit.passes import cut, passes, units
 from jaxkit.program import LinearProgram
 from jaxkit.tangents import as_typed, ones, spread, still, zero_cotangent
 from jaxkit.tracing import typeof, wide_enough
@@ -179,7 +178,7 @@ def _jacfwd(transform, fun, argnums, argnames, has_aux, holomorphic):
 
         n = sum(domain.sizes)
         push = jax.vmap(push, out_axes=(None, -1, None), axis_size=n)
-        outs, columns, aux = push(domain.basis())
+        outs, columns, aux = push(units(domain.moving_avals))
         for i, y in enumerate(outs if holomorphic else ()):
             name = leaf_name([("the output", flat.result(outs))], i)
             check_output(transform, y, name, holomorphic)
@@ -231,10 +230,9 @@ def _jacrev(transform, fun, argnums, argnames, has_aux, holomorphic, allow_int):
             transform, selection(args, kwargs), has_aux, holomorphic, allow_int
         )
         codomain = call.codomain
-        pull = jax.vmap(call.program.transpose, axis_size=sum(codomain.sizes))
         with wide_enough(call.domain.avals):
-            rows = pull(codomain.basis())
-        return call.result(by_rows(rows, call.domain, codomain))
+            found = passes(call.program.transpose, codomain.moving_avals)
+        return call.result(by_rows(found, call.domain, codomain))
 
     return jacrev_f
 
@@ -356,8 +354,3 @@ def blocks(moved: Any, of: Any, basis: Space, axis: int) -> list[Any]:
 def block(part: Any, aval: Any) -> Any:
     """A block of a Jacobian, of abstract type `aval`; None becomes zeros."""
     return still(aval) if part is None else as_typed(part.reshape(aval.shape), aval)
-
-
-def cut(x: Any, sizes: Sequence[int], axis: int) -> list[Any]:
-    """Cut an array along an axis into parts of these sizes."""
-    return jnp.split(x, np.cumsum(sizes)[:-1], axis) if sizes else []

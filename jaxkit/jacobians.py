@@ -16,15 +16,16 @@ Source: A. Griewank, A. Walther, Evaluating Derivatives (2008), ch. 8 to 10.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from contextlib import suppress
+from functools import lru_cache, partial
 from types import EllipsisType
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from jaxkit.border.arguments import select
 from jaxkit.border.space import Space
@@ -34,27 +35,31 @@ from jaxkit.gradients import (
     LinearizedCall,
     blocks,
     by_rows,
-    cut,
     linearized_call,
 )
+from jaxkit.passes import cut, passes, rows
 from jaxkit.program import Code, LinearProgram, Recorder, Var, forward
 from jaxkit.program.cost import cost, cost_of, width
 from jaxkit.rules.table import NotLinear
+from jaxkit.sparse.patterns import TooDense, pattern
+from jaxkit.sparse.plan import Plan, Sparsity, jacobian_plan
 from jaxkit.tangents import as_typed, spread
-from jaxkit.tracing import wide_enough
+from jaxkit.tracing import is_traced, wide_enough
 
 MODES = "auto", "forward", "reverse", "mixed"
+MANY = 10**7  # operations, from which on a pattern is looked for
 
 
 class Way(NamedTuple):
     """A way to a Jacobian, and what it costs.
 
     Attributes:
-        mode: "forward", "reverse" or "mixed".
+        mode: "forward", "reverse", "mixed" or "coloured".
         passes: how many backwards, how many forward.
         cost: counted operations.
         cut: of "mixed" the number of equations before the bottleneck.
         through: how many numbers pass there.
+        plan: of "coloured" the `Plan`: what goes together in a pass.
     """
 
     mode: str
@@ -62,6 +67,7 @@ class Way(NamedTuple):
     cost: int
     cut: int = 0
     through: int = 0
+    plan: Plan | None = None
 
     def __str__(self):
         backward, ahead = self.passes
@@ -77,8 +83,8 @@ class Choice:
 
     def __init__(self, ways: Sequence[Way], mode: str):
         ways = sorted(ways, key=lambda way: way.cost)  # of equals the first: reverse
-        chosen = [way for way in ways if mode in ("auto", way.mode)]
-        self.ways = [*chosen[:1], *(way for way in ways if way is not chosen[0])]
+        chosen = next(way for way in ways if mode in ("auto", way.mode))
+        self.ways = [chosen, *(way for way in ways if way is not chosen)]
 
     @property
     def way(self) -> Way:
@@ -90,7 +96,7 @@ class Choice:
     __repr__ = __str__
 
 
-def choice(program: LinearProgram, mode: str) -> Choice:
+def choice(program: LinearProgram, mode: str, sparse: bool | str) -> Choice:
     code = program.code
     n, m, whole = width(code.inputs), width(code.outputs), cost(code)
     ways = [Way("reverse", (m, 0), m * whole), Way("forward", (0, n), n * whole)]
@@ -98,7 +104,47 @@ def choice(program: LinearProgram, mode: str) -> Choice:
         ways.append(narrow)
     elif mode == "mixed":
         ways.append(Way("mixed", (n, 0), n * whole, 0, n))
+    least = min(way.cost for way in ways)
+    if sparse is True:
+        ways.append(coloured(program, mode, None))
+        mode = "coloured"
+    elif sparse and mode == "auto" and least > MANY:
+        with suppress(TooDense):
+            ways.append(coloured(program, mode, least))
     return Choice(ways, mode)
+
+
+def coloured(program: LinearProgram, mode: str, limit: int | None) -> Way:
+    """By sums of unit vectors; finding them takes about `limit` operations at most.
+
+    Raises:
+        TooDense: that isn't enough, or the Jacobian isn't sparse.
+    """
+    code = program.code
+    whole = tuple(
+        (v.index, x.dtype, x.shape, np.asarray(x).tobytes())
+        for v in code.residuals
+        if not is_traced(x := program.residuals[v.index]) and x.dtype.kind in "biu"
+    )
+    plan = _planned(code, whole, mode, limit)
+    n, m = width(code.inputs), width(code.outputs)
+    run = (plan.forward + plan.reverse) * cost(code) + n * m
+    return Way("coloured", (plan.reverse, plan.forward), run, plan=plan)
+
+
+@lru_cache(maxsize=256)
+def _planned(code: Code, whole, mode: str, limit: int | None) -> Plan:
+    """The plan for all residuals, but that those of whole numbers are known."""
+    residuals = {v.index: v.aval for v in code.residuals}
+    for i, dtype, shape, data in whole:
+        residuals[i] = np.frombuffer(data, dtype).reshape(shape)
+    program = LinearProgram(
+        code, [residuals.get(i) for i in range(1 + max(residuals, default=-1))]
+    )
+    found = Sparsity(pattern(program, limit), "global")
+    if limit is not None and 2 * found.nnz > math.prod(found.shape):
+        raise TooDense
+    return jacobian_plan(found, mode, 0)
 
 
 def bottleneck(code: Code) -> Way | None:
@@ -147,40 +193,6 @@ def inlined(program: LinearProgram) -> LinearProgram:
 # --- The passes -----------------------------------------------------------------------
 
 
-def passes(run: Callable, avals: Sequence[Any], chunk_size: int | None) -> list[Any]:
-    """What `run` makes of each unit vector of arrays of these types, along axis 0.
-
-    `chunk_size` of them at a time, or all at once.
-    """
-    sizes = [aval.size for aval in avals]
-    starts = np.cumsum([0, *sizes])
-
-    def of_unit(i):
-        units = [
-            (jnp.arange(aval.size) == i - start).astype(aval.dtype).reshape(aval.shape)
-            for aval, start in zip(avals, starts, strict=False)
-        ]
-        return run(units)
-
-    numbers = jnp.arange(starts[-1])
-    if chunk_size is None or chunk_size >= len(numbers):
-        return jax.vmap(of_unit, axis_size=len(numbers))(numbers)
-    return lax.map(of_unit, numbers, batch_size=chunk_size)
-
-
-def _rows(arrays: Sequence[Any], avals: Sequence[Any], n: int, dtype: Any) -> jax.Array:
-    """Arrays with an axis of n more, each made a row of numbers; None is zeros."""
-    return jnp.concatenate(
-        [
-            jnp.zeros((n, aval.size), dtype)
-            if y is None
-            else y.reshape(n, aval.size).astype(dtype)
-            for y, aval in zip(arrays, avals, strict=True)
-        ],
-        axis=1,
-    )
-
-
 def through(program: LinearProgram, way: Way, chunk_size: int | None) -> jax.Array:
     """The matrix of a program, by the two parts before and behind a bottleneck."""
     code = program.code
@@ -193,10 +205,10 @@ def through(program: LinearProgram, way: Way, chunk_size: int | None) -> jax.Arr
     dtype = jnp.result_type(*[x.dtype for x in (*ins, *outs)])
     before = LinearProgram(first, program.residuals)
     behind = LinearProgram(second, program.residuals)
-    to_inputs = passes(before.transpose, mid, chunk_size)
-    to_outputs = passes(behind.apply, mid, chunk_size)
-    left = _rows(to_outputs, outs, way.through, dtype)
-    return left.T @ _rows(to_inputs, ins, way.through, dtype)
+    to_inputs = passes(before.transpose, mid, chunk_size=chunk_size)
+    to_outputs = passes(behind.apply, mid, chunk_size=chunk_size)
+    left = rows(to_outputs, outs, way.through, dtype)
+    return left.T @ rows(to_inputs, ins, way.through, dtype)
 
 
 # --- What users call ------------------------------------------------------------------
@@ -213,6 +225,7 @@ def jacobian(
     argnames: str | Sequence[str] | None = None,
     mode: str = "auto",
     chunk_size: int | None = None,
+    sparse: bool | str = "auto",
 ) -> Callable:
     """The Jacobian of `fun`, by the mode that is estimated to be the cheapest.
 
@@ -224,6 +237,9 @@ def jacobian(
             that comes out; "mixed", from a bottleneck in both directions; "auto".
         chunk_size: how many passes are made at a time: memory grows with it.  By
             default all at once.
+        sparse: whether unit vectors that never meet go together, as in
+            `sparse_jacobian`: True, in the passes of `mode`; "auto", if `mode` is, and
+            the Jacobian is found to be so sparse that this is the cheapest way; False.
 
     Returns:
         a function of the same arguments that returns the Jacobian, as `jacrev`.  Its
@@ -231,8 +247,8 @@ def jacobian(
         there are, the one taken first, with what they cost; print it.
 
     Raises:
-        ValueError: `mode` isn't one of these, or `chunk_size` isn't positive; when
-            called, what `jacrev` raises.
+        ValueError: `mode` or `sparse` isn't one of these, or `chunk_size` isn't
+            positive; when called, what `jacrev` raises.
 
     Example:
 
@@ -251,13 +267,20 @@ def jacobian(
         raise ValueError(
             f"jacobian: chunk_size is {chunk_size}; pass a number of passes, from 1"
         )
+    if sparse not in ("auto", True, False):
+        raise ValueError(f"jacobian: sparse is {sparse!r}; pass 'auto', True or False")
+    if sparse is True and mode == "mixed":
+        raise ValueError(
+            "jacobian: a 'mixed' Jacobian isn't coloured; pass sparse=False, or one of "
+            "mode='auto', 'forward', 'reverse'"
+        )
     selection = select("jacobian", fun, argnums, argnames)
 
     def linearized(args, kwargs) -> tuple[LinearizedCall, LinearProgram, Choice]:
         selected = selection(args, kwargs)
         call = linearized_call("jacobian", selected, has_aux, holomorphic, allow_int)
         program = inlined(call.program.prune())
-        return call, program, choice(program, mode)
+        return call, program, choice(program, mode, sparse)
 
     @partial(entry, like=fun)
     def jacobian_f(*args, **kwargs):
@@ -290,13 +313,18 @@ def tabulated(
 ) -> list[list[Any]]:
     """The blocks of the Jacobian, by output leaf and input leaf."""
     if way.mode == "reverse":
-        rows = passes(program.transpose, codomain.moving_avals, chunk_size)
-        return by_rows(rows, domain, codomain)
+        avals = codomain.moving_avals
+        found = passes(program.transpose, avals, chunk_size=chunk_size)
+        return by_rows(found, domain, codomain)
     if way.mode == "forward":
-        moved = passes(program.apply, domain.moving_avals, chunk_size)
+        moved = passes(program.apply, domain.moving_avals, chunk_size=chunk_size)
         columns = [jnp.moveaxis(y, 0, -1) for y in moved]
     else:
-        parts = cut(through(program, way, chunk_size), codomain.sizes, 0)
+        if way.plan is None:
+            matrix = through(program, way, chunk_size)
+        else:
+            matrix = way.plan.dense(way.plan.entries(program, chunk_size))
+        parts = cut(matrix, codomain.sizes, 0)
         columns = [
             part.reshape(*aval.shape, -1).astype(aval.dtype)
             for part, aval in zip(parts, codomain.moving_avals, strict=True)

@@ -13,6 +13,7 @@ from jaxkit.arithmetic import transposed
 from jaxkit.border.space import COTANGENT, TANGENT, Space, flatten
 from jaxkit.border.tracebacks import entry
 from jaxkit.drawing import linked
+from jaxkit.passes import passes, rows
 from jaxkit.program import LinearProgram, NotTransposable
 from jaxkit.program.text import lines_of
 from jaxkit.rules.table import NotLinear
@@ -160,16 +161,6 @@ class LinearMap:
         return self._columns()
 
     def _columns(self):
-        def column(values):
-            outs = zip(self._run(values), self.codomain.moving_avals, strict=True)
-            return [
-                jnp.ravel(self.codomain.zero(aval, self._zero) if y is None else y)
-                for y, aval in outs
-            ]
-
-        n = sum(self.domain.sizes)
-        outs = jax.vmap(column, out_axes=-1, axis_size=n)(self.domain.basis())
-        if not outs:
-            return jnp.zeros((0, n))
-        dtype = jnp.result_type(*outs)
-        return jnp.concatenate([y.astype(dtype) for y in outs])
+        avals, count = self.codomain.moving_avals, sum(self.domain.sizes)
+        dtype = jnp.result_type(*[x.dtype for x in avals] or [float])
+        return rows(passes(self._run, self.domain.moving_avals), avals, count, dtype).T

@@ -9,11 +9,13 @@ import pytest
 from jax import lax
 
 import jaxkit as jk
-from jaxkit.program import Code
+from jaxkit.program import Code, LinearProgram
 from jaxkit.program.cost import cost, cost_of
+from jaxkit.sparse.patterns import TooDense, pattern
 from tests.selections import long_but
 
 MODES = "auto", "forward", "reverse", "mixed"
+WAYS = [*((mode, "auto") for mode in MODES), *((mode, True) for mode in MODES[:3])]
 
 
 def narrow(n, k):
@@ -62,13 +64,13 @@ def equal(found, expected):
 
 
 @pytest.mark.parametrize("chunk_size", [None, pytest.param(2, marks=pytest.mark.long)])
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode, sparse", WAYS)
 @pytest.mark.parametrize(
     "name", long_but(["narrow", "jitted", "a tree", "a loop"], PROGRAMS)
 )
-def test_jacobians(name, mode, chunk_size):
+def test_jacobians(name, mode, sparse, chunk_size):
     f, x = PROGRAMS[name]
-    of = jk.jacobian(f, mode=mode, chunk_size=chunk_size)
+    of = jk.jacobian(f, mode=mode, chunk_size=chunk_size, sparse=sparse)
     equal(of(x), jax.jacrev(f)(x))
     equal(jax.jit(of)(x), jax.jacrev(f)(x))
 
@@ -94,6 +96,46 @@ def test_the_choice():
         "passes: 3 backward and 3 forward, through 3 numbers"
     )
     assert second.startswith("reverse") and third.startswith("forward")
+
+
+def neighbours(x):
+    return jnp.sin(x[1:] * x[:-1])
+
+
+def test_a_sparse_jacobian_is_coloured():
+    of, x = jk.jacobian(neighbours), jnp.linspace(0.0, 1.0, 2000)
+    assert of.choice(x).way[:2] == ("coloured", (0, 2))
+    for found in (of(x), jax.jit(of)(x), jk.jacobian(neighbours, chunk_size=1)(x)):
+        equal(found, jax.jacfwd(neighbours)(x))
+    ways = jk.jacobian(neighbours, sparse=False).choice(x).ways
+    assert "coloured" not in [way.mode for way in ways]
+    by_rows = jk.jacobian(neighbours, mode="reverse", sparse=True)
+    assert by_rows.choice(x).way[:2] == ("coloured", (2, 0))
+
+
+def test_a_choice_holds_at_other_points():
+    """Whole numbers are looked at, so that those of another call are no others."""
+
+    @jax.jit
+    def picked(x, i):
+        return x[i] ** 2
+
+    x, n = jnp.linspace(0.0, 1.0, 4), jnp.arange(4)
+    of = jk.jacobian(picked, sparse=True)
+    for i in (n, n[::-1], n[:2].repeat(2)):
+        assert of.choice(x, i).way.passes in ((0, 1), (1, 0))
+        equal(of(x, i), jax.jacrev(picked)(x, i))
+        equal(jax.jit(of)(x, i), jax.jacrev(picked)(x, i))
+    scaled = jk.jacobian(lambda x, w: x * w, sparse=True)
+    for w in (jnp.zeros(4), jnp.ones(4)):  # zeros today may be others tomorrow
+        equal(scaled(x, w), jnp.diag(w))
+
+
+@pytest.mark.parametrize("f", [jnp.cumsum, jnp.fft.fft, jnp.sort])
+def test_a_dense_jacobian_is_not_looked_at_for_long(f):
+    code = jk.linearize(lambda x: f(jnp.sin(x)).real, jnp.ones(3000))[1].program.code
+    with pytest.raises(TooDense):
+        pattern(LinearProgram(code, [v.aval for v in code.residuals]), 10**6)
 
 
 def flops(f, x):
@@ -167,6 +209,12 @@ def test_as_jacrev():
     [
         (lambda f, x: jk.jacobian(f, mode="fast"), ValueError, "mode is 'fast'; pass"),
         (lambda f, x: jk.jacobian(f, chunk_size=0), ValueError, "chunk_size is 0"),
+        (lambda f, x: jk.jacobian(f, sparse=2), ValueError, "sparse is 2; pass 'auto'"),
+        (
+            lambda f, x: jk.jacobian(f, mode="mixed", sparse=True),
+            ValueError,
+            "a 'mixed' Jacobian isn't coloured; pass sparse=False",
+        ),
         (lambda f, x: jk.jacobian(f)(1), TypeError, "jacobian: argument 0"),
         (lambda f, x: jk.jacobian(f)(1j), TypeError, "jacobian: the output"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import jax
@@ -26,7 +25,6 @@ from jaxkit.tracing import (
     divided_like,
     is_divided_like,
     sharding_of,
-    wide_enough,
 )
 
 
@@ -79,20 +77,6 @@ class Space(NamedTuple):
         """The zero of a leaf, `zero(aval)`, or one of integers that move."""
         integer = self.moves(aval) and not moves(aval.dtype)
         return full(aval, 0) if integer else zero(aval)
-
-    def basis(self) -> list[jax.Array]:
-        """The standard basis, of n elements: moving leaves of shape (n, *shape)."""
-        n, starts = sum(self.sizes), accumulate(self.sizes, initial=0)
-        with wide_enough(self.avals):
-            return [
-                as_typed(_eye(n, aval, start), aval)
-                for aval, start in zip(self.moving_avals, starts, strict=False)
-            ]
-
-
-def _eye(n: int, aval: Any, start: int) -> jax.Array:
-    rows = jnp.eye(n, aval.size, -start, dtype=aval.dtype)
-    return rows.reshape(n, *aval.shape)
 
 
 # What an element is called, what it belongs to, and how it is passed.

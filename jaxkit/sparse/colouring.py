@@ -42,7 +42,15 @@ NONE = -1  # the colour of what needs none
 
 def columns(pattern: Pattern) -> np.ndarray:
     """The colour of each column, from 0: no two of a colour meet in a row."""
-    return best(proper, graph_of(pattern.T @ pattern))
+    fewest = most_in_a_row(pattern)
+    if fewest == pattern.shape[1]:  # a full row
+        return np.arange(fewest)
+    return best(proper, graph_of(pattern.T @ pattern), fewest)
+
+
+def most_in_a_row(pattern: Pattern) -> int:
+    """How many columns meet in a row: so many colours they need at least."""
+    return int(np.diff(pattern.indptr).max(initial=0))
 
 
 def rows(pattern: Pattern) -> np.ndarray:
@@ -111,9 +119,17 @@ def count(colours: np.ndarray) -> int:
 # --- Orders ---------------------------------------------------------------------------
 
 
-def best(greedy: Greedy, graph: Neighbours) -> np.ndarray:
-    """The colouring with the fewest colours, of several orders, and improved."""
-    found = min((greedy(graph, order) for order in orders(graph)), key=count)
+def best(greedy: Greedy, graph: Neighbours, fewest: int = 0) -> np.ndarray:
+    """The colouring with the fewest colours, of several orders, and improved.
+
+    With `fewest` one is content.
+    """
+    found = None
+    for order in orders(graph):
+        again = greedy(graph, order)
+        found = again if found is None else min(found, again, key=count)
+        if count(found) <= fewest:
+            return found
     for seed in range(AGAIN):
         order = _by_colour(found, np.random.default_rng(seed))
         found = min(found, greedy(graph, order), key=count)
@@ -187,46 +203,29 @@ def star_colouring(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
     edges or more (algorithm 4.1 of Gebremedhin and others, 2007).
     """
     colours = [NONE] * len(graph)
-    star: dict[tuple[int, int], int] = {}  # of an edge
-    hub: list[int] = []  # of a star; NONE while it has one edge
-
-    def edge(v, w):
-        return (v, w) if v < w else (w, v)
-
-    def coloured(v):
-        return [w for w in graph[v] if colours[w] != NONE]
-
+    near: list[dict[int, int]] = [{} for _ in graph]  # a neighbour of each colour
+    leaf: list[set[int]] = [set() for _ in graph]  # of stars whose hub has this colour
     for v in order:
-        forbidden, first, treated = set(), {}, set()
-
-        def treat(w, v=v, forbidden=forbidden, treated=treated):
-            forbidden.update(colours[x] for x in coloured(w) if x != v)
-            treated.add(w)
-
-        near = coloured(v)
-        for w in near:
+        forbidden: set[int] = set()
+        first: dict[int, int] = {}
+        beside = [w for w in graph[v] if colours[w] != NONE]
+        for w in beside:
             forbidden.add(colours[w])
-            if colours[w] in first:  # v is to be the hub of these two
-                if first[colours[w]] not in treated:
-                    treat(first[colours[w]])
-                treat(w)
-            else:
-                first[colours[w]] = w
-                for x in coloured(w):
-                    if x != v and hub[star[edge(w, x)]] == x:
-                        forbidden.add(colours[x])
-        colours[v] = first_allowed(forbidden)
-        for w in near:
-            others = [x for x in coloured(w) if x != v and colours[x] == colours[v]]
-            if others:
-                star[edge(v, w)] = star[edge(w, others[0])]
-                hub[star[edge(v, w)]] = w
-            elif first[colours[w]] != w:
-                star[edge(v, w)] = star[edge(v, first[colours[w]])]
-                hub[star[edge(v, w)]] = v
-            else:
-                star[edge(v, w)] = len(hub)
-                hub.append(NONE)
+            other = first.setdefault(colours[w], w)
+            forbidden |= leaf[w]
+            if other != w:  # v is to be the hub of these two
+                forbidden.update(near[w], near[other])
+        colour = colours[v] = first_allowed(forbidden)
+        for w in beside:
+            other, of = near[w].get(colour), colours[w]
+            if other is not None:  # w is the hub
+                leaf[v].add(of)
+                leaf[other].add(of)
+            elif first[of] != w:  # v is
+                leaf[w].add(colour)
+                leaf[first[of]].add(colour)
+            near[w].setdefault(colour, v)
+            near[v].setdefault(of, w)
     return np.array(colours, int)
 
 
@@ -260,38 +259,30 @@ def acyclic_colouring(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
     """Neighbours differ, and no circle has two colours only.
 
     So the edges between any two colours are trees (algorithm 3.1 of Gebremedhin and
-    others, 2007); which tree an edge is in is kept as sets that are united.
+    others, 2007).  A vertex is in one tree for each colour of its neighbours; trees
+    have numbers, and of those that are united, one is the root.
     """
     colours = [NONE] * len(graph)
-    parent: dict[tuple[int, int], tuple[int, int]] = {}
+    trees: list[dict[int, int]] = [{} for _ in graph]  # by the neighbours' colour
+    parent: list[int] = []
 
-    def tree(v, w):
-        edge = (v, w) if v < w else (w, v)
-        while parent[edge] != edge:
-            parent[edge] = edge = parent[parent[edge]]
-        return edge
-
-    def coloured(v):
-        return [w for w in graph[v] if colours[w] != NONE]
+    def root(tree):
+        while parent[tree] != tree:
+            parent[tree] = tree = parent[parent[tree]]
+        return tree
 
     for v in order:
-        near = coloured(v)
-        forbidden, visited = {colours[w] for w in near}, {}
-        for w in near:
-            for x in coloured(w):
-                if x != v and colours[x] not in forbidden:
-                    # A tree that v would meet at two vertices would be a circle.
-                    if visited.setdefault(tree(w, x), w) != w:
-                        forbidden.add(colours[x])
-        colours[v] = first_allowed(forbidden)
-        first: dict[int, int] = {}
-        for w in near:
-            edge = (v, w) if v < w else (w, v)
-            parent[edge] = edge
-            if first.setdefault(colours[w], w) != w:
-                parent[edge] = tree(v, first[colours[w]])
-        for w in near:
-            for x in coloured(w):
-                if x != v and colours[x] == colours[v]:
-                    parent[tree(v, w)] = tree(w, x)
+        beside = [w for w in graph[v] if colours[w] != NONE]
+        forbidden, visited = {colours[w] for w in beside}, {}
+        for w in beside:
+            for colour, tree in trees[w].items():
+                # A tree that v would meet at two vertices would be a circle.
+                if visited.setdefault(root(tree), w) != w:
+                    forbidden.add(colour)
+        colour = colours[v] = first_allowed(forbidden)
+        for w in beside:
+            tree = trees[w].setdefault(colour, len(parent))
+            if tree == len(parent):
+                parent.append(tree)
+            parent[root(tree)] = root(trees[v].setdefault(colours[w], tree))
     return np.array(colours, int)

@@ -19,11 +19,9 @@ from jaxkit.border.checks import check_forward_input, check_output, check_scalar
 from jaxkit.border.flat import Flat, as_leaves
 from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
-from jaxkit.gradients import cut
 from jaxkit.program import LinearProgram, folded
 from jaxkit.sparse.patterns import pattern as pattern_of
 from jaxkit.sparse.plan import Plan, Sparsity, hessian_plan, jacobian_plan
-from jaxkit.sparse.recovery import seeds
 from jaxkit.tangents import ones
 from jaxkit.tracing import ShapedArray, is_traced, typeof
 
@@ -338,8 +336,7 @@ class Sparse:
             parts = np.asarray(entries), matrix.indices, matrix.indptr
             return csr_array(parts, matrix.shape)
         if self._format == "dense":
-            zeros = jnp.zeros(matrix.shape, entries.dtype)
-            return zeros.at[row, column].set(entries)
+            return plan.dense(entries)
         where = jnp.asarray(np.stack([row, column], 1), jnp.int32)
         return BCOO(
             (entries, where),
@@ -354,18 +351,8 @@ def _evaluated(call: _Call, plan: Plan) -> Callable:
 
     def evaluate(arrays):
         program, outs, aux = call.program(arrays)
-        ins = call.avals[: call.count]
-        dtype = np.result_type(*[x.dtype for x in (*ins, *outs)])
-        _check_shape(call.function.name, plan, ins, outs)
-        passes = [jnp.zeros(0, dtype)]
-        if plan.forward:
-            rows = seeds(plan.columns, dtype)
-            passes.append(_joined(jax.vmap(program.apply)(_cut(rows, ins)), outs, rows))
-        if plan.reverse:
-            rows = seeds(plan.rows, dtype)
-            pulled = jax.vmap(program.transpose)(_cut(rows, outs))
-            passes.append(_joined(pulled, ins, rows))
-        return plan.recovery(jnp.concatenate([x.ravel() for x in passes])), aux
+        _check_shape(call.function.name, plan, call.avals[: call.count], outs)
+        return plan.entries(program), aux
 
     return evaluate
 
@@ -378,25 +365,3 @@ def _check_shape(name, plan, ins, outs) -> None:
             f"{shape}: a row for each number that comes out, a column for each that "
             "goes in"
         )
-
-
-def _cut(rows: jax.Array, avals: Sequence[Any]) -> list[jax.Array]:
-    """Rows of numbers, as arrays of these types with an axis more."""
-    parts = cut(rows, [x.size for x in avals], 1)
-    return [
-        part.reshape(len(rows), *x.shape).astype(x.dtype)
-        for part, x in zip(parts, avals, strict=True)
-    ]
-
-
-def _joined(arrays: Sequence[Any], avals: Sequence[Any], rows: jax.Array) -> jax.Array:
-    """Arrays with an axis more, as rows of numbers; None is zeros."""
-    return jnp.concatenate(
-        [
-            jnp.zeros((len(rows), x.size), rows.dtype)
-            if y is None
-            else y.reshape(len(rows), -1).astype(rows.dtype)
-            for y, x in zip(arrays, avals, strict=True)
-        ],
-        axis=1,
-    )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextvars import ContextVar, copy_context
 from functools import reduce
 from itertools import pairwise
 from typing import Any
@@ -30,11 +31,29 @@ FEW = 64  # steps of a loop that are looked at one after the other
 MANY = 10**8  # entries of a helping matrix that may be made
 
 
-def pattern(program: LinearProgram) -> Pattern:
-    """Where the program's matrix may differ from zero: (all outputs, all inputs)."""
+class TooDense(Exception):
+    """A pattern takes more operations than it is allowed to."""
+
+
+LIMIT: ContextVar[float] = ContextVar("limit", default=math.inf)
+
+
+def pattern(program: LinearProgram, limit: float | None = None) -> Pattern:
+    """Where the program's matrix may differ from zero: (all outputs, all inputs).
+
+    Raises:
+        TooDense: a step of the way takes more than `limit` operations.
+    """
+    if limit is not None:
+        return copy_context().run(_limited, program, limit)
     with jax.ensure_compile_time_eval():
         inputs = split(identity(sizes(program.code.inputs)), program.code.inputs)
         return stacked(pushed(program, inputs), sum(sizes(program.code.inputs)))
+
+
+def _limited(program: LinearProgram, limit: float) -> Pattern:
+    LIMIT.set(limit)
+    return pattern(program)
 
 
 def pushed(program: LinearProgram, inputs: Sequence[Pattern]) -> list[Pattern]:
@@ -76,7 +95,12 @@ def pushed(program: LinearProgram, inputs: Sequence[Pattern]) -> list[Pattern]:
 
 
 def product(chain: Sequence[Pattern], before: Pattern) -> Pattern:
+    limit = LIMIT.get()
     for factor in reversed(chain):
+        if limit < math.inf:
+            taken = np.diff(before.indptr)[factor.indices].sum(dtype=np.int64)
+            if taken > limit:
+                raise TooDense
         before = factor @ before
     return before
 

@@ -7,14 +7,18 @@ from functools import cached_property
 from html import escape
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.sparse import csr_array
 
 from jaxkit.drawing import write
+from jaxkit.passes import passes, rows
+from jaxkit.program import LinearProgram
 from jaxkit.residuals import size
 from jaxkit.rules.spreads import Pattern
 from jaxkit.sparse import colouring
-from jaxkit.sparse.colouring import NONE, count
+from jaxkit.sparse.colouring import NONE, count, most_in_a_row
 from jaxkit.sparse.recovery import (
     Direct,
     Substituted,
@@ -138,6 +142,30 @@ class Plan:
         """How many passes backward it takes."""
         return count(self.rows)
 
+    def entries(
+        self, program: LinearProgram, chunk_size: int | None = None
+    ) -> jax.Array:
+        """Those of the matrix of a program, in the pattern's order, from its passes."""
+        ins = [v.aval for v in program.code.inputs]
+        outs = [v.aval for v in program.code.outputs]
+        dtype = jnp.result_type(*[x.dtype for x in (*ins, *outs)])
+        found = [jnp.zeros(0, dtype)]
+        if self.forward:
+            pushed = passes(program.apply, ins, self.columns, chunk_size)
+            found.append(rows(pushed, outs, self.forward, dtype).ravel())
+        if self.reverse:
+            pulled = passes(program.transpose, outs, self.rows, chunk_size)
+            found.append(rows(pulled, ins, self.reverse, dtype).ravel())
+        return self.recovery(jnp.concatenate(found))
+
+    def dense(self, entries: jax.Array) -> jax.Array:
+        """The whole matrix."""
+        row, column = self.pattern.matrix.tocoo().coords
+        zeros = jnp.zeros(self.pattern.shape, entries.dtype)
+        return zeros.at[row, column].set(
+            entries, indices_are_sorted=True, unique_indices=True
+        )
+
     @cached_property
     def bytes(self) -> dict[str, int]:
         """Of what the passes return, of the entries, and of the dense matrix."""
@@ -182,21 +210,25 @@ class Plan:
 
 def jacobian_plan(pattern: Sparsity, mode: str, itemsize: int) -> Plan:
     """By columns, rows, or both; "auto": whichever takes the fewest passes."""
-    matrix = pattern.matrix
-    none = np.full(matrix.shape[0], NONE), np.full(matrix.shape[1], NONE)
-    plans, entries = [], matrix.nnz
-    if mode in ("auto", "forward"):
-        found = colouring.columns(matrix)
-        plans.append((none[0], found, np.ones(entries, bool)))
-    if mode in ("auto", "reverse"):
-        found = colouring.rows(matrix)
-        plans.append((found, none[1], np.zeros(entries, bool)))
-    fewest = min([count(x[0]) + count(x[1]) for x in plans], default=0)
+    matrix, entries = pattern.matrix, pattern.nnz
+    no_rows, no_columns = (np.full(n, NONE) for n in matrix.shape)
+    fewest = {
+        "forward": most_in_a_row(matrix),
+        "reverse": most_in_a_row(matrix.T.tocsr()),
+    }
+    plans = []
     # Where some rows and columns are full, and others nearly empty, both do better.
     often = 3 * entries / max(*matrix.shape, 1)
-    if mode == "both" or (mode == "auto" and (entries <= FEW or fewest > often)):
+    few = entries <= FEW or min(fewest.values()) > often
+    if mode == "both" or (mode == "auto" and few):
         plans.append(colouring.both(matrix))
-    rows, columns, by_column = min(plans, key=lambda x: count(x[0]) + count(x[1]))
+    passes = min([count(x[0]) + count(x[1]) for x in plans], default=max(matrix.shape))
+    if mode == "forward" or (mode == "auto" and fewest["forward"] <= passes):
+        plans.append((no_rows, colouring.columns(matrix), np.ones(entries, bool)))
+    if mode == "reverse" or (mode == "auto" and fewest["reverse"] <= passes):
+        plans.append((colouring.rows(matrix), no_columns, np.zeros(entries, bool)))
+    taken = lambda x: (count(x[0]) + count(x[1]), count(x[0]) * count(x[1]))  # noqa: E731
+    rows, columns, by_column = min(plans, key=taken)  # of equals one way, not both
     recovery = direct(matrix, rows, columns, by_column)
     return Plan(pattern, recovery, rows, columns, by_column, itemsize)
 

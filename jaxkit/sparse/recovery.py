@@ -10,7 +10,7 @@ Gebremedhin, Tarafdar, Manne and Pothen 2007).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ import numpy as np
 from jax import lax
 
 from jaxkit.rules.spreads import Pattern
-from jaxkit.sparse.colouring import NONE, count
+from jaxkit.sparse.colouring import count
 
 
 class Direct(NamedTuple):
@@ -123,9 +123,3 @@ def substitution(pattern: Pattern, colours: np.ndarray) -> Substituted:
         for v, w in zip(row.tolist(), column.tolist(), strict=True)
     ]
     return Substituted(both[0], both[1], np.array(numbers, int), colours)
-
-
-def seeds(colours: np.ndarray, dtype: Any) -> jax.Array:
-    """For each colour the sum of the unit vectors of that colour, as rows."""
-    found = np.arange(count(colours))[:, None] == np.where(colours == NONE, -2, colours)
-    return jnp.asarray(found, dtype)

@@ -1,0 +1,96 @@
+"""Passes of a linear program: what becomes of unit vectors, or of sums of them.
+
+A matrix is had from passes: a column from a unit vector of the inputs, pushed forward;
+a row from one of the outputs, pulled back.  Unit vectors that never meet may go
+together: those of one colour (`sparse`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxkit.tangents import as_typed
+from jaxkit.tracing import wide_enough
+
+Arrays = Sequence[Any]
+
+
+def passes(
+    run: Callable[[Arrays], Any],
+    avals: Sequence[Any],
+    colours: np.ndarray | None = None,
+    chunk_size: int | None = None,
+) -> Any:
+    """What `run` makes of each unit vector of arrays of these types, along axis 0.
+
+    Args:
+        run: a pass, from arrays of these types to any pytree.
+        avals: their types; together they have n numbers.
+        colours: of each of the n a colour, from 0, or -1: unit vectors of one colour
+            are added up, and there are as many passes as colours.
+        chunk_size: how many passes are made at a time; None: all.
+    """
+    n = sum(x.size for x in avals)
+    count = n if colours is None else number_of(colours)
+    at_once = chunk_size is None or chunk_size >= count
+    if at_once and colours is None:
+        return jax.vmap(run, axis_size=count)(units(avals))
+    of = np.arange(n) if colours is None else colours
+    parts = cut(of, [x.size for x in avals], 0)
+
+    def one(colour):
+        return run(
+            [
+                (part.reshape(x.shape) == colour).astype(x.dtype)
+                for part, x in zip(parts, avals, strict=True)
+            ]
+        )
+
+    if at_once:
+        return jax.vmap(one, axis_size=count)(jnp.arange(count))
+    return lax.map(one, jnp.arange(count), batch_size=chunk_size)
+
+
+def number_of(colours: np.ndarray) -> int:
+    """How many colours there are."""
+    return 1 + int(colours.max(initial=-1))
+
+
+def units(avals: Sequence[Any]) -> list[jax.Array]:
+    """The n unit vectors of arrays of these types: of shapes (n, *shape)."""
+    sizes = [x.size for x in avals]
+    starts = accumulate(sizes, initial=0)
+    with wide_enough(avals):
+        return [
+            as_typed(_eye(sum(sizes), aval, start), aval)
+            for aval, start in zip(avals, starts, strict=False)
+        ]
+
+
+def _eye(n: int, aval: Any, start: int) -> jax.Array:
+    rows = jnp.eye(n, aval.size, -start, dtype=aval.dtype)
+    return rows.reshape(n, *aval.shape)
+
+
+def rows(arrays: Arrays, avals: Sequence[Any], count: int, dtype: Any) -> jax.Array:
+    """Arrays with an axis more, of `count`, as rows of numbers; None is zeros."""
+    found = [
+        jnp.zeros((count, aval.size), dtype)
+        if y is None
+        else y.reshape(count, aval.size).astype(dtype)
+        for y, aval in zip(arrays, avals, strict=True)
+    ]
+    return jnp.concatenate(found, axis=1) if found else jnp.zeros((count, 0), dtype)
+
+
+def cut(x: Any, sizes: Sequence[int], axis: int) -> list[Any]:
+    """Cut an array along an axis into parts of these sizes."""
+    split = np.split if isinstance(x, np.ndarray) else jnp.split
+    return split(x, np.cumsum(sizes)[:-1], axis) if sizes else []
