@@ -47,11 +47,12 @@ def test_uses_nothing_of_jaxs_differentiation(path):
 
 
 # `explain` shows JAX's gradient beside the kit's; a `linear_call`, transposed, is one
-# again.
+# again; what others registered for primitives of their own is theirs.
 BESIDE_JAX = "explaining", "reference.py"
 ALLOWED = {
     BESIDE_JAX: ["jax.vjp"],
     ("control", "custom.py"): ["jax.custom_derivatives.linear_call"],
+    ("rules", "registered.py"): ["jax.interpreters.ad"],
 }
 
 
@@ -180,6 +181,6 @@ def test_a_reader_of_the_core_holds_few_classes():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
     ]
-    assert len(classes) <= 52, classes
+    assert len(classes) <= 53, classes
     design = (ROOT.parent / "docs" / "design.md").read_text()
     assert f"has {len(classes)} classes" in design

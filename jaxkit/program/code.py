@@ -14,8 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-
 from jaxkit import tracing
 
 
@@ -44,8 +42,7 @@ class Constant:
     __slots__ = ("value",)
 
     def __init__(self, value: Any):
-        # Python's truth values have no dtype that a transpose could ask for.
-        self.value = np.bool_(value) if isinstance(value, bool) else value
+        self.value = value
 
     def _key(self):  # 1, 1.0 and np.float32(1) are equal, but not the same constant
         return type(self.value), repr(self.value)

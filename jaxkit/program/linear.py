@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 import jax
+import numpy as np
 from jax import lax
 
 from jaxkit import tracing
@@ -250,7 +251,10 @@ class Recorder:
             if type(x) is Var or type(x) is Zero:
                 found.append(x)
             elif isinstance(x, SCALARS):
-                found.append(Constant(x))
+                # A truth value of Python has no dtype that a transpose could ask for;
+                # a user's rule may want it as it is.
+                given = isinstance(x, bool) and not operator.multiple_results
+                found.append(Constant(np.bool_(x) if given else x))
             elif id(x) in self._known:
                 found.append(self._known[id(x)])
             else:

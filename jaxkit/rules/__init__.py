@@ -24,6 +24,7 @@ from jaxkit.rules import (  # noqa: F401
     random,
     reducers,
     reductions,
+    registered,
     scatter,
     spectral,
     structural,

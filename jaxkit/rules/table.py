@@ -241,15 +241,17 @@ def _short(file: str) -> str:
 class Rules(dict[Any, Rule]):
     """The table: rules by primitive, or by its name for one that JAX doesn't export.
 
-    `edition` counts its changes.
+    `edition` counts its changes.  `beyond` gives the rule of a primitive that isn't in
+    it, and not JAX's (`registered`).
     """
 
     edition = 0
+    beyond: Callable[[Any], Rule] = staticmethod(lambda _: NONE)
 
     def __missing__(self, primitive: Any) -> Rule:
         name = getattr(primitive, "name", None)
         if name is None or not tracing.belongs_to_jax(primitive):
-            return NONE  # a user's primitive may be called like one of JAX's
+            return self.beyond(primitive)  # it may be called like one of JAX's
         # Before JAX 0.12 some are named like the variable that holds them, with a _p.
         return self.get(name.removesuffix("_p"), NONE)
 

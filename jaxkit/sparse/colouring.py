@@ -124,10 +124,9 @@ def best(greedy: Greedy, graph: Neighbours, fewest: int = 0) -> np.ndarray:
 
     With `fewest` one is content.
     """
-    found = None
+    found = np.arange(len(graph))
     for order in orders(graph):
-        again = greedy(graph, order)
-        found = again if found is None else min(found, again, key=count)
+        found = min(found, greedy(graph, order), key=count)
         if count(found) <= fewest:
             return found
     for seed in range(AGAIN):

@@ -1,0 +1,236 @@
+"""Rules that others registered with JAX for their own primitives are used here too."""
+
+import jax
+import jax.numpy as jnp
+import lineax as lx
+import numpy as np
+import optimistix as optx
+import pytest
+from equinox import internal as eqxi
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+import jaxkit as jk
+
+A = jnp.array([[3.0, 1.0], [1.0, 2.0]])
+B = jnp.array([1.0, 2.0])
+
+
+def made(name, run, several=False):
+    """A primitive that computes what `run` does."""
+    primitive = Primitive(name)
+    primitive.multiple_results = several
+    primitive.def_impl(run)
+
+    @primitive.def_abstract_eval
+    def _(*avals, **params):
+        found = jax.make_jaxpr(lambda *xs: run(*xs, **params))(*avals).out_avals
+        return found if several else found[0]
+
+    mlir.register_lowering(primitive, mlir.lower_fun(run, several))
+
+    def batch(xs, axes, **params):
+        size = next(x.shape[a] for x, a in zip(xs, axes, strict=True) if a is not None)
+        one = lambda *xs: run(*xs, **params)  # noqa: E731
+        outs = jax.vmap(one, axes, 0, axis_size=size)(*xs)
+        return outs, [0] * len(outs) if several else 0
+
+    batching.primitive_batchers[primitive] = batch
+    return primitive
+
+
+# A shift is linear, and a pair of outputs; of a cube the user says 5 x**2, to be told
+# from what it computes.
+shifted_p = made("shifted", lambda x, y, *, by: [jnp.roll(x, by), x * y], several=True)
+cubed_p = made("cubed", lambda x: x**3)
+
+
+def _jvp(primals, tangents, *, by):
+    (x, y), (dx, dy) = primals, tangents
+    assert isinstance(dy, ad.Zero)
+    return shifted_p.bind(x, y, by=by), shifted_p.bind(
+        ad.instantiate_zeros(dx), y, by=by
+    )
+
+
+def _transpose(cts, x, y, *, by):
+    assert ad.is_undefined_primal(x) and not ad.is_undefined_primal(y)
+    moved, times = cts
+    total = 0.0
+    if not isinstance(moved, ad.Zero):
+        total = jnp.roll(moved, -by)
+    if not isinstance(times, ad.Zero):
+        total = total + times * y
+    return [total, None]
+
+
+ad.primitive_jvps[shifted_p] = _jvp
+ad.primitive_transposes[shifted_p] = _transpose
+ad.defjvp(cubed_p, lambda t, x: 5 * x**2 * t)
+
+SHIFTS = {
+    "both": lambda x, y: jnp.stack(shifted_p.bind(x, y, by=1)),
+    "the first": lambda x, y: jnp.sin(shifted_p.bind(x, y, by=1)[0]),
+    "the second": lambda x, y: shifted_p.bind(jnp.sin(x), y, by=1)[1] ** 2,
+    "a number": lambda x, y: shifted_p.bind(x[0], 2.0, by=0)[1],
+}
+
+
+@pytest.mark.parametrize("f", SHIFTS.values(), ids=list(SHIFTS))
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit, jax.checkpoint])
+def test_a_primitive_of_ones_own(f, wrap):
+    x, y = jnp.array([1.0, 2.0, 4.0]), jnp.array([0.5, -1.0, 3.0])
+    total = lambda x, y: jnp.sum(wrap(f)(x, y) ** 2)  # noqa: E731
+    for here, theirs in (
+        (jk.grad(total), jax.grad(total)),
+        (jk.jacfwd(f), jax.jacfwd(f)),
+        (jk.jacrev(f), jax.jacrev(f)),
+        (jk.hessian(total), jax.hessian(total)),
+        (jax.jit(jk.grad(total)), jax.grad(total)),
+    ):
+        np.testing.assert_allclose(here(x, y), theirs(x, y), 1e-6, 1e-6)
+
+
+def test_what_was_registered_counts():
+    assert jk.grad(cubed_p.bind)(2.0) == jax.grad(cubed_p.bind)(2.0) == 20
+    assert jk.jvp(cubed_p.bind, (2.0,), (1.0,))[1] == 20
+    assert "registered with JAX" in str(jk.rules[cubed_p])
+
+
+def test_a_rule_of_the_table_comes_first():
+    own_p = made("own", lambda x: x * 2)
+    ad.deflinear2(own_p, lambda ct, x: [ct * 2])
+    assert jk.grad(own_p.bind)(1.0) == 2
+    jk.rules.elementwise(own_p, lambda y, x: 7.0)
+    assert jk.grad(own_p.bind)(1.0) == 7
+
+
+def test_what_was_not_registered_is_refused():
+    bare_p = made("bare", lambda x: x * 2)
+    with pytest.raises(NotImplementedError, match=r"no derivative rule .* 'bare'"):
+        jk.grad(bare_p.bind)(1.0)
+    ad.primitive_jvps[bare_p] = lambda xs, ts: (bare_p.bind(*xs), bare_p.bind(*ts))
+    assert jk.jvp(bare_p.bind, (1.0,), (3.0,))[1] == 6
+    with pytest.raises(NotImplementedError, match="no transpose of 'bare' is known"):
+        jk.grad(bare_p.bind)(1.0)
+
+
+# --- Packages -------------------------------------------------------------------------
+
+
+def solved(a, b):
+    return lx.linear_solve(lx.MatrixLinearOperator(a), b).value
+
+
+def root(a):
+    """x = cos(a x)"""
+    found = optx.root_find(
+        lambda x, a: x - jnp.cos(a * x), optx.Newton(1e-12, 1e-12), jnp.array(0.7), a
+    )
+    return found.value
+
+
+def custom_root(a):
+    def solve(f, x):
+        return jax.lax.fori_loop(0, 60, lambda _, x: x - 0.6 * f(x), x)
+
+    residue = lambda x: x - jnp.cos(a * x)  # noqa: E731
+    return jax.lax.custom_root(residue, 0.7, solve, lambda g, y: y / g(1.0))
+
+
+@pytest.mark.parametrize("f", [root, custom_root])
+def test_a_root(f):
+    """dx/da and its derivative at a = 1, by mpmath."""
+    with jax.enable_x64(True):
+        first, second = -0.297474341509832, 0.153337891314
+        for d in (jk.grad, jk.jacfwd, lambda f: lambda a: jk.jvp(f, (a,), (1.0,))[1]):
+            np.testing.assert_allclose(d(f)(1.0), first, 1e-12)
+            np.testing.assert_allclose(jax.jit(d(f))(1.0), first, 1e-12)
+        for d in (
+            jk.hessian,
+            lambda f: jk.grad(jk.grad(f)),
+            lambda f: jk.jacrev(jk.jacfwd(f)),
+        ):
+            np.testing.assert_allclose(d(f)(1.0), second, 1e-11)
+
+
+def by_steps(kind, **options):
+    def f(x):
+        step = lambda c: (c[0] + 1, jnp.sin(c[1]))  # noqa: E731
+        ends = lambda c: c[0] < 3  # noqa: E731
+        loop = eqxi.while_loop(ends, step, (0, x), kind=kind, max_steps=5, **options)
+        return jnp.sum(loop[1] ** 2)
+
+    return f
+
+
+PROGRAMS = {
+    "lineax": (lambda a: jnp.sum(jnp.sin(solved(a, B))), A, True),
+    "conjugate gradients": (
+        lambda b: jnp.sum(
+            lx.linear_solve(
+                lx.MatrixLinearOperator(A, lx.positive_semidefinite_tag),
+                b,
+                lx.CG(1e-7, 1e-7),
+            ).value
+            ** 2
+        ),
+        B,
+        True,
+    ),
+    "least squares": (
+        lambda a: (
+            optx.least_squares(
+                lambda x, a: jnp.stack([x - jnp.cos(a * x), x * 0.1]),
+                optx.LevenbergMarquardt(1e-6, 1e-6),
+                jnp.array(0.7),
+                a,
+            ).value
+        ),
+        jnp.float32(1.0),
+        False,
+    ),
+    "minimise": (
+        lambda a: (
+            optx.minimise(
+                lambda x, a: (x - jnp.cos(a * x)) ** 2 + x**4,
+                optx.BFGS(1e-6, 1e-6),
+                jnp.array(0.7),
+                a,
+            ).value
+        ),
+        jnp.float32(1.0),
+        False,
+    ),
+    "checkpointed loop": (by_steps("checkpointed", checkpoints=2), B, False),
+    "bounded loop": (by_steps("bounded"), B, True),
+    "noinline": (lambda x: jnp.sum(eqxi.noinline(jnp.sin)(x) * x), B, True),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_packages(name):
+    f, x, twice = PROGRAMS[name]
+    expected = jax.grad(f)(x)
+    np.testing.assert_allclose(jk.grad(f)(x), expected, 1e-4, 1e-5)
+    np.testing.assert_allclose(jax.jit(jk.grad(f))(x), expected, 1e-4, 1e-5)
+    if twice:
+        np.testing.assert_allclose(jk.hessian(f)(x), jax.hessian(f)(x), 1e-4, 1e-5)
+
+
+def test_truth_values_reach_a_backward_rule_as_they_are():
+    """A residual that is Python's True stays that, and isn't NumPy's."""
+    seen = []
+
+    @jax.custom_vjp
+    def f(x):
+        return x * 2
+
+    def back(kept, ct):
+        seen.append(kept)
+        return (ct * 2,)
+
+    f.defvjp(lambda x: (f(x), True), back)
+    jk.grad(f)(1.0)
+    jk.grad(jax.jit(f))(1.0)
+    assert len(seen) == 2 and all(x is True for x in seen)
