@@ -92,6 +92,7 @@ PATTERNS = {
         1086,
         1086,
     ),
+    "a long map": (lambda x: lax.map(jnp.sin, jnp.tile(x, 8)), 96, 96),
     "a long loop": (
         lambda x: lax.fori_loop(
             0, 100, lambda _, x: jnp.tanh(x + 0.1 * x.at[1:].mul(x[:-1])), x
