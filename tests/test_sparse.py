@@ -270,7 +270,7 @@ def test_colours_of_a_brusselator():
     assert plan.forward + plan.reverse <= 10
 
 
-@pytest.mark.parametrize("n", [5, 12, 100])
+@pytest.mark.parametrize("n", [5, 12, 100, 5000])
 def test_colours_of_an_arrow(n):
     plan = jk.sparse_jacobian(arrow).plan(jnp.ones(n))
     assert (plan.reverse, plan.forward) == (1, 2)
