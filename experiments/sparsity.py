@@ -10,8 +10,9 @@ Review 47, 2005).
 
 What is measured: how long the pattern takes to be found, and the whole plan (pattern,
 colours, and where each entry is had), each time of a function that is new; and the
-compiled derivative: its entries where it is sparse, all numbers where it is dense.
-asdex stands beside, if it is installed (`pip install -e '.[peers]'`).
+compiled derivative: its entries where it is sparse, all numbers where it is dense. Of a
+Hessian that is had by substitution, `direct` is the other way. asdex stands beside, if
+it is installed (`pip install -e '.[peers]'`).
 """
 
 import importlib.util
@@ -37,8 +38,9 @@ SIZES = [128, 512, 2048, 8192]  # 2 g^2: grids are of g by g, or of g by 2 g
 TOLERATED = 1e-4  # relative difference to the dense derivative, in float32
 START = 512  # below, what a call takes at least shows
 DENSE, FINDING = ["forward", "reverse"], ["pattern", "plan"]
-OTHERS = [("asdex", "sparse"), *[(x, mode) for mode in DENSE for x in COMPILED]]
-LOOKS = style.looks({"sparse": "o", "forward": "s", "reverse": "^"})
+OTHERS = [("asdex", "sparse"), ("jaxkit", "direct")]
+OTHERS += [(library, mode) for mode in DENSE for library in COMPILED]
+LOOKS = style.looks({"sparse": "o", "forward": "s", "reverse": "^", "direct": "D"})
 FOUND = style.looks({"pattern": "o", "plan": "s"})
 MISSING = "asdex isn't installed; pip install -e '.[peers]' brings it"
 
@@ -152,7 +154,7 @@ def measure(point: dict, settings: Settings) -> list[dict]:
     programs = {
         (library, "sparse"): build(lambda x, g=g: g(x).data, (x,))
         for library, (g, _) in sparse.items()
-    } | dense(f, x, hessian, n <= settings.dense)
+    } | beside(f, x, hessian, n <= settings.dense)
     sampled = run(programs, settings)
     ran = [(r["library"], r["program"]) for r in sampled if "skipped" not in r]
     reference = next((programs[key].call() for key in ran if key[1] in DENSE), None)
@@ -167,11 +169,14 @@ def measure(point: dict, settings: Settings) -> list[dict]:
     return rows + sampled
 
 
-def dense(f, x, hessian: bool, modes: bool) -> dict:
-    """f, or the gradient of which the Hessian is the Jacobian; and by dense modes."""
+def beside(f, x, hessian: bool, dense: bool) -> dict:
+    """f, or the gradient of which the Hessian is the Jacobian; and by other ways."""
     g = jax.grad(f) if hessian else f
     programs = {("jax", "f"): build(g, (x,))}
-    for library, ad in {"jaxkit": jk, "jax": jax}.items() if modes else ():
+    if hessian:
+        direct: Any = jk.sparse_hessian(f, recovery="direct")
+        programs["jaxkit", "direct"] = build(lambda x: direct(x).data, (x,))
+    for library, ad in {"jaxkit": jk, "jax": jax}.items() if dense else ():
         g = ad.grad(f) if hessian else f
         programs[library, "forward"] = build(ad.jacfwd(g), (x,))
         programs[library, "reverse"] = build(ad.jacrev(g), (x,))
@@ -256,11 +261,11 @@ def evaluation(table: Table) -> Table:
     for library, program in OTHERS:
         other = where(table, library=library, program=program).set_index(key)
         if "samples" in other and len(other):
-            both = other.dropna(subset="samples").join(ours["samples"], rsuffix="_ours")
-            pairs = zip(both["samples"], both["samples_ours"], strict=True)
+            samples = other["samples"].dropna()
+            pairs = zip(samples, ours["samples"].loc[samples.index], strict=True)
             ratios = [float(np.median(np.divide(a, b))) for a, b in pairs]
             head = f"{TITLES[library]}'s {program} / it"
-            shown[head] = Series(ratios, both.index, dtype=float)
+            shown[head] = Series(ratios, samples.index, dtype=float)
     dense = where(table, library="jax", program="forward").set_index(key)
     return shown.assign(**{"memory, JAX's forward": dense["needs"]})
 

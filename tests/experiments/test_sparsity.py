@@ -72,6 +72,7 @@ def test_a_derivative_that_is_wrong_is_a_failure(table):
 
 
 def test_asdex_has_the_same_entries():
+    pytest.importorskip("coverage.types")  # numba takes it for imported with coverage
     pytest.importorskip("asdex")
     x = jnp.linspace(0.5, 1.5, 32)
     for name, f in FUNCTIONS.items():
