@@ -21,12 +21,15 @@ vertices, and the entries for edges; whoever is needed for no entry needs no col
 
 All are greedy: vertex by vertex, the first colour that is allowed.  How good that is,
 depends on the order.  Several are tried, and then, from the best, orders in which
-colours stay together: of those no colouring has more (Culberson 1992).
+colours stay together: of those no colouring has more (Culberson 1992).  One that takes
+as many as the best so far is given up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -35,7 +38,8 @@ from scipy.sparse import block_array, csr_array
 from jaxkit.rules.spreads import Pattern
 
 Neighbours = Sequence[Sequence[int]]
-Greedy = Callable[[Neighbours, Sequence[int]], np.ndarray]
+Greedy = Callable[[Neighbours, Sequence[int], int], np.ndarray]  # fewer than so many
+FEW = 2000  # entries of which all is tried
 AGAIN = 12  # times that the best colouring is tried to be improved
 NONE = -1  # the colour of what needs none
 
@@ -62,16 +66,33 @@ def both(pattern: Pattern) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     -1 is for rows and columns that aren't needed.  Entries are in the pattern's order.
     """
+    usual, lengths = often(pattern), np.diff(pattern.indptr)
+    found = _parted(pattern, np.repeat(lengths <= usual, lengths))
+    if pattern.nnz > FEW and count(found[0]) + count(found[1]) <= usual:
+        return found  # a few full rows, or columns, were all there is to it
+    return min(found, _starred(pattern), key=lambda x: count(x[0]) + count(x[1]))
+
+
+def often(pattern: Pattern) -> float:
+    """How many entries a row, or column, has that has many."""
+    return 3 * pattern.nnz / max(*pattern.shape, 1)
+
+
+def _starred(pattern: Pattern) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """By a star colouring of the graph of rows and columns."""
     n = pattern.shape[0]
     whole = csr_array(block_array([[None, pattern], [pattern.T, None]], format="csr"))
     graph = graph_of(whole)
+    row, column = pattern.tocoo().coords
     colours = best(star_colouring, graph)
-    found = pattern.tocoo()
-    row, column = found.coords[0], found.coords[1] + n
-    by_column = hubs(graph, colours, row, column) >= n
-    entries = row, column - n
-    by_rows = _apart(pattern.T.tocsr(), entries[::-1], ~by_column)
-    return by_rows, _apart(pattern, entries, by_column), by_column
+    return _parted(pattern, hubs(graph, colours, row, column + n) >= n)
+
+
+def _parted(pattern: Pattern, by_column: np.ndarray):
+    """The colours, if it is known which entries are to be had from their column."""
+    row, column = pattern.tocoo().coords
+    by_rows = _apart(pattern.T.tocsr(), (column, row), ~by_column)
+    return by_rows, _apart(pattern, (row, column), by_column), by_column
 
 
 def _apart(pattern: Pattern, entries: Any, had: np.ndarray) -> np.ndarray:
@@ -125,22 +146,25 @@ def best(greedy: Greedy, graph: Neighbours, fewest: int = 0) -> np.ndarray:
     With `fewest` one is content.
     """
     found = np.arange(len(graph))
-    for order in orders(graph):
-        found = min(found, greedy(graph, order), key=count)
-        if count(found) <= fewest:
-            return found
-    for seed in range(AGAIN):
-        order = _by_colour(found, np.random.default_rng(seed))
-        found = min(found, greedy(graph, order), key=count)
+    again = (_by_colour(found, np.random.default_rng(i)) for i in range(AGAIN))
+    for order in chain(orders(graph), again):  # of what is `found` by then
+        if count(found) <= max(fewest, 1):
+            break
+        with suppress(TooMany):
+            found = greedy(graph, order, count(found))
     return found
 
 
+class TooMany(Exception):
+    """A greedy colouring takes as many colours as one that there is."""
+
+
 def orders(graph: Neighbours) -> Iterator[Sequence[int]]:
-    """As they are numbered; those with most neighbours first; the fewest last."""
+    """The fewest neighbours last; the most first; as they are numbered."""
     degrees = np.array([len(near) for near in graph], int)
-    yield range(len(graph))
-    yield np.argsort(-degrees, kind="stable").tolist()
     yield smallest_last(graph)
+    yield np.argsort(-degrees, kind="stable").tolist()
+    yield range(len(graph))
 
 
 def smallest_last(graph: Neighbours) -> list[int]:
@@ -180,22 +204,23 @@ def graph_of(pattern: Pattern) -> Neighbours:
 # --- Greedy colourings ----------------------------------------------------------------
 
 
-def first_allowed(forbidden: set[int]) -> int:
-    colour = 0
-    while colour in forbidden:
-        colour += 1
-    return colour
+def first_allowed(forbidden: set[int], most: int) -> int:
+    """The first colour that isn't forbidden, of one less than `most`."""
+    for colour in range(most - 1):
+        if colour not in forbidden:
+            return colour
+    raise TooMany
 
 
-def proper(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
+def proper(graph: Neighbours, order: Sequence[int], most: int) -> np.ndarray:
     """Neighbours differ."""
     colours = [NONE] * len(graph)
     for v in order:
-        colours[v] = first_allowed({colours[w] for w in graph[v]})
+        colours[v] = first_allowed({colours[w] for w in graph[v]}, most)
     return np.array(colours, int)
 
 
-def star_colouring(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
+def star_colouring(graph: Neighbours, order: Sequence[int], most: int) -> np.ndarray:
     """Neighbours differ, and no path of four vertices has two colours only.
 
     So the edges between any two colours are stars, with a hub each if they have two
@@ -214,7 +239,7 @@ def star_colouring(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
             forbidden |= leaf[w]
             if other != w:  # v is to be the hub of these two
                 forbidden.update(near[w], near[other])
-        colour = colours[v] = first_allowed(forbidden)
+        colour = colours[v] = first_allowed(forbidden, most)
         for w in beside:
             other, of = near[w].get(colour), colours[w]
             if other is not None:  # w is the hub
@@ -254,7 +279,7 @@ def hubs(graph: Neighbours, colours: np.ndarray, row, column) -> np.ndarray:
     return found
 
 
-def acyclic_colouring(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
+def acyclic_colouring(graph: Neighbours, order: Sequence[int], most: int) -> np.ndarray:
     """Neighbours differ, and no circle has two colours only.
 
     So the edges between any two colours are trees (algorithm 3.1 of Gebremedhin and
@@ -278,7 +303,7 @@ def acyclic_colouring(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
                 # A tree that v would meet at two vertices would be a circle.
                 if visited.setdefault(root(tree), w) != w:
                     forbidden.add(colour)
-        colour = colours[v] = first_allowed(forbidden)
+        colour = colours[v] = first_allowed(forbidden, most)
         for w in beside:
             tree = trees[w].setdefault(colour, len(parent))
             if tree == len(parent):

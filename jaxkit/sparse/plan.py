@@ -18,7 +18,7 @@ from jaxkit.program import LinearProgram
 from jaxkit.residuals import size
 from jaxkit.rules.spreads import Pattern
 from jaxkit.sparse import colouring
-from jaxkit.sparse.colouring import NONE, count, most_in_a_row
+from jaxkit.sparse.colouring import FEW, NONE, count, most_in_a_row, often
 from jaxkit.sparse.recovery import (
     Direct,
     Substituted,
@@ -28,7 +28,6 @@ from jaxkit.sparse.recovery import (
 )
 
 SMALL = 40  # rows, or columns, that are printed
-FEW = 2000  # entries of which both colourings are tried
 # Colours that colour-blind readers tell apart (Okabe and Ito), and lighter ones.
 COLOURS = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c959f"
 
@@ -210,27 +209,36 @@ class Plan:
 
 def jacobian_plan(pattern: Sparsity, mode: str, itemsize: int) -> Plan:
     """By columns, rows, or both; "auto": whichever takes the fewest passes."""
-    matrix, entries = pattern.matrix, pattern.nnz
-    no_rows, no_columns = (np.full(n, NONE) for n in matrix.shape)
-    fewest = {
-        "forward": most_in_a_row(matrix),
-        "reverse": most_in_a_row(matrix.T.tocsr()),
-    }
-    plans = []
+    matrix, entries, auto = pattern.matrix, pattern.nnz, mode == "auto"
+    none = np.full(matrix.shape[0], NONE), np.full(matrix.shape[1], NONE)
+    # No fewer colours do than a full row, or column, has entries.
+    least = most_in_a_row(matrix), most_in_a_row(matrix.T.tocsr())
     # Where some rows and columns are full, and others nearly empty, both do better.
-    often = 3 * entries / max(*matrix.shape, 1)
-    few = entries <= FEW or min(fewest.values()) > often
-    if mode == "both" or (mode == "auto" and few):
+    usual = often(matrix)
+    full = min(least) > usual
+    plans = []
+    if mode == "both" or (auto and full):
         plans.append(colouring.both(matrix))
-    passes = min([count(x[0]) + count(x[1]) for x in plans], default=max(matrix.shape))
-    if mode == "forward" or (mode == "auto" and fewest["forward"] <= passes):
-        plans.append((no_rows, colouring.columns(matrix), np.ones(entries, bool)))
-    if mode == "reverse" or (mode == "auto" and fewest["reverse"] <= passes):
-        plans.append((colouring.rows(matrix), no_columns, np.zeros(entries, bool)))
-    taken = lambda x: (count(x[0]) + count(x[1]), count(x[0]) * count(x[1]))  # noqa: E731
-    rows, columns, by_column = min(plans, key=taken)  # of equals one way, not both
+    if mode == "forward" or (auto and least[0] <= _fewest(plans)):
+        found = colouring.columns(matrix)
+        plans.append((none[0], found, np.ones(entries, bool)))
+    if mode == "reverse" or (auto and least[1] < _fewest(plans)):
+        found = colouring.rows(matrix)
+        plans.append((found, none[1], np.zeros(entries, bool)))
+    if auto and not full and (entries <= FEW or _fewest(plans) > usual):
+        plans.append(colouring.both(matrix))
+    rows, columns, by_column = min(plans, key=lambda x: (_passes(x), count(x[0])))
     recovery = direct(matrix, rows, columns, by_column)
     return Plan(pattern, recovery, rows, columns, by_column, itemsize)
+
+
+def _passes(plan) -> int:
+    rows, columns, _ = plan
+    return count(rows) + count(columns)
+
+
+def _fewest(plans) -> float:
+    return min(map(_passes, plans), default=np.inf)
 
 
 def hessian_plan(pattern: Sparsity, recovery: str, itemsize: int) -> Plan:
