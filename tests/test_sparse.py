@@ -297,10 +297,24 @@ def test_colours_of_an_arrow(n):
 
 
 def test_colours_of_hessians():
-    colours = lambda f, n: jk.sparse_hessian(f).plan(jnp.ones(n)).forward  # noqa: E731
+    def colours(f, n):
+        plan = jk.sparse_hessian(f, recovery="substitution").plan(jnp.ones(n))
+        return plan.forward
+
     assert colours(minimal_surface, 1024) == 4
     assert colours(rosenbrock, 50) == 2
     assert colours(lambda x: jnp.sum(x[1:] * x[:-1]), 50) == 2
+
+
+def test_the_quicker_recovery_of_a_hessian():
+    """Fewer passes pay where a pass takes long."""
+
+    def slow(x):
+        y = lax.fori_loop(0, 500, lambda _, y: jnp.sin(y) + y, x)
+        return jnp.sum(y[1:] * y[:-1])
+
+    passes = lambda f: jk.sparse_hessian(f).plan(jnp.ones(20)).forward  # noqa: E731
+    assert (passes(rosenbrock), passes(slow)) == (3, 2)
 
 
 PAPERS = {  # each greedy colouring and what must hold of it

@@ -20,6 +20,7 @@ from jaxkit.border.flat import Flat, as_leaves
 from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
 from jaxkit.program import LinearProgram, folded
+from jaxkit.program.cost import cost
 from jaxkit.sparse.patterns import pattern as pattern_of
 from jaxkit.sparse.plan import Plan, Sparsity, hessian_plan, jacobian_plan
 from jaxkit.tangents import ones
@@ -72,7 +73,8 @@ def sparsity(
     @entry
     def of(*args, **kwargs) -> Sparsity:
         call = function.split(args, kwargs)
-        return found(call, call.arrays if where == "local" else call.avals, where)
+        program = linearized(call, call.arrays if where == "local" else call.avals)
+        return Sparsity(pattern_of(program), where)
 
     return of
 
@@ -122,7 +124,10 @@ def sparse_jacobian(
     """
     _check_option("sparse_jacobian", "mode", mode, "auto", "forward", "reverse", "both")
     function = _Function("sparse_jacobian", fun, argnums, argnames, has_aux)
-    make = lambda pattern, itemsize: jacobian_plan(pattern, mode, itemsize)  # noqa: E731
+
+    def make(pattern: Sparsity, itemsize: int, pass_cost: int) -> Plan:
+        return jacobian_plan(pattern, mode, itemsize)
+
     return Sparse(function, format, pattern, make)
 
 
@@ -145,8 +150,8 @@ def sparse_hessian(
         fun, argnums, argnames, has_aux: as in `hessian`.
         recovery: "direct": each entry stands alone in some pass (a star colouring);
             "substitution": they are had one after the other (an acyclic one, of fewer
-            colours; rounding errors add up along the way); "auto": the second where it
-            takes fewer passes.
+            colours; rounding errors add up along the way); "auto": the second where the
+            passes that it saves take longer than to wait for each other's results.
         format, pattern: as in `sparse_jacobian`.
 
     Returns, Raises:
@@ -155,7 +160,7 @@ def sparse_hessian(
     Example:
 
         >>> f = lambda x: jnp.sum(x[1:] * x[:-1])
-        >>> print(sparse_hessian(f).plan(jnp.ones(4)))
+        >>> print(sparse_hessian(f, recovery="substitution").plan(jnp.ones(4)))
         4 x 4, 6 entries (37.5 %), at every input
         passes: 2 forward; entries are had by substitution
         passes return 32 B, entries take 24 B, the dense matrix 64 B
@@ -167,7 +172,10 @@ def sparse_hessian(
         "sparse_hessian", "recovery", recovery, "auto", "direct", "substitution"
     )
     function = _Function("sparse_hessian", fun, argnums, argnames, has_aux, True)
-    make = lambda pattern, itemsize: hessian_plan(pattern, recovery, itemsize)  # noqa: E731
+
+    def make(pattern: Sparsity, itemsize: int, pass_cost: int) -> Plan:
+        return hessian_plan(pattern, recovery, itemsize, pass_cost)
+
     return Sparse(function, format, pattern, make)
 
 
@@ -283,10 +291,9 @@ class _Function:
         return _Call(self, args, kwargs)
 
 
-def found(call: _Call, arrays: Sequence[Any], where: str) -> Sparsity:
-    """The pattern of a call, of arrays of which some are known, and others types."""
-    program = folded(lambda *arrays: call.program(arrays)[0].prune(), arrays)
-    return Sparsity(pattern_of(program), where)
+def linearized(call: _Call, arrays: Sequence[Any]) -> LinearProgram:
+    """The program of a call, of arrays of which some are known, and others types."""
+    return folded(lambda *arrays: call.program(arrays)[0].prune(), arrays)
 
 
 # --- Evaluation -----------------------------------------------------------------------
@@ -306,13 +313,15 @@ class Sparse:
 
     def _planned(self, call: _Call) -> tuple[Plan, Callable]:
         if call.key not in self._plans:
-            given = self._pattern
+            given, pass_cost = self._pattern, 0
             if given is None:
-                given = found(call, call.avals, "global")
-            elif not isinstance(given, Sparsity):
+                program = linearized(call, call.avals)
+                pass_cost = cost(program.code)
+                given = pattern_of(program)
+            if not isinstance(given, Sparsity):
                 given = Sparsity(csr_array(given), "global")
             dtypes = [aval.dtype for aval in call.avals[: call.count]]
-            plan = self._make(given, np.result_type(*dtypes).itemsize)
+            plan = self._make(given, np.result_type(*dtypes).itemsize, pass_cost)
             self._plans[call.key] = plan, jax.jit(_evaluated(call, plan))
         return self._plans[call.key]
 

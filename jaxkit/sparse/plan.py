@@ -241,16 +241,20 @@ def _fewest(plans) -> float:
     return min(map(_passes, plans), default=np.inf)
 
 
-def hessian_plan(pattern: Sparsity, recovery: str, itemsize: int) -> Plan:
-    """By a star colouring, or an acyclic one; "auto": the second if it has fewer."""
+def hessian_plan(
+    pattern: Sparsity, recovery: str, itemsize: int, pass_cost: int = 0
+) -> Plan:
+    """By a star colouring, or an acyclic one; "auto": the quicker one, by estimate."""
     matrix = pattern.matrix
     rows, by_column = np.full(matrix.shape[0], NONE), np.ones(matrix.nnz, bool)
     plans = []
     if recovery in ("auto", "direct"):
         colours, hub = colouring.star(matrix)
-        plans.append((mirrored(matrix, colours, hub), rows, colours))
+        found = mirrored(matrix, colours, hub)
+        plans.append((count(colours) * pass_cost, found, colours))
     if recovery in ("auto", "substitution"):
         colours = colouring.acyclic(matrix)
-        plans.append((substitution(matrix, colours), rows, colours))
-    chosen, rows, columns = min(plans, key=lambda x: count(x[2]))
-    return Plan(pattern, chosen, rows, columns, by_column, itemsize)
+        found = substitution(matrix, colours)
+        plans.append((count(colours) * pass_cost + found.cost, found, colours))
+    _, found, columns = min(plans, key=lambda x: x[0])
+    return Plan(pattern, found, rows, columns, by_column, itemsize)

@@ -20,6 +20,8 @@ from jax import lax
 from jaxkit.rules.spreads import Pattern
 from jaxkit.sparse.colouring import count
 
+LEVEL, EDGE = 1000, 60  # operations that a level takes, and an edge in it
+
 
 class Direct(NamedTuple):
     """Each entry is one of the numbers that the passes returned: the one at `place`."""
@@ -64,6 +66,11 @@ class Substituted(NamedTuple):
     other: np.ndarray
     number: np.ndarray
     colours: np.ndarray
+
+    @property
+    def cost(self) -> int:
+        """In operations of a pass: levels wait for each other (measured)."""
+        return LEVEL * len(self.leaf) + EDGE * self.leaf.size
 
     def __call__(self, passes: jax.Array) -> jax.Array:
         n, colours = len(self.colours), np.append(self.colours, 0)
