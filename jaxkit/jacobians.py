@@ -41,7 +41,7 @@ from jaxkit.program import Code, LinearProgram, Recorder, Var, forward
 from jaxkit.program.cost import cost, cost_of, width
 from jaxkit.rules.table import NotLinear
 from jaxkit.tangents import as_typed, spread
-from jaxkit.tracing import wide_enough
+from jaxkit.tracing import line_of, wide_enough
 
 MODES = "auto", "forward", "reverse", "mixed"
 
@@ -128,20 +128,35 @@ def live(code: Code) -> list[list[Var]]:
 
 
 def inlined(program: LinearProgram) -> LinearProgram:
-    """The same program with the equations of calls in place of these."""
+    """The same program with the equations of calls in place of these.
+
+    Equations that come from one primitive have one source still, and those of two calls
+    of the same code have two.
+    """
     recorder = Recorder([v.aval for v in program.code.inputs])
 
-    def run(program, inputs):
+    def run(program, inputs, call=None):
+        sources: dict[int, Any] = {}
+
         def do(eqn, operands):
-            if eqn.operator is not jit:
-                return recorder.again(eqn, operands)
-            kept = eqn.params["kept"]
-            inner = LinearProgram(eqn.params["code"], operands[:kept])
-            return run(inner, operands[kept:])
+            if eqn.operator is jit:
+                kept = eqn.params["kept"]
+                inner = LinearProgram(eqn.params["code"], operands[:kept])
+                return run(inner, operands[kept:], _called(eqn.source, call))
+            source = eqn.source
+            if call is not None:
+                source = sources.setdefault(id(source), _called(source, call))
+            return recorder.again(eqn, operands, source)
 
         return forward(program.code, inputs, do, program.value)
 
     return recorder.program(run(program, recorder.inputs))
+
+
+def _called(source: tuple[Any, Any], call: tuple[Any, Any] | None) -> tuple[Any, Any]:
+    """A source of its own for what a call contains: on its line, if that isn't known."""
+    primitive, place = source
+    return primitive, place if call is None or line_of(place) else call[1]
 
 
 # --- The passes -----------------------------------------------------------------------

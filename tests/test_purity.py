@@ -89,8 +89,9 @@ LAYERS = [
     ["maps"],
     ["transforms"],
     ["gradients"],
-    ["residuals", "exercises"],
+    ["residuals", "exercises", "calls"],
     ["sparse", "jacobians"],
+    ["elimination"],
     ["explaining"],
     ["lessons"],
     ["__init__"],
@@ -164,8 +165,10 @@ BESIDE_THE_CORE = {
     "study",
     "lessons",
     "exercises",
+    "calls",
     "sparse",
     "jacobians",
+    "elimination",
     "__main__",
 }
 
