@@ -311,11 +311,25 @@ def tabulated(
         moved = passes(program.apply, domain.moving_avals, chunk_size)
         columns = [jnp.moveaxis(y, 0, -1) for y in moved]
     else:
-        parts = cut(through(program, way, chunk_size), codomain.sizes, 0)
-        columns = [
-            part.reshape(*aval.shape, -1).astype(aval.dtype)
-            for part, aval in zip(parts, codomain.moving_avals, strict=True)
-        ]
+        return from_matrix(through(program, way, chunk_size), domain, codomain)
+    return by_columns(columns, domain, codomain)
+
+
+def from_matrix(matrix: jax.Array, domain: Space, codomain: Space) -> list[list[Any]]:
+    """The same of the whole Jacobian, numbers that come out by numbers that go in."""
+    columns = [
+        part.reshape(*aval.shape, -1).astype(aval.dtype)
+        for part, aval in zip(
+            cut(matrix, codomain.sizes, 0), codomain.moving_avals, strict=True
+        )
+    ]
+    return by_columns(columns, domain, codomain)
+
+
+def by_columns(
+    columns: Sequence[Any], domain: Space, codomain: Space
+) -> list[list[Any]]:
+    """The same of what became of the inputs' basis, the last axis, at each output."""
     found = zip(spread(columns, codomain.moving), codomain.avals, strict=True)
     return [
         [
