@@ -12,13 +12,17 @@ are carried along to the end, so that a product with a unit is no operation.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxkit.elimination.graph import Graph, Value
 from jaxkit.elimination.orders import counted
+
+MANY = 1000  # lines that are compiled one by one
 
 Term = tuple[int, ...]  # a product: the numbers of its factors; of none it is 1
 
@@ -86,29 +90,17 @@ class Elimination:
                 f"run: got {len(partials)} partials, but the program has "
                 f"{self.partials}; pass what `partials` of the same function returned"
             )
-        values = list(partials)
-
-        def product(term: Term) -> Any:
-            if len(term) == 2:
-                return values[term[0]] * values[term[1]]
-            return values[term[0]] if term else 1.0
-
-        for line in self.lines:
-            value = product(line.first)
-            if line.operator:
-                other = product(line.second)
-                value = value + other if line.operator == "+" else value - other
-            values.append(value)
-        dtype = jnp.result_type(*values) if values else jnp.zeros(0).dtype
+        lines, dtype = list(self.lines), jnp.result_type(*partials, 1.0)
         found = jnp.zeros(self.shape, dtype)
         if not self._entries:
             return found
+        signs, numbers = zip(*self._entries.values(), strict=True)
+        evaluate = _by_levels if len(lines) > MANY else _one_by_one
+        entries = evaluate(lines, partials, numbers).astype(dtype)
         rows, columns = zip(*self._entries, strict=True)
-        entries = []
-        for sign, number in self._entries.values():
-            value = 1.0 if number is None else values[number]
-            entries.append(jnp.asarray(value if sign > 0 else -value, dtype))
-        return found.at[rows, columns].set(jnp.stack(entries))
+        return found.at[rows, columns].set(
+            jnp.where(np.less(signs, 0), -entries, entries)
+        )
 
     def __str__(self):
         n, m = self.shape
@@ -135,6 +127,60 @@ class Elimination:
     def _origin(self, v: int) -> str:
         eqn = self.graph.origins[v] if self.graph.origins else None
         return "" if eqn is None else f"{eqn.primitive}, {eqn.line}"
+
+
+def _one_by_one(
+    lines: Sequence[Line], partials: Sequence[Any], wanted: Sequence[int | None]
+) -> jax.Array:
+    """The values with these numbers (None: 1), each line an operation of its own.
+
+    These operations are the ones that are counted.
+    """
+    values = list(partials)
+
+    def product(term: Term) -> Any:
+        if len(term) == 2:
+            return values[term[0]] * values[term[1]]
+        return values[term[0]] if term else 1.0
+
+    for line in lines:
+        value = product(line.first)
+        if line.operator:
+            other = product(line.second)
+            value = value + other if line.operator == "+" else value - other
+        values.append(value)
+    return _stacked([1.0 if i is None else values[i] for i in wanted])
+
+
+def _by_levels(
+    lines: Sequence[Line], partials: Sequence[Any], wanted: Sequence[int | None]
+) -> jax.Array:
+    """The same, all lines at once that wait for the same ones: `a * b + sign * c * d`.
+
+    For XLA, of which the time to compile grows faster than a program's length.
+    """
+    count = len(partials)
+    level = [0] * count
+    for line in lines:
+        level.append(1 + max([level[i] for i in line.first + line.second], default=0))
+    order = sorted(range(len(level)), key=level.__getitem__)
+    place: dict[int | None, int] = {number: i for i, number in enumerate(order)}
+    place[None] = one = len(level)  # behind all others
+    given = _stacked(partials)
+    values = jnp.ones(one + 1, given.dtype).at[:count].set(given)
+    for _, numbers in groupby(order[count:], level.__getitem__):
+        group = [lines[number - count] for number in numbers]
+        rows = [(*x.first, None, None)[:2] + (*x.second, None, None)[:2] for x in group]
+        a, b, c, d = np.array([[place[i] for i in row] for row in rows]).T
+        signs = np.array([{"+": 1.0, "-": -1.0, "": 0.0}[x.operator] for x in group])
+        new = values[a] * values[b] + signs.astype(values.dtype) * values[c] * values[d]
+        start = place[group[0].number]
+        values = values.at[start : start + len(group)].set(new)
+    return values[np.array([place[i] for i in wanted])]
+
+
+def _stacked(values: Sequence[Any]) -> jax.Array:
+    return jnp.stack([jnp.asarray(x) for x in values])
 
 
 def _accumulated(graph: Graph, order: Sequence[int], count: int):

@@ -11,7 +11,7 @@ import jax
 from jaxkit.border.tracebacks import entry
 from jaxkit.calls import Call, Function
 from jaxkit.elimination.accumulation import Elimination
-from jaxkit.elimination.graph import Graph, Partials, graph_of
+from jaxkit.elimination.graph import Graph, graph_of
 from jaxkit.elimination.orders import RULES, best, ordered, search
 from jaxkit.gradients import LinearizedCall
 from jaxkit.jacobians import from_matrix, inlined
@@ -50,8 +50,8 @@ def eliminated(
         seed: of the search's random numbers: it finds the same for the same.
 
     Returns:
-        A function of the same arguments that returns the Jacobian as `jacfwd` does; with
-        `has_aux`, (Jacobian, aux).  It works under `jax.jit` and `jax.vmap`, and can be
+        A function of the same arguments that returns the Jacobian as `jacobian` does;
+        with `has_aux`, (Jacobian, aux).  It works under `jax.jit` and `jax.vmap`, and can be
         differentiated.  The graph is made, and the order found, once for arguments of
         given shapes and dtypes.  It has two more functions of these arguments: `plan`
         returns the accumulated program, an `Elimination` that can be printed, counted

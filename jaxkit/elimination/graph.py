@@ -14,6 +14,7 @@ Source: A. Griewank, A. Walther, Evaluating Derivatives (2008), ch. 2.2 and 9.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -120,8 +121,7 @@ class Step:
             _pushed(program.apply, seed, code.inputs) for seed in _seeds(plan.columns)
         ]
         rows = [
-            _pushed(program.transpose, seed, code.outputs)
-            for seed in _seeds(plan.rows)
+            _pushed(program.transpose, seed, code.outputs) for seed in _seeds(plan.rows)
         ]
         found = []
         for e in which:
@@ -300,8 +300,9 @@ class _Growing:
     def finish(self, outputs: list[int | None], made: list[Step]):
         """The graph without what reaches no output, and its partials."""
         read = {v for edges in self.edges for v in edges}
+        times = Counter(outputs)
         for i, v in enumerate(outputs):
-            if v is not None and (v < self.inputs or v in read or v in outputs[:i]):
+            if v is not None and (v < self.inputs or v in read or times[v] > 1):
                 outputs[i] = self.copy(v)
         needed = set(outputs)
         for v in reversed(range(self.count)):

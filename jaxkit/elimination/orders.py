@@ -154,7 +154,7 @@ def best(graph: Graph) -> list[int]:
 
 # --- The search -----------------------------------------------------------------------
 
-HOT, COLD = 3.0, 0.2  # how many multiplications more are accepted, at first and at last
+HOT, COLD = 1.0, 0.1  # how many multiplications more are accepted, at first and at last
 
 
 def search(graph: Graph, tries: int, seed: int = 0) -> list[int]:
