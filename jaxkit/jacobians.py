@@ -154,7 +154,7 @@ def inlined(program: LinearProgram) -> LinearProgram:
 
 
 def _called(source: tuple[Any, Any], call: tuple[Any, Any] | None) -> tuple[Any, Any]:
-    """A source of its own for what a call contains: on its line, if that isn't known."""
+    """A source of its own for what a call contains, on its line if none is known."""
     primitive, place = source
     return primitive, place if call is None or line_of(place) else call[1]
 

@@ -35,9 +35,9 @@ def roe_flux(l0, l1, l2, r0, r1, r2):
     """The flux between two cells of a gas, of density, momentum and energy each.
 
     P. L. Roe, "Approximate Riemann solvers, parameter vectors, and difference schemes"
-    (1981): the mean of both fluxes, less what three waves carry, whose speeds are u + a,
-    u and u - a, at an averaged state.  As in the paper, the last counts as fast as the
-    middle one.
+    (1981): the mean of both fluxes, less what three waves carry, whose speeds are
+    u + a, u and u - a at an averaged state.  As in the paper the last is taken for as
+    fast as the middle one.
     """
     jump = r0 - l0
     density = sqrt(l0 * r0)
@@ -131,8 +131,8 @@ def robot_arm(t1, t2, t3, t4, t5, t6):
 def heart_dipole(a, b, c, d, t, u, v, w):
     """Two dipoles that have given moments: the residuals of eight equations.
 
-    J. J. Moré, B. S. Garbow, K. E. Hillstrom (1981), and the MINPACK-2 collection
-    (1992).  The moments, which were measured, are 1, as in the paper.
+    From the collections of J. J. Moré, B. S. Garbow, K. E. Hillstrom (1981) and of
+    MINPACK-2 (1992).  The moments, which were measured, are 1, as in the paper.
     """
     first = a + b - 1.0
     second = c + d - 1.0
@@ -151,8 +151,8 @@ def heart_dipole(a, b, c, d, t, u, v, w):
 def propane_combustion(x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11):
     """Propane burns in air: the residuals of eleven equations, in moles.
 
-    K. Meintjes, A. P. Morgan (1990), and the full formulation in the MINPACK-2 collection
-    (1992), at a pressure of 40 atmospheres, and ten times as much air as fuel.  The
+    K. Meintjes, A. P. Morgan (1990), and the full formulation in the collection
+    MINPACK-2 (1992), at 40 atmospheres, and with ten times as much air as fuel.  The
     constants of equilibrium are 1, as in the paper.
     """
     p, air = 40.0, 10.0
@@ -178,8 +178,8 @@ def propane_combustion(x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11):
 class Counted(NamedTuple):
     """A function, a point, and products in the paper's table 1.
 
-    `forward` and `reverse` are those of these orders, and `agent` that of the order which
-    a learned agent found.
+    `forward` and `reverse` are those of these orders, and `agent` those of the order
+    that a learned agent found.
     """
 
     f: Callable

@@ -41,7 +41,9 @@ class Line(NamedTuple):
 
     def __str__(self):
         text = f"c{self.number} = {_text(self.first)}"
-        return f"{text} {self.operator} {_text(self.second)}" if self.operator else text
+        if not self.operator:
+            return text
+        return f"{text} {self.operator} {_text(self.second)}"
 
 
 def _text(term: Term) -> str:
@@ -52,7 +54,7 @@ class Elimination:
     """The Jacobian of a function, accumulated by elimination, as a program.
 
     It is a straight line of numbers, from the local partials c0, c1, ... to the entries
-    of the Jacobian.  Printed, it is written out: which partial is whose, then what comes
+    of the Jacobian.  Printed, it is written out: whose each partial is, then what comes
     of each vertex that is eliminated, then the entries that aren't zero.
 
     Attributes:

@@ -33,29 +33,30 @@ def eliminated(
     """The Jacobian of code on scalars and small arrays, with few multiplications.
 
     The linear program of `fun` is taken for a graph: a vertex for each number, an edge
-    for each local partial that isn't zero.  One inner vertex after the other is
-    eliminated: each edge that leads to it is multiplied by each that leads away.  What is
-    left are the entries of the Jacobian.  Forward and reverse mode are two of the orders
-    in which that can be done; others take fewer multiplications.
+    for each local partial.  One inner vertex after the other is eliminated: each edge
+    that leads to it is multiplied by each that leads away.  The edges that are left are
+    the entries of the Jacobian.  Forward and reverse mode are two of the orders in
+    which that can be done; others take fewer multiplications.
 
     Args:
         fun: a function of pytrees of real arrays to one.
         argnums, argnames, has_aux: as in `jacfwd`.
-        order: "forward"; "reverse"; "markowitz", next the vertex with the fewest
-            products; "fill", next that with the fewest new edges; "auto", whichever of
-            these takes the fewest multiplications; "search", what is found from there
-            in so many `tries`; or the `order` of a plan, to use it again.
-        tries: how many orders a search tries (some thousands a second, of a hundred
-            vertices).
+        order: "forward"; "reverse"; "markowitz": next the vertex with the fewest
+            products; "fill": next that with the fewest new edges; "auto": whichever of
+            these takes the fewest multiplications; "search": the best that is found
+            from there; or the `order` of a plan, to use it again.
+        tries: how many orders a search tries: of a hundred vertices some thousands a
+            second.
         seed: of the search's random numbers: it finds the same for the same.
 
     Returns:
         A function of the same arguments that returns the Jacobian as `jacobian` does;
-        with `has_aux`, (Jacobian, aux).  It works under `jax.jit` and `jax.vmap`, and can be
-        differentiated.  The graph is made, and the order found, once for arguments of
-        given shapes and dtypes.  It has two more functions of these arguments: `plan`
-        returns the accumulated program, an `Elimination` that can be printed, counted
-        and run, and computes nothing; `partials` returns what that runs on.
+        with `has_aux`, (Jacobian, aux).  It works under `jax.jit` and `jax.vmap`, and
+        can be differentiated.  The graph is made, and the order found, once for
+        arguments of given shapes and dtypes.  Two more functions of these arguments are
+        its attributes: `plan` returns the accumulated program, an `Elimination`, which
+        can be printed, counted and run, and computes nothing; `partials` returns the
+        list of what that runs on.
 
     Raises (when called):
         TypeError: an argument selected, or an output, isn't real.
@@ -75,9 +76,9 @@ def eliminated(
     Source: A. Griewank, A. Walther, Evaluating Derivatives (2008), ch. 9 and 10.
     """
     if isinstance(order, str) and order not in ORDERS:
+        known = ", ".join(map(repr, ORDERS))
         raise ValueError(
-            f"eliminated: order is {order!r}; pass one of {', '.join(map(repr, ORDERS))},"
-            " or the order of a plan"
+            f"eliminated: order is {order!r}; pass one of {known}, or a plan's order"
         )
     function = Function("eliminated", fun, argnums, argnames, has_aux)
     return Eliminated(function, order, tries, seed)

@@ -1,17 +1,17 @@
 """In which order vertices are eliminated: by a rule, or found by a search.
 
-To eliminate a vertex v, each pair of edges a -> v -> b gives an edge a -> b, which has
-their product, added to what it had.  When all inner vertices are gone, the edges are the
-Jacobian.  The order decides how many products there are.  To find the least number is
-NP-complete; but what the rules give is cheap to have, and mostly less than the forward
-or the reverse order takes.
+When a vertex v is eliminated, each pair of edges a -> v -> b gives an edge a -> b:
+their product, added to what that was before.  When all inner vertices are gone, the
+edges are the Jacobian.  The order decides how many products there are.  To find the
+least number is NP-complete (Naumann 2008); rules give orders at once, mostly of fewer
+products than forward or reverse.
 
     forward    first to last: what forward mode does, on sparse vectors
     reverse    last to first: what reverse mode does
     markowitz  next that with the fewest products (edges in times edges out)
     fill       next that which makes the fewest new edges; of these the last
-    search     starts with the best of these; vertices are moved to other places,
-               which is kept if it is better, and sometimes if not (annealing)
+    search     the best of these, of which vertices are moved to other places; what is
+               better is kept, and at first, now and then, what isn't (annealing)
 
 A product with a unit, 1 or -1, isn't a multiplication.  The rules count all products;
 what is chosen, or searched for, is the order of the fewest multiplications.
