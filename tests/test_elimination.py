@@ -15,7 +15,9 @@ import jaxkit as jk
 from jaxkit.elimination import Elimination, Graph
 from jaxkit.elimination.graph import MANY, Value
 from jaxkit.elimination.orders import RULES, best, counted, ordered, search
+from tests.selections import long_but
 from zoo.counted import COUNTED, heart_dipole, robot_arm, roe_flux
+from zoo.programs import PROGRAMS
 
 ORDERS = "auto", *RULES, "search"
 
@@ -240,6 +242,22 @@ def test_arrays(name):
     same(jk.eliminated(f)(x), jk.jacfwd(f)(x))
 
 
+REAL = [p for p in PROGRAMS if p.traceable and p.forward]
+
+
+@pytest.mark.parametrize("program", long_but(REAL[::8], REAL), ids=lambda p: p.name)
+def test_programs(program):
+    args = program.cast("float64")
+    argnums = tuple(range(len(args)))
+    try:
+        found = jk.eliminated(program.f, argnums)(*args)
+    except TypeError as error:
+        assert "is of complex numbers" in str(error)
+        return
+    expected = jk.jacobian(program.f, argnums, mode="reverse")(*args)
+    same(found, expected, 1e-10)
+
+
 def test_arguments_by_position_and_name():
     def f(tree, scale, *, shift):
         return tree["a"] * scale + jnp.sin(shift), {"note": shift + 1}
@@ -325,6 +343,8 @@ def test_refusals():
         jk.eliminated(jnp.sin)(1)
     with pytest.raises(TypeError, match=r"eliminated: the output is int.* real"):
         jk.eliminated(jnp.argmax)(jnp.ones(3))
+    with pytest.raises(TypeError, match=r"', .*test_elim.*, is of complex numbers"):
+        jk.eliminated(lambda x: jnp.abs(jnp.fft.fft(x)))(jnp.ones(3))
     with pytest.raises(ValueError, match="got 1 partials, but the program has 2"):
         jk.eliminated(lambda x: jnp.sin(jnp.sin(x))).plan(1.0).run([1.0])
 

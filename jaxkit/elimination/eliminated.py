@@ -59,7 +59,7 @@ def eliminated(
         list of what that runs on.
 
     Raises (when called):
-        TypeError: an argument selected, or an output, isn't real.
+        TypeError: an argument selected, an output, or a number on the way isn't real.
         ValueError: an order that there isn't; a graph of more than 5000 edges.
         jax.errors.ConcretizationTypeError: Python asks for a value.
 

@@ -80,17 +80,23 @@ class Partials(NamedTuple):
 def graph_of(name: str, program: LinearProgram) -> tuple[Graph, Partials]:
     """The graph of a program of which some residuals are known, or of types alone.
 
-    Raises ValueError, for the transform of that name, if it has too many edges.
+    Raises, for the transform of that name, ValueError if it has too many edges, and
+    TypeError if there are complex numbers.
     """
     code = program.code
     found, made = _Sketch(code.inputs), []
     for part in steps(code):
+        eqn, numbers = part.equations[0], (*part.inputs, *part.outputs)
+        if any(v.aval.dtype.kind == "c" for v in numbers):
+            raise TypeError(
+                f"{name}: '{eqn.primitive}', {eqn.line}, is of complex numbers, by "
+                "which a partial isn't one number. Use jaxkit.jacobian."
+            )
         few = max(width(part.inputs), width(part.outputs)) <= MANY
         if few:
             made.append(step(part, program.residuals))
             found.add(len(made) - 1, made[-1])
         if not few or found.size > MANY:
-            eqn = part.equations[0]
             raise ValueError(
                 f"{name}: at '{eqn.primitive}', {eqn.line}, the graph has more than "
                 f"{MANY} edges; it has a vertex for each number, which is for code on "
