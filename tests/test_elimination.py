@@ -324,12 +324,14 @@ def test_text():
 
     plan = jk.eliminated(f, (0, 1)).plan(1.0, 2.0)
     lines = str(plan).splitlines()
-    assert lines[0] == ("1 x 2 Jacobian of 3 partials: 2 multiplications, 1 additions")
+    assert lines[0] == (
+        "1 x 2 Jacobian of 3 partials; multiplications: 2, additions: 1"
+    )
     head, where = lines[1].split("mul, ")
     assert head.strip() == "c0 = d v2 / d v0"
     assert "test_elimination.py" in where
     assert [line.strip() for line in lines[4:]] == [
-        *("eliminate v3:", "eliminate v2:", "c3 = c0 * c2 - 1", "c4 = c1 * c2"),
+        *("eliminate v3", "eliminate v2:", "c3 = c0 * c2 - 1", "c4 = c1 * c2"),
         *("J[0, 0] = c3", "J[0, 1] = c4"),
     ]
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -107,8 +108,8 @@ class Elimination:
     def __str__(self):
         n, m = self.shape
         text = [
-            f"{n} x {m} Jacobian of {self.partials} partials: {self.multiplications} "
-            f"multiplications, {self.additions} additions"
+            f"{n} x {m} Jacobian of {self.partials} partials; "
+            f"multiplications: {self.multiplications}, additions: {self.additions}"
         ]
         for v, edges in enumerate(self.graph.edges):
             for source, value in edges.items():
@@ -116,7 +117,7 @@ class Elimination:
                     line = f"  c{value.number} = d v{v} / d v{source}"
                     text.append(f"{line:26}{self._origin(v)}")
         for v, lines in self._vertices:
-            text.append(f"  eliminate v{v}:")
+            text.append(f"  eliminate v{v}" + (":" if lines else ""))
             text += [f"    {line}" for line in lines]
         for (i, j), value in self._entries.items():
             sign = "-" if value.sign < 0 else ""
@@ -128,7 +129,7 @@ class Elimination:
 
     def _origin(self, v: int) -> str:
         eqn = self.graph.origins[v] if self.graph.origins else None
-        return "" if eqn is None else f"{eqn.primitive}, {eqn.line}"
+        return "" if eqn is None else f"{eqn.primitive}, {Path(eqn.line).name}"
 
 
 def _one_by_one(
