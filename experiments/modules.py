@@ -6,7 +6,9 @@ from types import ModuleType
 
 from experiments.bench import ExperimentError
 
-EXPERIMENTS = "scaling validate hessian accuracy memory overhead higher swell".split()
+EXPERIMENTS = (
+    "scaling validate hessian accuracy memory overhead higher swell sparsity".split()
+)
 PARTS = ("Settings", "points", "measure", "tables", "figures")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 import jaxkit as jk
 from jaxkit import rules
@@ -20,8 +22,10 @@ from jaxkit.__main__ import main as command
 from jaxkit.control import schedules
 from jaxkit.exercises import EXERCISES, check, find
 from jaxkit.exercises.cases import call
+from jaxkit.exercises.cases.e18_colour_a_pattern import judged
 from jaxkit.exercises.checking import check_file, limit, load
 from jaxkit.exercises.values import close, show
+from jaxkit.sparse import colouring
 from jaxkit.study import chain, symbolic, tape
 from jaxkit.study.dual import Dual
 
@@ -251,6 +255,22 @@ def slopes(f, x, a):
 """,
         ["slope(lambda x, a: x**2 - a, 2.0, 4.0)", "0.25", "4.0"],
     ),
+    18: (
+        """
+import numpy as np
+
+def colour(pattern):
+    return [j % 2 for j in range(len(pattern[0]))]
+
+def recovered(pattern, colours, passes):
+    return np.where(pattern, np.transpose(passes)[:, colours], 0.0)
+""",
+        [
+            "colour([[1, 1, 1]])",
+            "'no two columns of a colour meet; number of colours: at most 3'",
+            "'columns 0 and 2 meet, and have one colour: [0, 1, 0]'",
+        ],
+    ),
     None: (
         (SOLUTIONS / "puzzles.py")
         .read_text()
@@ -429,6 +449,51 @@ def test_reference_13_is_what_the_kit_does():
         assert reference(13).fewest_runs(n, s) == schedules.fewest(n, s)
         m = int(schedules.split(jnp.int32(n), jnp.int32(s), s))
         assert reference(13).furthest(n, s) == m
+
+
+def test_reference_18_shares_as_the_kit_does_where_order_does_not_matter():
+    colour, recovered = reference(18).colour, reference(18).recovered
+    band = np.abs(np.subtract.outer(np.arange(9), np.arange(9))) <= 1
+    assert colour(band) == [j % 3 for j in range(9)]
+    assert colouring.count(colouring.columns(csr_array(band))) == 3
+    matrix = np.where(band, np.arange(81.0).reshape(9, 9), 0)
+    passes = [matrix @ (np.arange(9) % 3 == k) for k in range(3)]
+    assert close(recovered(band, colour(band), passes), matrix)
+
+
+def test_the_answer_18():
+    """Three colours from left to right, where two do."""
+    colour, answer = reference(18).colour, find(18).answer
+    pattern = np.array(ast.literal_eval(answer.partition(".")[0]))
+    assert pattern.shape == (3, 4)
+    assert max(colour(pattern)) == 2 and max(colour(pattern[:, [0, 2, 3, 1]])) == 1
+
+
+def test_any_first_allowed_colours_pass_18(tmp_path):
+    """From right to left, too."""
+    source = find(18).solution.read_text()
+    reversed_too = (
+        source.replace("def colour", "def _colour")
+        + """
+
+def colour(pattern):
+    return _colour(np.array(pattern)[:, ::-1])[::-1]
+"""
+    )
+    report = check_file(find(18), written(tmp_path, reversed_too))
+    assert report.passed, report
+
+
+@pytest.mark.parametrize(
+    ("colours", "said"),
+    [
+        ([0, 1, 2, 3], "number of colours: 4: [0, 1, 2, 3]"),
+        ([0, 1, 0], "3 colours, but there are 4 columns: [0, 1, 0]"),
+        ([1, 2, 1, 2], "the colours aren't 0, 1, 2, ...: [1, 2, 1, 2]"),
+    ],
+)
+def test_what_is_said_of_colours(colours, said):
+    assert judged([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]], colours) == said
 
 
 # ------------------------------------------------------------------- the learner's file
@@ -649,7 +714,7 @@ def test_a_users_interrupt_is_not_a_timeout():
 
 
 def test_numbers_and_names():
-    assert [x.number for x in EXERCISES] == [*range(18), None]
+    assert [x.number for x in EXERCISES] == [*range(len(EXERCISES) - 1), None]
     for text in 5, "5", "05", "dual_division", "e05_dual_division":
         assert find(text) is EXERCISES[5]
     for x in EXERCISES:
@@ -657,15 +722,16 @@ def test_numbers_and_names():
 
 
 NAMES = ", ".join(x.name for x in EXERCISES)
+LAST = len(EXERCISES) - 2  # the puzzles have no number
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["99"], "there is no exercise 99; there are 0 to 17, and puzzles"),
+        (["99"], f"there is no exercise 99; there are 0 to {LAST}, and puzzles"),
         (["5", "--file", "."], ". is a folder; pass a file, or --all for all in it"),
         (["dual"], f"there is no exercise dual; there are {NAMES}"),
-        (["99", "--hint"], "there is no exercise 99; there are 0 to 17"),
+        (["99", "--hint"], f"there is no exercise 99; there are 0 to {LAST}"),
         (["5", "--hint", "4"], "there is no hint 4; there are 1 to 3"),
         (["5", "--hint", "0"], "there is no hint 0; there are 1 to 3"),
         (["5", "--file", "no_such.py"], "No such file or directory: 'no_such.py'"),

@@ -92,6 +92,7 @@ PATTERNS = {
         1086,
         1086,
     ),
+    "a long map": (lambda x: lax.map(jnp.sin, jnp.tile(x, 8)), 96, 96),
     "a long loop": (
         lambda x: lax.fori_loop(
             0, 100, lambda _, x: jnp.tanh(x + 0.1 * x.at[1:].mul(x[:-1])), x
@@ -269,7 +270,7 @@ def test_colours_of_a_brusselator():
     assert plan.forward + plan.reverse <= 10
 
 
-@pytest.mark.parametrize("n", [5, 12, 100])
+@pytest.mark.parametrize("n", [5, 12, 100, 5000])
 def test_colours_of_an_arrow(n):
     plan = jk.sparse_jacobian(arrow).plan(jnp.ones(n))
     assert (plan.reverse, plan.forward) == (1, 2)

@@ -18,7 +18,7 @@ import jaxkit
 from experiments.bench import ExperimentError
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("jax", "jaxlib", "numpy", "torch", "autograd", "equinox")
+PACKAGES = ("jax", "jaxlib", "numpy", "torch", "autograd", "equinox", "asdex")
 
 
 def use(device: str) -> str:

@@ -38,11 +38,13 @@ LIBRARIES: Looks = {
     "torch": {"linestyle": ":", "markersize": 3, "linewidth": 1.3},
     "autograd": {"linestyle": "-.", "markersize": 3, "linewidth": 1},
     "equinox": {"linestyle": "-.", "markersize": 3, "linewidth": 1.3},
+    "asdex": {"linestyle": ":", "markersize": 3, "linewidth": 1.3},
 }
 COLOURS = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK]
 QUANTITIES = {
     "time": ("run time", "s"), "flops": ("FLOPs", ""), "equations": ("equations", ""),
     "bytes": ("bytes accessed", "B"), "temporaries": ("peak temporaries", "B"),
+    "needs": ("memory with the result", "B"),
     "trace_s": ("time to trace", "s"), "compile_s": ("time to compile", "s"),
 }  # fmt: skip
 STYLE: dict[str, Any] = {

@@ -19,7 +19,7 @@ from experiments.bench import units
 Table = Any  # a DataFrame: of what its methods give, pyright knows too little
 TITLES = {
     "jaxkit": "jaxkit", "jax": "JAX", "torch": "PyTorch", "autograd": "autograd",
-    "equinox": "equinox",
+    "equinox": "equinox", "asdex": "asdex",
 }  # fmt: skip
 COMPILED = ["jaxkit", "jax"]  # whose programs XLA compiles, and counts
 QUARTILES = [0.25, 0.5, 0.75]
@@ -28,6 +28,7 @@ WRITTEN: dict[str, Callable[[float], str]] = {
     "^p": lambda p: f"{p + 0:.2f}".replace("-0.00", "0.00"), "/": units.number,
     "error": "{:.0e}".format, "time": units.seconds, "flops": units.amount,
     "equations": units.amount, "nodes": units.amount,
+    "memory": lambda x: units.amount(x, "B"),
     "temporaries": lambda x: units.amount(x, "B"), "": units.number,
 }  # fmt: skip
 

@@ -28,7 +28,7 @@ STAGES = {
     "trace": ("compiled", "trace_s"), "compile": ("compiled", "compile_s"),
     "run": ("compiled", "time"), "eager run": ("eager", "time"),
 }  # fmt: skip
-LOOKS = style.looks(dict(zip(TITLES, "oo^DX", strict=True)))
+LOOKS = style.looks(dict(zip(TITLES, "oo^DX", strict=False)))
 F: style.Looks = {"f": {"color": GREY, "marker": "", "linestyle": "-", "linewidth": 1}}
 
 

@@ -21,7 +21,8 @@ vertices, and the entries for edges; whoever is needed for no entry needs no col
 
 All are greedy: vertex by vertex, the first colour that is allowed.  How good that is,
 depends on the order.  Several are tried, and then, from the best, orders in which
-colours stay together: of those no colouring has more (Culberson 1992).
+colours stay together: of those no colouring has more (Culberson 1992).  One that takes
+as many as the best so far is given up.
 """
 
 from __future__ import annotations
@@ -35,14 +36,22 @@ from scipy.sparse import block_array, csr_array
 from jaxkit.rules.spreads import Pattern
 
 Neighbours = Sequence[Sequence[int]]
-Greedy = Callable[[Neighbours, Sequence[int]], np.ndarray]
+Greedy = Callable[[Neighbours, Sequence[int], int], np.ndarray]  # fewer than so many
+FEW = 2000  # entries of which all is tried
 AGAIN = 12  # times that the best colouring is tried to be improved
 NONE = -1  # the colour of what needs none
 
 
 def columns(pattern: Pattern) -> np.ndarray:
     """The colour of each column, from 0: no two of a colour meet in a row."""
-    return best(proper, graph_of(pattern.T @ pattern))
+    if (least := fullest(pattern)) == pattern.shape[1]:
+        return np.arange(least)
+    return best(proper, graph_of(pattern.T @ pattern), least)
+
+
+def fullest(pattern: Pattern) -> int:
+    """The most entries in a row: their columns meet, so that no fewer colours do."""
+    return int(np.diff(pattern.indptr).max(initial=0))
 
 
 def rows(pattern: Pattern) -> np.ndarray:
@@ -54,16 +63,34 @@ def both(pattern: Pattern) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     -1 is for rows and columns that aren't needed.  Entries are in the pattern's order.
     """
+    usual, lengths = often(pattern), np.diff(pattern.indptr)
+    found = _parted(pattern, np.repeat(lengths <= usual, lengths))
+    if pattern.nnz > FEW and count(found[0]) + count(found[1]) <= usual:
+        return found  # a few full rows, or columns, were all there is to it
+    return min(found, _starred(pattern), key=lambda x: count(x[0]) + count(x[1]))
+
+
+def often(pattern: Pattern) -> float:
+    """How many entries a row, or column, has that has many."""
+    return 3 * pattern.nnz / max(*pattern.shape, 1)
+
+
+def _starred(pattern: Pattern) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """By a star colouring of the graph of rows and columns."""
     n = pattern.shape[0]
     whole = csr_array(block_array([[None, pattern], [pattern.T, None]], format="csr"))
     graph = graph_of(whole)
-    colours = best(star_colouring, graph)
-    found = pattern.tocoo()
-    row, column = found.coords[0], found.coords[1] + n
-    by_column = hubs(graph, colours, row, column) >= n
-    entries = row, column - n
-    by_rows = _apart(pattern.T.tocsr(), entries[::-1], ~by_column)
-    return by_rows, _apart(pattern, entries, by_column), by_column
+    row, column = pattern.tocoo().coords
+    return _parted(
+        pattern, hubs(graph, best(star_colouring, graph), row, column + n) >= n
+    )
+
+
+def _parted(pattern: Pattern, by_column: np.ndarray):
+    """The colours, if it is known which entries are to be had from their column."""
+    row, column = pattern.tocoo().coords
+    by_rows = _apart(pattern.T.tocsr(), (column, row), ~by_column)
+    return by_rows, _apart(pattern, (row, column), by_column), by_column
 
 
 def _apart(pattern: Pattern, entries: Any, had: np.ndarray) -> np.ndarray:
@@ -111,21 +138,37 @@ def count(colours: np.ndarray) -> int:
 # --- Orders ---------------------------------------------------------------------------
 
 
-def best(greedy: Greedy, graph: Neighbours) -> np.ndarray:
-    """The colouring with the fewest colours, of several orders, and improved."""
-    found = min((greedy(graph, order) for order in orders(graph)), key=count)
+def best(greedy: Greedy, graph: Neighbours, least: int = 1) -> np.ndarray:
+    """The colouring with the fewest colours, of several orders, and improved.
+
+    It is known that it takes at `least` so many.
+    """
+    found = np.arange(len(graph))
+
+    def improved(order):
+        try:
+            return greedy(graph, order, count(found))
+        except TooMany:
+            return found
+
+    for order in orders(graph):
+        found = improved(order)
     for seed in range(AGAIN):
-        order = _by_colour(found, np.random.default_rng(seed))
-        found = min(found, greedy(graph, order), key=count)
+        if count(found) > least:
+            found = improved(_by_colour(found, np.random.default_rng(seed)))
     return found
 
 
+class TooMany(Exception):
+    """A greedy colouring takes as many colours as one that there is."""
+
+
 def orders(graph: Neighbours) -> Iterator[Sequence[int]]:
-    """As they are numbered; those with most neighbours first; the fewest last."""
+    """The fewest neighbours last; the most neighbours first; as they are numbered."""
     degrees = np.array([len(near) for near in graph], int)
-    yield range(len(graph))
-    yield np.argsort(-degrees, kind="stable").tolist()
     yield smallest_last(graph)
+    yield np.argsort(-degrees, kind="stable").tolist()
+    yield range(len(graph))
 
 
 def smallest_last(graph: Neighbours) -> list[int]:
@@ -165,68 +208,52 @@ def graph_of(pattern: Pattern) -> Neighbours:
 # --- Greedy colourings ----------------------------------------------------------------
 
 
-def first_allowed(forbidden: set[int]) -> int:
-    colour = 0
-    while colour in forbidden:
-        colour += 1
-    return colour
+def first_allowed(forbidden: set[int], most: int) -> int:
+    """The first colour that isn't forbidden, of as many as are to be surpassed."""
+    for colour in range(most - 1):
+        if colour not in forbidden:
+            return colour
+    raise TooMany
 
 
-def proper(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
+def proper(graph: Neighbours, order: Sequence[int], most: int) -> np.ndarray:
     """Neighbours differ."""
     colours = [NONE] * len(graph)
     for v in order:
-        colours[v] = first_allowed({colours[w] for w in graph[v]})
+        colours[v] = first_allowed({colours[w] for w in graph[v]}, most)
     return np.array(colours, int)
 
 
-def star_colouring(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
+def star_colouring(graph: Neighbours, order: Sequence[int], most: int) -> np.ndarray:
     """Neighbours differ, and no path of four vertices has two colours only.
 
     So the edges between any two colours are stars, with a hub each if they have two
-    edges or more (algorithm 4.1 of Gebremedhin and others, 2007).
+    edges or more (algorithm 4.1 of Gebremedhin and others, 2007).  What it asks of a
+    vertex's neighbours is kept by their colours, since there may be many more of them.
     """
     colours = [NONE] * len(graph)
-    star: dict[tuple[int, int], int] = {}  # of an edge
-    hub: list[int] = []  # of a star; NONE while it has one edge
-
-    def edge(v, w):
-        return (v, w) if v < w else (w, v)
-
-    def coloured(v):
-        return [w for w in graph[v] if colours[w] != NONE]
-
+    near: list[dict[int, int]] = [{} for _ in graph]  # a neighbour of each colour
+    above: list[set[int]] = [set() for _ in graph]  # the colours of hubs beside it
     for v in order:
-        forbidden, first, treated = set(), {}, set()
-
-        def treat(w, v=v, forbidden=forbidden, treated=treated):
-            forbidden.update(colours[x] for x in coloured(w) if x != v)
-            treated.add(w)
-
-        near = coloured(v)
-        for w in near:
+        coloured = [w for w in graph[v] if colours[w] != NONE]
+        forbidden, first = set(), {}
+        for w in coloured:
             forbidden.add(colours[w])
             if colours[w] in first:  # v is to be the hub of these two
-                if first[colours[w]] not in treated:
-                    treat(first[colours[w]])
-                treat(w)
+                forbidden.update(near[w], near[first[colours[w]]])
             else:
                 first[colours[w]] = w
-                for x in coloured(w):
-                    if x != v and hub[star[edge(w, x)]] == x:
-                        forbidden.add(colours[x])
-        colours[v] = first_allowed(forbidden)
-        for w in near:
-            others = [x for x in coloured(w) if x != v and colours[x] == colours[v]]
-            if others:
-                star[edge(v, w)] = star[edge(w, others[0])]
-                hub[star[edge(v, w)]] = w
-            elif first[colours[w]] != w:
-                star[edge(v, w)] = star[edge(v, first[colours[w]])]
-                hub[star[edge(v, w)]] = v
-            else:
-                star[edge(v, w)] = len(hub)
-                hub.append(NONE)
+                forbidden |= above[w]
+        colours[v] = own = first_allowed(forbidden, most)
+        for w in coloured:
+            if own in near[w]:  # w is the hub
+                for leaf in v, near[w][own]:
+                    above[leaf].add(colours[w])
+            elif first[colours[w]] != w:  # v is
+                for leaf in w, first[colours[w]]:
+                    above[leaf].add(own)
+            near[w].setdefault(own, v)
+            near[v].setdefault(colours[w], w)
     return np.array(colours, int)
 
 
@@ -256,13 +283,14 @@ def hubs(graph: Neighbours, colours: np.ndarray, row, column) -> np.ndarray:
     return found
 
 
-def acyclic_colouring(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
+def acyclic_colouring(graph: Neighbours, order: Sequence[int], most: int) -> np.ndarray:
     """Neighbours differ, and no circle has two colours only.
 
     So the edges between any two colours are trees (algorithm 3.1 of Gebremedhin and
     others, 2007); which tree an edge is in is kept as sets that are united.
     """
     colours = [NONE] * len(graph)
+    near: list[dict[int, int]] = [{} for _ in graph]  # a neighbour of each colour
     parent: dict[tuple[int, int], tuple[int, int]] = {}
 
     def tree(v, w):
@@ -271,27 +299,24 @@ def acyclic_colouring(graph: Neighbours, order: Sequence[int]) -> np.ndarray:
             parent[edge] = edge = parent[parent[edge]]
         return edge
 
-    def coloured(v):
-        return [w for w in graph[v] if colours[w] != NONE]
-
     for v in order:
-        near = coloured(v)
-        forbidden, visited = {colours[w] for w in near}, {}
-        for w in near:
-            for x in coloured(w):
-                if x != v and colours[x] not in forbidden:
-                    # A tree that v would meet at two vertices would be a circle.
-                    if visited.setdefault(tree(w, x), w) != w:
-                        forbidden.add(colours[x])
-        colours[v] = first_allowed(forbidden)
+        coloured = [w for w in graph[v] if colours[w] != NONE]
+        forbidden, visited = {colours[w] for w in coloured}, {}
+        for w in coloured:
+            for colour, x in near[w].items():
+                # A tree that v would meet at two vertices would be a circle.
+                if colour not in forbidden and visited.setdefault(tree(w, x), w) != w:
+                    forbidden.add(colour)
+        colours[v] = own = first_allowed(forbidden, most)
         first: dict[int, int] = {}
-        for w in near:
+        for w in coloured:
             edge = (v, w) if v < w else (w, v)
             parent[edge] = edge
             if first.setdefault(colours[w], w) != w:
                 parent[edge] = tree(v, first[colours[w]])
-        for w in near:
-            for x in coloured(w):
-                if x != v and colours[x] == colours[v]:
-                    parent[tree(v, w)] = tree(w, x)
+        for w in coloured:
+            if own in near[w]:
+                parent[tree(v, w)] = tree(w, near[w][own])
+            near[w].setdefault(own, v)
+            near[v].setdefault(colours[w], w)
     return np.array(colours, int)

@@ -219,7 +219,8 @@ def closed(step: Pattern) -> Pattern:
     reaches what those that it reaches at once do.
     """
     count, group = connected_components(step, connection="strong")
-    member = csr_array((np.ones(len(group), bool), (np.arange(len(group)), group)))
+    where = np.arange(len(group)), group
+    member = csr_array((np.ones(len(group), bool), where), (len(group), count))
     between = member.T.tocsr() @ step @ member
     reaches: list[Any] = [None] * count
     for i in _last_first(between):

@@ -14,7 +14,7 @@ from jaxkit.drawing import write
 from jaxkit.residuals import size
 from jaxkit.rules.spreads import Pattern
 from jaxkit.sparse import colouring
-from jaxkit.sparse.colouring import NONE, count
+from jaxkit.sparse.colouring import FEW, NONE, count, fullest, often
 from jaxkit.sparse.recovery import (
     Direct,
     Substituted,
@@ -24,7 +24,6 @@ from jaxkit.sparse.recovery import (
 )
 
 SMALL = 40  # rows, or columns, that are printed
-FEW = 2000  # entries of which both colourings are tried
 # Colours that colour-blind readers tell apart (Okabe and Ito), and lighter ones.
 COLOURS = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c959f"
 
@@ -182,23 +181,36 @@ class Plan:
 
 def jacobian_plan(pattern: Sparsity, mode: str, itemsize: int) -> Plan:
     """By columns, rows, or both; "auto": whichever takes the fewest passes."""
-    matrix = pattern.matrix
+    matrix, entries, auto = pattern.matrix, pattern.nnz, mode == "auto"
     none = np.full(matrix.shape[0], NONE), np.full(matrix.shape[1], NONE)
-    plans, entries = [], matrix.nnz
-    if mode in ("auto", "forward"):
+    # No fewer colours do than a full row, or column, has entries.
+    least = fullest(matrix), fullest(matrix.T.tocsr())
+    # Where some rows and columns are full, and others nearly empty, both do better.
+    usual = often(matrix)
+    full = min(least) > usual
+    plans = []
+    if mode == "both" or (auto and full):
+        plans.append(colouring.both(matrix))
+    if mode == "forward" or (auto and least[0] <= _fewest(plans)):
         found = colouring.columns(matrix)
         plans.append((none[0], found, np.ones(entries, bool)))
-    if mode in ("auto", "reverse"):
+    if mode == "reverse" or (auto and least[1] < _fewest(plans)):
         found = colouring.rows(matrix)
         plans.append((found, none[1], np.zeros(entries, bool)))
-    fewest = min([count(x[0]) + count(x[1]) for x in plans], default=0)
-    # Where some rows and columns are full, and others nearly empty, both do better.
-    often = 3 * entries / max(*matrix.shape, 1)
-    if mode == "both" or (mode == "auto" and (entries <= FEW or fewest > often)):
+    if auto and not full and (entries <= FEW or _fewest(plans) > usual):
         plans.append(colouring.both(matrix))
-    rows, columns, by_column = min(plans, key=lambda x: count(x[0]) + count(x[1]))
+    rows, columns, by_column = min(plans, key=lambda x: (_passes(x), count(x[0])))
     recovery = direct(matrix, rows, columns, by_column)
     return Plan(pattern, recovery, rows, columns, by_column, itemsize)
+
+
+def _passes(plan) -> int:
+    rows, columns, _ = plan
+    return count(rows) + count(columns)
+
+
+def _fewest(plans) -> float:
+    return min(map(_passes, plans), default=np.inf)
 
 
 def hessian_plan(pattern: Sparsity, recovery: str, itemsize: int) -> Plan:

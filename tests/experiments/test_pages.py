@@ -53,7 +53,7 @@ def test_results_are_whole_runs(path):
 def test_results_are_of_moderate_size():
     files = [path for path in pages.RESULTS.rglob("*") if path.is_file()]
     committed = [path for path in files if path.suffix in (".jsonl", ".png")]
-    assert sum(path.stat().st_size for path in committed) < 2e6
+    assert sum(path.stat().st_size for path in committed) < 2.2e6
     assert all(p.stat().st_size < 150e3 for p in committed if p.suffix == ".png")
 
 

@@ -120,7 +120,7 @@ picture("12-colours", coloured, size=(3.4, 3.4))
 
 # %% [markdown]
 # We took the pattern from the full matrix, at one point, to show the idea. In use it
-# must be known beforehand, from the program; a zero by accident would mislead us.
+# must be known beforehand, from the program (lesson 18); a zero by accident would mislead us.
 #
 # ## Exercises
 #
