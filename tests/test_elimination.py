@@ -149,7 +149,7 @@ def same(found, expected, tolerance=1e-12):
         np.testing.assert_allclose(x, y, rtol=0, atol=scale)
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", long_but(["auto", "search"], ORDERS))
 @pytest.mark.parametrize("case", COUNTED, ids=lambda c: c.f.__name__)
 def test_the_jacobians_that_are_counted(case, order):
     argnums = tuple(range(len(case.point)))
@@ -178,7 +178,7 @@ def scalar_program(seed: int):
     return f
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", long_but(range(6), range(30)))
 def test_random_programs(seed):
     f, point = scalar_program(seed), [jnp.asarray(x) for x in (0.3, -0.7, 0.9)]
     expected = jax.jacfwd(f, (0, 1, 2))(*point)
