@@ -58,10 +58,12 @@ def eliminated(
         can be printed, counted and run, and computes nothing; `partials` returns the
         list of what that runs on.
 
-    Raises (when called):
-        TypeError: an argument selected, an output, or a number on the way isn't real.
-        ValueError: an order that there isn't; a graph of more than 5000 edges.
-        jax.errors.ConcretizationTypeError: Python asks for a value.
+    Raises:
+        ValueError: an order that there isn't; when called, an order of another graph,
+            or a graph of more than 5000 edges.
+        TypeError: when called: an argument selected, an output, or a number on the way
+            isn't real.
+        jax.errors.ConcretizationTypeError: when called: Python asks for a value.
 
     Example:
 

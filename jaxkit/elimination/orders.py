@@ -148,8 +148,12 @@ def _greedy(graph: Graph, degree: Callable[[Sets, int], int]) -> list[int]:
 
 def best(graph: Graph) -> list[int]:
     """The order by the rule that takes the fewest multiplications here."""
-    orders = [ordered(graph, rule) for rule in RULES]
-    return min(orders, key=lambda order: counted(graph, order)[::-1])
+
+    def key(order):
+        counts = counted(graph, order)
+        return counts.multiplications, counts.products
+
+    return min([ordered(graph, rule) for rule in RULES], key=key)
 
 
 # --- The search -----------------------------------------------------------------------
