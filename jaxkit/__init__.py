@@ -11,6 +11,7 @@ reverse mode runs its transpose from the outputs to the inputs.
 
 from jaxkit import control as _control  # noqa: F401  (registers its rules)
 from jaxkit import rules
+from jaxkit.elimination import Elimination, eliminated
 from jaxkit.explaining import Explanation, explain, stages
 from jaxkit.gradients import (
     grad,
@@ -30,11 +31,13 @@ from jaxkit.transforms import jvp, linear_transpose, linearize, vjp
 from jaxkit.version import __version__
 
 __all__ = [
+    "Elimination",
     "Explanation",
     "LinearMap",
     "LinearProgram",
     "Residuals",
     "__version__",
+    "eliminated",
     "explain",
     "grad",
     "hessian",

@@ -44,7 +44,7 @@ from jaxkit.rules.table import NotLinear
 from jaxkit.sparse.patterns import TooDense, pattern
 from jaxkit.sparse.plan import Plan, Sparsity, jacobian_plan
 from jaxkit.tangents import as_typed, spread
-from jaxkit.tracing import is_traced, wide_enough
+from jaxkit.tracing import is_traced, line_of, wide_enough
 
 MODES = "auto", "forward", "reverse", "mixed"
 MANY = 10**7  # operations, from which on a pattern is looked for
@@ -174,20 +174,35 @@ def live(code: Code) -> list[list[Var]]:
 
 
 def inlined(program: LinearProgram) -> LinearProgram:
-    """The same program with the equations of calls in place of these."""
+    """The same program with the equations of calls in place of these.
+
+    Equations that come from one primitive have one source still, and those of two calls
+    of the same code have two.
+    """
     recorder = Recorder([v.aval for v in program.code.inputs])
 
-    def run(program, inputs):
+    def run(program, inputs, call=None):
+        sources: dict[int, Any] = {}
+
         def do(eqn, operands):
-            if eqn.operator is not jit:
-                return recorder.again(eqn, operands)
-            kept = eqn.params["kept"]
-            inner = LinearProgram(eqn.params["code"], operands[:kept])
-            return run(inner, operands[kept:])
+            if eqn.operator is jit:
+                kept = eqn.params["kept"]
+                inner = LinearProgram(eqn.params["code"], operands[:kept])
+                return run(inner, operands[kept:], _called(eqn.source, call))
+            source = eqn.source
+            if call is not None:
+                source = sources.setdefault(id(source), _called(source, call))
+            return recorder.again(eqn, operands, source)
 
         return forward(program.code, inputs, do, program.value)
 
     return recorder.program(run(program, recorder.inputs))
+
+
+def _called(source: tuple[Any, Any], call: tuple[Any, Any] | None) -> tuple[Any, Any]:
+    """A source of its own for what a call contains, on its line if none is known."""
+    primitive, place = source
+    return primitive, place if call is None or line_of(place) else call[1]
 
 
 # --- The passes -----------------------------------------------------------------------
@@ -324,11 +339,25 @@ def tabulated(
             matrix = through(program, way, chunk_size)
         else:
             matrix = way.plan.dense(way.plan.entries(program, chunk_size))
-        parts = cut(matrix, codomain.sizes, 0)
-        columns = [
-            part.reshape(*aval.shape, -1).astype(aval.dtype)
-            for part, aval in zip(parts, codomain.moving_avals, strict=True)
-        ]
+        return from_matrix(matrix, domain, codomain)
+    return by_columns(columns, domain, codomain)
+
+
+def from_matrix(matrix: jax.Array, domain: Space, codomain: Space) -> list[list[Any]]:
+    """The same of the whole Jacobian, numbers that come out by numbers that go in."""
+    columns = [
+        part.reshape(*aval.shape, -1).astype(aval.dtype)
+        for part, aval in zip(
+            cut(matrix, codomain.sizes, 0), codomain.moving_avals, strict=True
+        )
+    ]
+    return by_columns(columns, domain, codomain)
+
+
+def by_columns(
+    columns: Sequence[Any], domain: Space, codomain: Space
+) -> list[list[Any]]:
+    """The same of what became of the inputs' basis, the last axis, at each output."""
     found = zip(spread(columns, codomain.moving), codomain.avals, strict=True)
     return [
         [

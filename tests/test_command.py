@@ -158,7 +158,7 @@ def test_a_lesson_writes_what_it_is_asked_for(tmp_path, monkeypatch, capsys):
 
 def test_no_such_lesson(capsys):
     assert command.main(["lesson", "99"]) == 2
-    assert "there is no lesson 99; there are 0 to 17" in capsys.readouterr().err
+    assert "there is no lesson 99; there are 0 to 19" in capsys.readouterr().err
 
 
 def test_pages_are_written_in_a_clone(monkeypatch, tmp_path, capsys):

@@ -271,6 +271,16 @@ def recovered(pattern, colours, passes):
             "'columns 0 and 2 meet, and have one colour: [0, 1, 0]'",
         ],
     ),
+    19: (
+        (SOLUTIONS / "e19_bottleneck.py")
+        .read_text()
+        .replace("left.get((a, b), 0.0) + first", "first"),
+        [
+            "eliminate({(0, 1): 2.0, (0, 2): 1.0, (1, 2): 3.0}, 1)",
+            "{(0, 2): 7.0}",
+            "{(0, 2): 6.0}",
+        ],
+    ),
     None: (
         (SOLUTIONS / "puzzles.py")
         .read_text()
@@ -467,6 +477,25 @@ def test_the_answer_18():
     pattern = np.array(ast.literal_eval(answer.partition(".")[0]))
     assert pattern.shape == (3, 4)
     assert max(colour(pattern)) == 2 and max(colour(pattern[:, [0, 2, 3, 1]])) == 1
+
+
+def test_reference_19_is_what_the_kit_does():
+    def f(x, y):
+        s = jnp.sin(x * y)
+        return s * x, jnp.exp(s) * s
+
+    jacobian = jk.eliminated(f, (0, 1), order="reverse")
+    plan, partials = jacobian.plan(0.5, 2.0), jacobian.partials(0.5, 2.0)
+    edges = {
+        (a, b): partials[value.number]
+        for b, found in enumerate(plan.graph.edges)
+        for a, value in found.items()
+    }
+    for v in plan.order:
+        edges = reference(19).eliminate(edges, v)
+    matrix = [[edges[i, v] for i in (0, 1)] for v in plan.graph.outputs]
+    assert close(matrix, np.array(jk.jacfwd(f, (0, 1))(0.5, 2.0)))
+    assert reference(19).bottleneck([4, 4, 1, 4, 4])[0] == 2
 
 
 def test_any_first_allowed_colours_pass_18(tmp_path):

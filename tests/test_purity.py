@@ -90,9 +90,10 @@ LAYERS = [
     ["maps"],
     ["transforms"],
     ["gradients"],
-    ["residuals", "exercises"],
+    ["residuals", "exercises", "calls"],
     ["sparse"],
     ["jacobians"],
+    ["elimination"],
     ["explaining"],
     ["lessons"],
     ["__init__"],
@@ -166,8 +167,10 @@ BESIDE_THE_CORE = {
     "study",
     "lessons",
     "exercises",
+    "calls",
     "sparse",
     "jacobians",
+    "elimination",
     "__main__",
 }
 

@@ -269,11 +269,13 @@ class Recorder:
         self.equations.append(eqn)
         return outputs
 
-    def again(self, eqn: Equation, operands: Sequence[Any]) -> tuple[Var, ...]:
+    def again(
+        self, eqn: Equation, operands: Sequence[Any], source: Any = None
+    ) -> tuple[Var, ...]:
         """Record an equation of another program, on these operands."""
         avals = [v.aval for v in eqn.outputs]
         return self.record(
-            eqn.operator, operands, avals, eqn.params, eqn.rule, eqn.source
+            eqn.operator, operands, avals, eqn.params, eqn.rule, source or eqn.source
         )
 
     def program(self, outputs: Sequence[Var | Zero]) -> LinearProgram:

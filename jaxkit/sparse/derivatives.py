@@ -10,21 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental.sparse import BCOO
-from jax.tree_util import tree_flatten, tree_unflatten
 from scipy.sparse import csr_array
 
-from jaxkit.arithmetic import linearize_flat
-from jaxkit.border.arguments import select
-from jaxkit.border.checks import check_forward_input, check_output, check_scalar
-from jaxkit.border.flat import Flat, as_leaves
-from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
+from jaxkit.calls import Call, Function
 from jaxkit.program import LinearProgram, folded
 from jaxkit.program.cost import cost
 from jaxkit.sparse.patterns import pattern as pattern_of
 from jaxkit.sparse.plan import Plan, Sparsity, hessian_plan, jacobian_plan
-from jaxkit.tangents import ones
-from jaxkit.tracing import ShapedArray, is_traced, typeof
+from jaxkit.tracing import is_traced
 
 Arguments = int | Collection[int] | EllipsisType
 
@@ -68,12 +62,12 @@ def sparsity(
     """
     if where not in ("global", "local"):
         raise ValueError(f"sparsity: where is {where!r}; pass 'global' or 'local'")
-    function = _Function("sparsity", fun, argnums, argnames, False)
+    function = Function("sparsity", fun, argnums, argnames, False)
 
     @entry
     def of(*args, **kwargs) -> Sparsity:
         call = function.split(args, kwargs)
-        program = linearized(call, call.arrays if where == "local" else call.avals)
+        program = program_of(call, call.arrays if where == "local" else call.avals)
         return Sparsity(pattern_of(program), where)
 
     return of
@@ -123,7 +117,7 @@ def sparse_jacobian(
     A. Gebremedhin (2025) for both modes.
     """
     _check_option("sparse_jacobian", "mode", mode, "auto", "forward", "reverse", "both")
-    function = _Function("sparse_jacobian", fun, argnums, argnames, has_aux)
+    function = Function("sparse_jacobian", fun, argnums, argnames, has_aux)
 
     def make(pattern: Sparsity, itemsize: int, pass_cost: int) -> Plan:
         return jacobian_plan(pattern, mode, itemsize)
@@ -171,7 +165,7 @@ def sparse_hessian(
     _check_option(
         "sparse_hessian", "recovery", recovery, "auto", "direct", "substitution"
     )
-    function = _Function("sparse_hessian", fun, argnums, argnames, has_aux, True)
+    function = Function("sparse_hessian", fun, argnums, argnames, has_aux, True)
 
     def make(pattern: Sparsity, itemsize: int, pass_cost: int) -> Plan:
         return hessian_plan(pattern, recovery, itemsize, pass_cost)
@@ -185,113 +179,7 @@ def _check_option(transform: str, name: str, value: Any, *known: str) -> None:
         raise ValueError(f"{transform}: {name} is {value!r}; pass one of {text}")
 
 
-# --- A call, taken apart --------------------------------------------------------------
-
-
-class _Call:
-    """A call of a user's function: what moves, what else is an array, and the rest.
-
-    `arrays` are the leaves that are selected, and then the other arrays; what is left
-    (numbers that Python may branch on, functions) is a part of the `key`.
-    """
-
-    def __init__(self, function: _Function, args, kwargs):
-        tree, _, named = function.selection(args, kwargs)
-        leaves, in_tree = tree_flatten(tree)
-        if not any(isinstance(x, jax.ShapeDtypeStruct) for x in leaves):
-            leaves, _ = as_leaves(function.name, tree, named)
-        self.in_tree = in_tree
-        for i, x in enumerate(leaves):
-            check_forward_input(function.name, x, named, i, False)
-        everything, self.tree = tree_flatten((args, kwargs))
-        self.dynamic = [isinstance(x, _ARRAYS) for x in everything]
-        self.static = [
-            None if there else x
-            for x, there in zip(everything, self.dynamic, strict=True)
-        ]
-        others = [
-            x if isinstance(x, jax.ShapeDtypeStruct) else jnp.asarray(x)
-            for x, there in zip(everything, self.dynamic, strict=True)
-            if there
-        ]
-        self.function, self.count = function, len(leaves)
-        self.arrays = [*leaves, *others]
-        self.avals = [
-            ShapedArray(x.shape, x.dtype)
-            if isinstance(x, jax.ShapeDtypeStruct)
-            else typeof(x)
-            for x in self.arrays
-        ]
-
-    @property
-    def key(self) -> Any:
-        return tuple(self.avals), self.tree, tuple(map(_frozen, self.static))
-
-    def flat(self, arrays) -> tuple[Flat, list[Any]]:
-        """(the function of the leaves that are selected, these leaves)"""
-        rest = iter(arrays[self.count :])
-        everything = [
-            next(rest) if there else x
-            for x, there in zip(self.static, self.dynamic, strict=True)
-        ]
-        args, kwargs = tree_unflatten(self.tree, everything)
-        _, call, _ = self.function.selection(args, kwargs)
-        name, has_aux = self.function.name, self.function.has_aux
-        flat = Flat(name, call, self.in_tree, has_aux)
-        return flat, list(arrays[: self.count])
-
-    def program(self, arrays) -> tuple[LinearProgram, Any, Any]:
-        """(the linear program, types of the outputs, aux)"""
-        flat, leaves = self.flat(arrays)
-        run: Callable = flat
-        if self.function.of_gradient:
-            run = _gradient(self.function.name, flat)
-        outs, program, aux = linearize_flat(run, leaves)
-        if not self.function.of_gradient:
-            for i, y in enumerate(outs):
-                name = leaf_name([("the output", flat.result(outs))], i)
-                check_output(self.function.name, y, name, False)
-        found = flat.aux(aux) if self.function.has_aux else None
-        return program, [typeof(y) for y in outs], found
-
-
-_ARRAYS = (jax.Array, np.ndarray, np.generic, float, complex, jax.ShapeDtypeStruct)
-
-
-def _frozen(x: Any) -> Any:
-    """What tells a value that isn't an array from others."""
-    try:
-        hash(x)
-    except TypeError:
-        return id(x)
-    return type(x), x
-
-
-def _gradient(name: str, flat: Flat) -> Callable:
-    def gradient(leaves):
-        outs, program, aux = linearize_flat(flat, leaves)
-        check_scalar(name, flat, outs, False)
-        cts = program.transpose([ones(program.code.outputs[0].aval)])
-        return [
-            jnp.zeros_like(x) if ct is None else ct
-            for x, ct in zip(leaves, cts, strict=True)
-        ], aux
-
-    return gradient
-
-
-class _Function:
-    """A user's function, and by which of its arguments it is differentiated."""
-
-    def __init__(self, name, fun, argnums, argnames, has_aux, of_gradient=False):
-        self.name, self.has_aux, self.of_gradient = name, has_aux, of_gradient
-        self.selection = select(name, fun, argnums, argnames)
-
-    def split(self, args, kwargs) -> _Call:
-        return _Call(self, args, kwargs)
-
-
-def linearized(call: _Call, arrays: Sequence[Any]) -> LinearProgram:
+def program_of(call: Call, arrays: Sequence[Any]) -> LinearProgram:
     """The program of a call, of arrays of which some are known, and others types."""
     return folded(lambda *arrays: call.program(arrays)[0].prune(), arrays)
 
@@ -302,7 +190,7 @@ def linearized(call: _Call, arrays: Sequence[Any]) -> LinearProgram:
 class Sparse:
     """A function that returns a sparse derivative: see `sparse_jacobian`."""
 
-    def __init__(self, function: _Function, format: str, pattern: Any, make: Callable):
+    def __init__(self, function: Function, format: str, pattern: Any, make: Callable):
         _check_option(function.name, "format", format, "bcoo", "scipy", "dense")
         self._function, self._format, self._pattern = function, format, pattern
         self._make, self._plans = make, {}
@@ -311,11 +199,11 @@ class Sparse:
         """By which passes it is computed for arguments of these shapes and dtypes."""
         return self._planned(self._function.split(args, kwargs))[0]
 
-    def _planned(self, call: _Call) -> tuple[Plan, Callable]:
+    def _planned(self, call: Call) -> tuple[Plan, Callable]:
         if call.key not in self._plans:
             given, pass_cost = self._pattern, 0
             if given is None:
-                program = linearized(call, call.avals)
+                program = program_of(call, call.avals)
                 pass_cost = cost(program.code)
                 given = pattern_of(program)
             if not isinstance(given, Sparsity):
@@ -355,7 +243,7 @@ class Sparse:
         )
 
 
-def _evaluated(call: _Call, plan: Plan) -> Callable:
+def _evaluated(call: Call, plan: Plan) -> Callable:
     """The entries, in the pattern's order, and aux, as a function of the arrays."""
 
     def evaluate(arrays):

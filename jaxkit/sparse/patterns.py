@@ -298,8 +298,8 @@ def stacked(parts: Sequence[Pattern], width: int) -> Pattern:
     return csr_array(vstack(parts, "csr")) if parts else empty(0, width)
 
 
-def split(matrix: Pattern, variables: Sequence[Any]) -> list[Pattern]:
-    """The rows of a pattern, cut for variables of these types."""
+def split(matrix: Any, variables: Sequence[Any]) -> list[Any]:
+    """The rows of a pattern, or of a list, cut for variables of these types."""
     starts = np.cumsum([0, *sizes(variables)])
     return [matrix[i:j] for i, j in pairwise(starts)]
 
