@@ -24,6 +24,11 @@ from jaxkit.gradients import (
 from jaxkit.jacobians import jacobian
 from jaxkit.keeping import keeping
 from jaxkit.maps import LinearMap
+from jaxkit.operators import (
+    gauss_newton_operator,
+    hessian_operator,
+    jacobian_operator,
+)
 from jaxkit.program import LinearProgram
 from jaxkit.residuals import Residuals, residuals
 from jaxkit.sparse import sparse_hessian, sparse_jacobian, sparsity
@@ -39,11 +44,14 @@ __all__ = [
     "__version__",
     "eliminated",
     "explain",
+    "gauss_newton_operator",
     "grad",
     "hessian",
+    "hessian_operator",
     "hvp",
     "jacfwd",
     "jacobian",
+    "jacobian_operator",
     "jacrev",
     "jvp",
     "keeping",

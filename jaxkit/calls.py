@@ -79,13 +79,17 @@ class Call:
 
     def linearized(self, arrays) -> LinearizedCall:
         """The call with these arrays, linearized."""
+        return self.linearized_at(arrays)[0]
+
+    def linearized_at(self, arrays) -> tuple[LinearizedCall, list[Any]]:
+        """The same, and the outputs."""
         flat, leaves = self.flat(arrays)
         outs, program, aux = linearize_flat(flat, leaves)
         for i, y in enumerate(outs):
             name = leaf_name([("the output", flat.result(outs))], i)
             check_output(self.function.name, y, name, False)
         domain, codomain = space_of(flat.in_tree, leaves), flat.out_space(outs)
-        return LinearizedCall(flat, domain, codomain, program, aux)
+        return LinearizedCall(flat, domain, codomain, program, aux), outs
 
     def program(self, arrays) -> tuple[LinearProgram, Any, Any]:
         """(the linear program, types of the outputs, aux)"""

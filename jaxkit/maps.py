@@ -8,8 +8,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import treedef_tuple
 
-from jaxkit.arithmetic import transposed
+from jaxkit.arithmetic import record_linear, transposed
 from jaxkit.border.space import COTANGENT, TANGENT, Space, flatten
 from jaxkit.border.tracebacks import entry
 from jaxkit.drawing import linked
@@ -17,8 +19,10 @@ from jaxkit.passes import passes, rows
 from jaxkit.program import LinearProgram, NotTransposable
 from jaxkit.program.text import lines_of
 from jaxkit.rules.table import NotLinear
-from jaxkit.tangents import zero_cotangent, zeros
+from jaxkit.tangents import SCALARS, zero_cotangent, zeros
 from jaxkit.tracing import wide_enough
+
+SYMMETRIC, POSITIVE = "symmetric", "positive_semidefinite"  # what may be known of one
 
 
 @jax.tree_util.register_pytree_node_class
@@ -33,6 +37,7 @@ class LinearMap:
         f_jvp.T            the transpose, again a LinearMap; f_jvp.T.T is f_jvp
         f_jvp.matrix()     the dense matrix
         f_jvp.program      the flat `LinearProgram`
+        A @ B, A + B, 2 * A     of maps, are maps
 
     It is a pytree whose leaves are the residuals, so it may be passed to and returned
     from `jax.jit` and other transforms.  `jax.vmap` and `jax.lax.scan` return several
@@ -55,11 +60,13 @@ class LinearMap:
         inputs: Space,
         outputs: Space,
         name: str,
+        tags: frozenset[str] = frozenset(),
     ):
         # The program as it was recorded, from tangents of the inputs to those of the
         # outputs, is run forward, or backward (transposed).
         self._recorded, self._transposed = recorded, transposed
         self._inputs, self._outputs, self.name = inputs, outputs, name
+        self.tags = tags  # of `SYMMETRIC` and `POSITIVE` those that are known
 
     @property
     def domain(self) -> Space:
@@ -75,14 +82,15 @@ class LinearMap:
 
     def tree_flatten(self):
         self._recorded = self._recorded.prune()  # what isn't needed doesn't leave a jit
-        aux = self._transposed, self._inputs, self._outputs, self.name
+        aux = self._transposed, self._inputs, self._outputs, self.name, self.tags
         return (self._recorded,), aux
 
     @classmethod
     def tree_unflatten(cls, aux, children):
         return cls(*children, *aux)
 
-    def _run(self, values: Sequence[Any]) -> list[Any]:
+    def run(self, values: Sequence[Any]) -> list[Any]:
+        """The same on lists of what moves in the domain and codomain; None is zero."""
         self._recorded.check_residuals()
         run = self._recorded.transpose if self._transposed else self._recorded.apply
         return run(values)
@@ -101,15 +109,93 @@ class LinearMap:
             (element,) = element
         moved = flatten(self.name, role, self.domain, element)
         with wide_enough(self._inputs.avals):
-            return self.codomain.unflatten(self._run(moved), self._zero)
+            return self.codomain.unflatten(self.run(moved), self._zero)
 
     @property
     def T(self) -> LinearMap:
         """The transpose: the same program, run the other way."""
-        spaces = self._inputs, self._outputs
-        flipped = LinearMap(self._recorded, not self._transposed, *spaces, self.name)
+        about = self._inputs, self._outputs, self.name, self.tags
+        flipped = LinearMap(self._recorded, not self._transposed, *about)
         flipped.of = self.of
         return flipped
+
+    @property
+    def spaces(self) -> tuple[Space, Space]:
+        """(domain, codomain), where one argument isn't in a tuple."""
+        arguments, inputs = self._inputs.tree.children(), self._inputs
+        if len(arguments) == 1:
+            inputs = inputs._replace(tree=arguments[0])
+        if self._transposed:
+            return self._outputs, inputs
+        return inputs, self._outputs
+
+    # --- Sums, products, multiples ----------------------------------------------------
+
+    @property
+    def _arguments(self) -> Space:
+        """The domain, as that of a map that is called with arguments."""
+        return _in_a_tuple(self.domain) if self._transposed else self.domain
+
+    def _made(self, run: Callable, inputs: Space, tags=frozenset()) -> LinearMap:
+        """The map to this one's codomain that `run` computes, of lists of arrays."""
+        outputs = self.spaces[1]
+        program = record_linear(run, inputs.moving_avals, outputs.moving_avals).prune()
+        return LinearMap(program, False, inputs, outputs, self.name, tags)
+
+    def between(self, inputs: Space, outputs: Space, tags=frozenset()) -> LinearMap:
+        """The same between spaces of other structures, with the same leaves."""
+        return LinearMap(self.program, False, inputs, outputs, self.name, tags)
+
+    @entry
+    def __matmul__(self, other: Any) -> Any:
+        """The map `other`, and then this one; of a vector, what this makes of it."""
+        if not isinstance(other, LinearMap):
+            return self(other)
+        if not _is_one(self._arguments, other.codomain):
+            raise TypeError(
+                f"@: the first map takes {self.domain}, but the second returns "
+                f"{other.codomain}"
+            )
+        return self._made(lambda xs: self.run(other.run(xs)), other._arguments)
+
+    @entry
+    def __add__(self, other: Any) -> LinearMap:
+        if not isinstance(other, LinearMap):
+            return NotImplemented
+        same = _is_one(self._arguments, other._arguments)
+        if not (same and _is_one(self.spaces[1], other.spaces[1])):
+            raise TypeError(
+                f"+: the first map is from {self.domain} to {self.codomain}, the "
+                f"second from {other.domain} to {other.codomain}"
+            )
+
+        def run(xs):
+            return list(map(_sum, self.run(xs), other.run(xs)))
+
+        return self._made(run, self._arguments, self.tags & other.tags)
+
+    @entry
+    def __mul__(self, number: Any) -> LinearMap:
+        if not isinstance(number, (*SCALARS, jax.Array)) or jnp.ndim(number):
+            return NotImplemented
+
+        def run(xs):
+            return [y if y is None else _times(number, y) for y in self.run(xs)]
+
+        known = isinstance(number, int | float | np.floating) and number >= 0
+        tags = self.tags if known else self.tags - {POSITIVE}
+        return self._made(run, self._arguments, tags)
+
+    __rmul__ = __mul__
+
+    def __neg__(self):
+        return self * -1
+
+    def __sub__(self, other: Any) -> LinearMap:
+        return self + -other if isinstance(other, LinearMap) else NotImplemented
+
+    def __truediv__(self, number: Any) -> LinearMap:
+        return self * (1 / number)
 
     @property
     @entry
@@ -163,4 +249,25 @@ class LinearMap:
     def _columns(self):
         avals, count = self.codomain.moving_avals, sum(self.domain.sizes)
         dtype = jnp.result_type(*[x.dtype for x in avals] or [float])
-        return rows(passes(self._run, self.domain.moving_avals), avals, count, dtype).T
+        return rows(passes(self.run, self.domain.moving_avals), avals, count, dtype).T
+
+
+def _in_a_tuple(space: Space) -> Space:
+    return space._replace(tree=treedef_tuple([space.tree]))
+
+
+def _is_one(arguments: Space, values: Space) -> bool:
+    """Whether these values are these arguments, or the only one of them."""
+    trees = values.tree, treedef_tuple([values.tree])
+    types = [[(x.shape, x.dtype) for x in s.avals] for s in (arguments, values)]
+    return arguments.tree in trees and types[0] == types[1]
+
+
+def _sum(x: Any, y: Any) -> Any:
+    return y if x is None else x if y is None else x + y
+
+
+def _times(number: Any, y: Any) -> Any:
+    if jnp.iscomplexobj(number) and not jnp.iscomplexobj(y):
+        raise TypeError(f"*: {number} is complex, and the map is real")
+    return y * jnp.asarray(number, y.dtype)

@@ -64,6 +64,11 @@ class Space(NamedTuple):
         """How many numbers each leaf that moves has."""
         return [aval.size for aval in self.moving_avals]
 
+    def structure(self) -> Any:
+        """A pytree of `jax.ShapeDtypeStruct`s."""
+        types = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self.avals]
+        return tree_unflatten(self.tree, types)
+
     def unflatten(self, moved: Sequence[Any], zero: Callable = zeros) -> Any:
         """The element whose moving leaves are given; None becomes `zero(aval)`."""
         values = iter(moved)
@@ -92,6 +97,7 @@ ERRORS: dict[str, tuple[type[Exception], ...]] = {
     "vjp": (ValueError, ValueError, ValueError),
     "linear_transpose": (TypeError, TypeError, TypeError),
 }
+OTHERS = TypeError, ValueError, TypeError  # of what JAX hasn't
 
 
 def flatten(transform: str, role: tuple[str, str], space: Space, element: Any) -> list:
@@ -99,7 +105,7 @@ def flatten(transform: str, role: tuple[str, str], space: Space, element: Any) -
 
     `role` is `TANGENT` or `COTANGENT`, and `transform` whose exceptions are raised.
     """
-    wrong_structure, _, _ = ERRORS[transform]
+    wrong_structure, _, _ = ERRORS.get(transform, OTHERS)
     what, of = role
     leaves, treedef = tree_flatten(element)
     if treedef != space.tree:
@@ -181,7 +187,7 @@ def _checked(transform, role, element, i, x, aval, moves) -> Any:
     elif dtype is float0:
         text += ": integers and booleans have float0 tangents, "
         text += "np.zeros(shape, jax.dtypes.float0); to differentiate, pass floats"
-    _, wrong_shape, wrong_dtype = ERRORS[transform]
+    _, wrong_shape, wrong_dtype = ERRORS.get(transform, OTHERS)
     if got is None:
         raise TypeError(text + ".")
     raise (wrong_dtype if got.shape == aval.shape else wrong_shape)(text + ".")
