@@ -39,23 +39,31 @@ def passes(
     """
     n = sum(x.size for x in avals)
     count = n if colours is None else number_of(colours)
-    at_once = chunk_size is None or chunk_size >= count
-    if at_once and colours is None:
-        return jax.vmap(run, axis_size=count)(units(avals))
-    of = np.arange(n) if colours is None else colours
-    parts = cut(of, [x.size for x in avals], 0)
+    if chunk_size is None or chunk_size >= count:
+        vectors = units(avals) if colours is None else seeds(avals, colours)
+        return jax.vmap(run, axis_size=count)(vectors)
+    parts = _parts(np.arange(n) if colours is None else colours, avals)
 
     def one(colour):
-        return run(
-            [
-                (part.reshape(x.shape) == colour).astype(x.dtype)
-                for part, x in zip(parts, avals, strict=True)
-            ]
-        )
+        pairs = zip(parts, avals, strict=True)
+        return run([(part == colour).astype(x.dtype) for part, x in pairs])
 
-    if at_once:
-        return jax.vmap(one, axis_size=count)(jnp.arange(count))
     return lax.map(one, jnp.arange(count), batch_size=chunk_size)
+
+
+def seeds(avals: Sequence[Any], colours: np.ndarray) -> list[jax.Array]:
+    """Of each colour the sum of its unit vectors: shapes (colours, *shape)."""
+    numbers = np.arange(number_of(colours))
+    return [
+        jnp.asarray(np.equal.outer(numbers, part), x.dtype)
+        for part, x in zip(_parts(colours, avals), avals, strict=True)
+    ]
+
+
+def _parts(colours: np.ndarray, avals: Sequence[Any]) -> list[np.ndarray]:
+    """The colours of arrays of these types."""
+    parts = cut(colours, [x.size for x in avals], 0)
+    return [part.reshape(x.shape) for part, x in zip(parts, avals, strict=True)]
 
 
 def number_of(colours: np.ndarray) -> int:

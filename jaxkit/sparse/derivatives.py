@@ -7,7 +7,6 @@ from types import EllipsisType
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.experimental.sparse import BCOO
 from scipy.sparse import csr_array
@@ -223,7 +222,6 @@ class Sparse:
 
     def _formatted(self, plan: Plan, entries: Any) -> Any:
         matrix = plan.pattern.matrix
-        row, column = matrix.tocoo().coords
         if self._format == "scipy":
             if is_traced(entries):
                 raise TypeError(
@@ -234,9 +232,8 @@ class Sparse:
             return csr_array(parts, matrix.shape)
         if self._format == "dense":
             return plan.dense(entries)
-        where = jnp.asarray(np.stack([row, column], 1), jnp.int32)
         return BCOO(
-            (entries, where),
+            (entries, plan.indices),
             shape=matrix.shape,
             indices_sorted=True,
             unique_indices=True,

@@ -159,11 +159,19 @@ class Plan:
 
     def dense(self, entries: jax.Array) -> jax.Array:
         """The whole matrix."""
-        row, column = self.pattern.matrix.tocoo().coords
+        row, column = self.indices.T
         zeros = jnp.zeros(self.pattern.shape, entries.dtype)
         return zeros.at[row, column].set(
             entries, indices_are_sorted=True, unique_indices=True
         )
+
+    @cached_property
+    def indices(self) -> jax.Array:
+        """Row and column of each entry, of shape (entries, 2)."""
+        with jax.ensure_compile_time_eval():  # it outlives what is traced now
+            return jnp.stack(
+                list(map(jnp.int32, self.pattern.matrix.tocoo().coords)), 1
+            )
 
     @cached_property
     def bytes(self) -> dict[str, int]:
