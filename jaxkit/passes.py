@@ -55,7 +55,11 @@ def passes(
 
     if at_once:
         return jax.vmap(one, axis_size=count)(jnp.arange(count))
-    return lax.map(one, jnp.arange(count), batch_size=chunk_size)
+    chunks = -(-count // chunk_size)
+    each = -(-count // chunks)  # the last chunk may have colours that there aren't
+    numbers = jnp.arange(chunks * each).reshape(chunks, each)
+    found = lax.map(jax.vmap(one), numbers)
+    return jax.tree.map(lambda y: y.reshape(numbers.size, *y.shape[2:])[:count], found)
 
 
 def number_of(colours: np.ndarray) -> int:
