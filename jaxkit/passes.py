@@ -39,8 +39,8 @@ def passes(
     """
     n = sum(x.size for x in avals)
     count = n if colours is None else number_of(colours)
-    at_once = chunk_size is None or chunk_size >= count
-    if at_once and colours is None:
+    at_once = count if chunk_size is None else min(chunk_size, count)
+    if at_once == count and colours is None:
         return jax.vmap(run, axis_size=count)(units(avals))
     of = np.arange(n) if colours is None else colours
     parts = cut(of, [x.size for x in avals], 0)
@@ -53,9 +53,9 @@ def passes(
             ]
         )
 
-    if at_once:
+    if at_once == count:
         return jax.vmap(one, axis_size=count)(jnp.arange(count))
-    chunks = -(-count // chunk_size)
+    chunks = -(-count // at_once)
     each = -(-count // chunks)  # the last chunk may have colours that there aren't
     numbers = jnp.arange(chunks * each).reshape(chunks, each)
     found = lax.map(jax.vmap(one), numbers)

@@ -23,7 +23,6 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 import jax
-import numpy as np
 
 from jaxkit import tracing
 from jaxkit.arithmetic import run_recording
