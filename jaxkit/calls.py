@@ -1,7 +1,7 @@
 """A call of a user's function, taken apart: what moves, other arrays, and the rest.
 
 What is found once for arguments of given types (a pattern, an order of elimination) is
-kept by a call's `key`, and its arrays alone go to what is compiled.
+kept for calls like it, and a call's arrays alone go to what is compiled.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from jaxkit.border.messages import leaf_name
 from jaxkit.gradients import LinearizedCall
 from jaxkit.program import LinearProgram
 from jaxkit.tangents import ones
-from jaxkit.tracing import ShapedArray, typeof
+from jaxkit.tracing import ShapedArray, is_traced, typeof
 
 
 class Call:
     """A call of a user's function: what moves, what else is an array, and the rest.
 
     `arrays` are the leaves that are selected, and then the other arrays; what is left
-    (numbers that Python may branch on, functions) is a part of the `key`.
+    (numbers that Python may branch on, functions) tells one call from another.
     """
 
     def __init__(self, function: Function, args, kwargs):
@@ -60,9 +60,36 @@ class Call:
             for x in self.arrays
         ]
 
-    @property
-    def key(self) -> Any:
-        return tuple(self.avals), self.tree, tuple(map(_frozen, self.static))
+    def once(self, found: dict[Any, Any], make: Callable) -> Any:
+        """What `make()` returns, kept in `found` for other calls like this one."""
+        static = tuple([(type(x), x) for x in self.static])
+        key = tuple(self.avals), self.tree, static
+        try:
+            hash(key)
+        except TypeError:  # what has no hash may have changed by then
+            return make()
+        if key not in found:
+            found[key] = make()
+        return found[key]
+
+    def given(self) -> list[Any]:
+        """The arrays, none of which is a type alone."""
+        for x in self.arrays:
+            if isinstance(x, jax.ShapeDtypeStruct):
+                raise TypeError(
+                    f"{self.function.name}: an argument is {x}, a type without values; "
+                    "pass an array"
+                )
+        return self.arrays
+
+    def values(self) -> list[Any]:
+        """The same, none of which is traced."""
+        if any(map(is_traced, self.given())):
+            raise TypeError(
+                f"{self.function.name}: where='local' needs values, but an argument is "
+                "traced (under jax.jit, vmap or a derivative); pass where='global'"
+            )
+        return self.arrays
 
     def flat(self, arrays) -> tuple[Flat, list[Any]]:
         """(the function of the leaves that are selected, these leaves)"""
@@ -91,28 +118,19 @@ class Call:
         domain, codomain = space_of(flat.in_tree, leaves), flat.out_space(outs)
         return LinearizedCall(flat, domain, codomain, program, aux), outs
 
-    def program(self, arrays) -> tuple[LinearProgram, Any, Any]:
-        """(the linear program, types of the outputs, aux)"""
+    def program(self, arrays) -> tuple[LinearProgram, Any]:
+        """(the linear program, aux)"""
         has_aux = self.function.has_aux
         if not self.function.of_gradient:
-            flat, _, codomain, program, aux = self.linearized(arrays)
-            return program, codomain.avals, flat.aux(aux) if has_aux else None
-        flat, leaves = self.flat(arrays)
-        gradient = _gradient(self.function.name, flat)
-        outs, program, aux = linearize_flat(gradient, leaves)
-        return program, [typeof(y) for y in outs], flat.aux(aux) if has_aux else None
+            flat, _, _, program, aux = self.linearized(arrays)
+        else:
+            flat, leaves = self.flat(arrays)
+            gradient = _gradient(self.function.name, flat)
+            _, program, aux = linearize_flat(gradient, leaves)
+        return program, flat.aux(aux) if has_aux else None
 
 
 _ARRAYS = (jax.Array, np.ndarray, np.generic, float, complex, jax.ShapeDtypeStruct)
-
-
-def _frozen(x: Any) -> Any:
-    """What tells a value that isn't an array from others."""
-    try:
-        hash(x)
-    except TypeError:
-        return id(x)
-    return type(x), x
 
 
 def _gradient(name: str, flat: Flat) -> Callable:

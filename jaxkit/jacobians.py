@@ -103,7 +103,8 @@ def choice(program: LinearProgram, mode: str, sparse: bool | str) -> Choice:
     if (narrow := bottleneck(code)) is not None:
         ways.append(narrow)
     elif mode == "mixed":
-        ways.append(Way("mixed", (n, 0), n * whole, 0, n))
+        read = width(live(code)[0])
+        ways.append(Way("mixed", (read, 0), read * whole, 0, read))
     least = min(way.cost for way in ways)
     if sparse is True:
         ways.append(coloured(program, mode, None))
@@ -148,13 +149,20 @@ def _planned(code: Code, whole, mode: str, limit: int | None) -> Plan:
 
 
 def bottleneck(code: Code) -> Way | None:
-    """The cheapest place to cut a program, if there is one inside it."""
+    """The cheapest place to cut a program, if there is one inside it.
+
+    It isn't where numbers are complex: what leads to them, or from them, needn't be a
+    matrix of complex numbers (the real part isn't one).
+    """
+    if any(v.aval.dtype.kind == "c" for v in code.inputs):
+        return None
     n, m = width(code.inputs), width(code.outputs)
     costs = np.cumsum([0, *map(cost_of, code.equations)])
     found = None
     for k, variables in enumerate(live(code)):
         through = width(variables)
-        if 0 < k < len(code.equations) and through:
+        is_real = all(v.aval.dtype.kind != "c" for v in variables)
+        if 0 < k < len(code.equations) and through and is_real:
             run = through * int(costs[-1]) + 2 * n * through * m
             if found is None or run < found.cost:
                 found = Way("mixed", (through, through), run, k, through)
@@ -278,11 +286,13 @@ def jacobian(
         raise ValueError(
             f"jacobian: mode is {mode!r}; pass one of {', '.join(map(repr, MODES))}"
         )
-    if chunk_size is not None and chunk_size < 1:
+    if chunk_size is not None and not (
+        isinstance(chunk_size, int | np.integer) and chunk_size > 0
+    ):
         raise ValueError(
-            f"jacobian: chunk_size is {chunk_size}; pass a number of passes, from 1"
+            f"jacobian: chunk_size is {chunk_size!r}; pass a number of passes, from 1"
         )
-    if sparse not in ("auto", True, False):
+    if not isinstance(sparse, bool) and sparse != "auto":
         raise ValueError(f"jacobian: sparse is {sparse!r}; pass 'auto', True or False")
     if sparse is True and mode == "mixed":
         raise ValueError(
@@ -346,7 +356,7 @@ def tabulated(
 def from_matrix(matrix: jax.Array, domain: Space, codomain: Space) -> list[list[Any]]:
     """The same of the whole Jacobian, numbers that come out by numbers that go in."""
     columns = [
-        part.reshape(*aval.shape, -1).astype(aval.dtype)
+        part.reshape(*aval.shape, matrix.shape[1]).astype(aval.dtype)
         for part, aval in zip(
             cut(matrix, codomain.sizes, 0), codomain.moving_avals, strict=True
         )

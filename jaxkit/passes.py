@@ -48,7 +48,11 @@ def passes(
         pairs = zip(parts, avals, strict=True)
         return run([(part == colour).astype(x.dtype) for part, x in pairs])
 
-    return lax.map(one, jnp.arange(count), batch_size=chunk_size)
+    chunks = -(-count // chunk_size)
+    each = -(-count // chunks)  # the last chunk may have colours that there aren't
+    numbers = jnp.arange(chunks * each).reshape(chunks, each)
+    found = lax.map(jax.vmap(one), numbers)
+    return jax.tree.map(lambda y: y.reshape(numbers.size, *y.shape[2:])[:count], found)
 
 
 def seeds(avals: Sequence[Any], colours: np.ndarray) -> list[jax.Array]:

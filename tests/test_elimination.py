@@ -336,9 +336,18 @@ def test_text():
     ]
 
 
+def test_nothing_in_and_nothing_out():
+    for f, x in ((jnp.sin, jnp.ones(0)), (lambda x: jnp.sin(x[:0]), jnp.ones(3))):
+        assert jk.eliminated(f)(x).shape == (0, x.size)
+
+
 def test_refusals():
     with pytest.raises(ValueError, match="eliminated: order is 'best'; pass one of"):
         jk.eliminated(jnp.sin, order="best")
+    with pytest.raises(ValueError, match="eliminated: order is 3; pass one of"):
+        jk.eliminated(jnp.sin, order=3)
+    with pytest.raises(ValueError, match=r"eliminated: tries is 1.5; pass a number"):
+        jk.eliminated(jnp.sin, order="search", tries=1.5)
     with pytest.raises(ValueError, match="isn't one of the inner vertices"):
         jk.eliminated(lambda x: jnp.sin(jnp.sin(x)), order=[7])(1.0)
     with pytest.raises(TypeError, match="eliminated: "):

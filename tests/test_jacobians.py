@@ -192,6 +192,42 @@ def test_a_rule_without_forward_mode_is_run_backwards():
         jk.jacobian(f, mode="forward")(2.0)
 
 
+def through_a_complex_number(x):
+    return jnp.imag(jnp.sum(x * (1 + 2j)) ** 2) * jnp.arange(1.0, 6.0)
+
+
+@pytest.mark.parametrize("mode", ["auto", "mixed"])
+def test_no_bottleneck_is_a_complex_number(mode):
+    x = jnp.arange(5.0)
+    expected = jax.jacfwd(through_a_complex_number)(x)
+    equal(jk.jacobian(through_a_complex_number, mode=mode)(x), expected)
+
+
+def twice(x):
+    """By a loop of a length that the inputs say."""
+    return lax.while_loop(lambda x: x[0] < 2, lambda x: x * x[0] + jnp.roll(x, 1), x)
+
+
+EDGES = {
+    "nothing comes out": (lambda x, y: x[:0] * y, jnp.ones(3), jnp.ones(())),
+    "nothing goes in": (lambda x, y: jnp.sum(x) + y, jnp.ones(0), jnp.ones(0)),
+    "nothing for some": (lambda x, y: jnp.sum(x) + y, jnp.ones(0), jnp.ones(2)),
+    "unused": (lambda x, y: 2 * x, jnp.ones(3), jnp.ones(2)),
+    "constant": (lambda x, y: jnp.ones(2), jnp.ones(3), jnp.ones(2)),
+    "a while loop": (lambda x, y: twice(x), jnp.arange(1.0, 5.0), jnp.ones(2)),
+}
+
+
+@pytest.mark.parametrize("chunk_size", [None, 2])
+@pytest.mark.parametrize("mode, sparse", WAYS)
+@pytest.mark.parametrize("name", EDGES)
+def test_edges(name, mode, sparse, chunk_size):
+    f, *args = EDGES[name]
+    options = {"mode": mode, "sparse": sparse, "chunk_size": chunk_size}
+    found = jk.jacobian(f, argnums=(0, 1), **options)(*args)
+    equal(found, jax.jacfwd(f, argnums=(0, 1))(*args))
+
+
 def test_as_jacrev():
     f = lambda x, y: ({"a": x * y}, "aux")  # noqa: E731
     found, aux = jk.jacobian(f, argnums=(0, 1), has_aux=True)(2.0, 3.0)
@@ -209,7 +245,9 @@ def test_as_jacrev():
     [
         (lambda f, x: jk.jacobian(f, mode="fast"), ValueError, "mode is 'fast'; pass"),
         (lambda f, x: jk.jacobian(f, chunk_size=0), ValueError, "chunk_size is 0"),
-        (lambda f, x: jk.jacobian(f, sparse=2), ValueError, "sparse is 2; pass 'auto'"),
+        (lambda f, x: jk.jacobian(f, chunk_size=2.5), ValueError, "chunk_size is 2.5"),
+        (lambda f, x: jk.jacobian(f, chunk_size="2"), ValueError, "chunk_size is '2'"),
+        (lambda f, x: jk.jacobian(f, sparse=1), ValueError, "sparse is 1; pass 'auto'"),
         (
             lambda f, x: jk.jacobian(f, mode="mixed", sparse=True),
             ValueError,

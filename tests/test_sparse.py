@@ -49,6 +49,17 @@ def scanned(x):
     return lax.scan(lambda c, a: (c * 0.9 + a, c * a), 0.0, x)
 
 
+def again(x, c):
+    """Of constants c it matters what they are: c - 2 and an index."""
+
+    @jax.checkpoint
+    def step(x, c):
+        same = jnp.roll(c, 1) == c
+        return x + jnp.where(same[0], x[c[0].astype(int)], (c[0] - 2) * x), None
+
+    return lax.scan(step, x, jnp.tile(jnp.array(c), (80, 1)))[0]
+
+
 def cases(x):
     return lax.cond(x[0] > 0, lambda x: x * 2, lambda x: jnp.cumsum(x), x)
 
@@ -135,6 +146,13 @@ PATTERNS = {
         36,
         3,
     ),
+    "indices, one of which is computed": (
+        lambda x: lax.dynamic_slice(x.reshape(3, 4), (jnp.argmax(x), 0), (1, 2)),
+        6,
+        2,
+    ),
+    "a long scan, checkpointed": (lambda x: again(x, [2.0, 3.0]), 12, 12),
+    "the same, of one index": (lambda x: again(x, [2.0, 2.0]), 23, 23),
     "a map": (lambda x: lax.map(jnp.sin, x), 12, 12),
     "lanes": (lambda x: jax.vmap(jnp.cumsum)(x.reshape(3, 4)), 30, 30),
     "an associative scan": (lambda x: lax.associative_scan(jnp.multiply, x), 78, 78),
@@ -438,6 +456,36 @@ def test_nothing_in_and_nothing_out():
     np.testing.assert_array_equal(constant(jnp.ones(3)), np.zeros((2, 3)))
 
 
+def test_a_pattern_of_one_triangle():
+    f = lambda x: jnp.sum(x[1:] * x[:-1] ** 2)  # noqa: E731
+    x = jnp.arange(4.0)
+    for recovery in ("direct", "substitution"):
+        found = jk.sparse_hessian(
+            f, recovery=recovery, format="dense", pattern=np.tri(4) - np.tri(4, k=-2)
+        )
+        np.testing.assert_allclose(found(x), jax.hessian(f)(x))
+
+
+def test_a_loop_of_computed_length_in_a_hessian():
+    def f(x):
+        return jnp.sum(lax.fori_loop(0, jnp.argmax(x), lambda _, x: jnp.sin(x), x) ** 2)
+
+    x = jnp.arange(3.0)
+    expected = jax.jacfwd(jax.jacfwd(f))(x)
+    np.testing.assert_allclose(
+        jk.sparse_hessian(f, format="dense")(x), expected, rtol=1e-5
+    )
+
+
+def test_what_has_no_hash_may_change():
+    f = lambda x, which: jnp.stack([x[i] for i in sorted(which)])  # noqa: E731
+    which, jacobian = {0, 1}, jk.sparse_jacobian(f, 0, format="dense")
+    assert jacobian(jnp.ones(3), which).tolist() == [[1, 0, 0], [0, 1, 0]]
+    which.remove(1)
+    which.add(2)
+    assert jacobian(jnp.ones(3), which).tolist() == [[1, 0, 0], [0, 0, 1]]
+
+
 def test_what_is_printed():
     x = jax.ShapeDtypeStruct((4,), jnp.float32)
     plan = jk.sparse_jacobian(lambda x: x[1:] * x[:-1]).plan(x)
@@ -492,6 +540,26 @@ def test_a_user_says_how_an_operator_spreads():
             lambda f, x: jk.sparse_jacobian(f, pattern=np.eye(2))(x),
             ValueError,
             r"the pattern has shape \(2, 2\), but the matrix has \(2, 3\)",
+        ),
+        (
+            lambda f, x: jk.sparse_hessian(jnp.sum, pattern=np.eye(2)).plan(x),
+            ValueError,
+            r"the pattern has shape \(2, 2\), but the matrix has \(3, 3\)",
+        ),
+        (
+            lambda f, x: jk.sparse_jacobian(f, pattern="abc").plan(x),
+            TypeError,
+            r"pattern is of type str; pass a Sparsity.* of shape \(2, 3\)",
+        ),
+        (
+            lambda f, x: jax.jit(lambda x: jk.sparsity(f, where="local")(x).nnz)(x),
+            TypeError,
+            "where='local' needs values",
+        ),
+        (
+            lambda f, x: jk.sparse_jacobian(f)(jax.ShapeDtypeStruct((3,), float)),
+            TypeError,
+            "a type without values; pass an array",
         ),
         (
             lambda f, x: jax.jit(jk.sparse_jacobian(f, format="scipy"))(x),

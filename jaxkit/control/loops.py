@@ -295,7 +295,10 @@ def _opened(residuals, tangents, loop, code):
     whole = known and not loop.leaves_start and length <= loop.capacity
     rows = {}
     for v, row in zip(loop.steps.rows, tape.rows or loop.steps.rows, strict=True):
-        rows[v] = row[:length] if whole else v.aval.update(shape=(1, *v.aval.shape))
+        if whole and not isinstance(row, tracing.ShapedArray):
+            rows[v] = row[:length]
+        else:
+            rows[v] = v.aval.update(shape=(1, *v.aval.shape))
     fixed = loop.steps.environment(needs)
     read = loop.steps.step.residuals
     stacked = [not tracing.is_literal(v) and v in rows for v in read]

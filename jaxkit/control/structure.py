@@ -23,7 +23,6 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 import jax
-import numpy as np
 
 from jaxkit import tracing
 from jaxkit.arithmetic import run_recording
@@ -101,19 +100,13 @@ class Repeated(NamedTuple):
         return LinearProgram(self.code, list(map(at, self.residuals, self.stacked)))
 
     def any_program(self) -> LinearProgram:
-        """One that stands for that of any step.
-
-        Of numbers it matters where they are zero in all steps; of indices and truth
-        values what they are, if that is the same in all.
-        """
+        """One that stands for that of any step: what is the same in all is known."""
 
         def of_all(x, stacked):
             if not stacked:
                 return x
             if isinstance(x, tracing.ShapedArray):
                 return x.update(shape=x.shape[1:])
-            if x.dtype.kind in "fc":
-                return (x != 0).any(0).astype(np.float32)
             same = len(x) and (x == x[:1]).all()
             return x[0] if same else tracing.typeof(x).update(shape=x.shape[1:])
 

@@ -7,6 +7,7 @@ from types import EllipsisType
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxkit.border.tracebacks import entry
 from jaxkit.calls import Call, Function
@@ -77,11 +78,13 @@ def eliminated(
 
     Source: A. Griewank, A. Walther, Evaluating Derivatives (2008), ch. 9 and 10.
     """
-    if isinstance(order, str) and order not in ORDERS:
+    if order not in ORDERS and (isinstance(order, str) or not np.iterable(order)):
         known = ", ".join(map(repr, ORDERS))
         raise ValueError(
             f"eliminated: order is {order!r}; pass one of {known}, or a plan's order"
         )
+    if not isinstance(tries, int) or tries < 0:
+        raise ValueError(f"eliminated: tries is {tries!r}; pass a number, from 0")
     function = Function("eliminated", fun, argnums, argnames, has_aux)
     return Eliminated(function, order, tries, seed)
 
@@ -103,18 +106,17 @@ class Eliminated:
     def partials(self, *args, **kwargs) -> list[jax.Array]:
         """The local partials c0, c1, ... at these arguments: what the plan runs on."""
         call = self._function.split(args, kwargs)
-        return self._planned(call)[1](call.arrays)
+        return self._planned(call)[1](call.given())
 
     @entry
     def __call__(self, *args, **kwargs):
         call = self._function.split(args, kwargs)
-        return self._planned(call)[2](call.arrays)
+        return self._planned(call)[2](call.given())
 
     def _planned(self, call: Call) -> tuple[Elimination, Callable, Callable]:
-        if call.key not in self._plans:
-            name = self._function.name
+        def make() -> tuple[Elimination, Callable, Callable]:
             program = folded(lambda *xs: _linearized(call, xs)[1], call.avals)
-            graph, partials = graph_of(name, program)
+            graph, partials = graph_of(self._function.name, program)
             plan = Elimination(graph, self._chosen(graph))
 
             def local(arrays) -> tuple[LinearizedCall, list[Any]]:
@@ -128,12 +130,9 @@ class Eliminated:
                     from_matrix(plan.run(values), domain, codomain)
                 )
 
-            self._plans[call.key] = (
-                plan,
-                jax.jit(lambda arrays: local(arrays)[1]),
-                jax.jit(jacobian),
-            )
-        return self._plans[call.key]
+            return plan, jax.jit(lambda arrays: local(arrays)[1]), jax.jit(jacobian)
+
+        return call.once(self._plans, make)
 
     def _chosen(self, graph: Graph) -> Sequence[int]:
         order = self._order

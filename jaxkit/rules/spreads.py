@@ -196,9 +196,12 @@ def sums(at: At, axes: Sequence[int] = ()) -> list[Chain]:
 
 def _still(x: Any) -> Any:
     """A value, or zeros for what isn't known, or moves and isn't looked at."""
-    if not is_known(x):
-        return np.zeros(x.shape, np.int32)
-    return np.zeros(np.shape(x), np.int32) if np.asarray(x).dtype.kind in "fc" else x
+    dtype = np.asarray(x).dtype if is_known(x) else x.dtype
+    if dtype.kind not in "biu":
+        dtype = np.dtype(np.int32)
+    elif is_known(x):
+        return x
+    return np.zeros(np.shape(x), dtype)
 
 
 def _groups(shape: Sequence[int], axes: Sequence[int]) -> tuple[np.ndarray, Pattern]:

@@ -13,8 +13,8 @@ from scipy.sparse import csr_array
 
 from jaxkit.border.tracebacks import entry
 from jaxkit.calls import Call, Function
-from jaxkit.program import LinearProgram, folded
-from jaxkit.program.cost import cost
+from jaxkit.program import Code, LinearProgram, folded
+from jaxkit.program.cost import cost, width
 from jaxkit.sparse.patterns import pattern as pattern_of
 from jaxkit.sparse.plan import Plan, Sparsity, hessian_plan, jacobian_plan
 from jaxkit.tracing import is_traced
@@ -66,7 +66,7 @@ def sparsity(
     @entry
     def of(*args, **kwargs) -> Sparsity:
         call = function.split(args, kwargs)
-        program = program_of(call, call.arrays if where == "local" else call.avals)
+        program = program_of(call, call.values() if where == "local" else call.avals)
         return Sparsity(pattern_of(program), where)
 
     return of
@@ -199,24 +199,24 @@ class Sparse:
         return self._planned(self._function.split(args, kwargs))[0]
 
     def _planned(self, call: Call) -> tuple[Plan, Callable]:
-        if call.key not in self._plans:
-            given, pass_cost = self._pattern, 0
-            if given is None:
-                program = program_of(call, call.avals)
-                pass_cost = cost(program.code)
-                given = pattern_of(program)
-            if not isinstance(given, Sparsity):
-                given = Sparsity(csr_array(given), "global")
+        def make() -> tuple[Plan, Callable]:
+            program = program_of(call, call.avals)
+            if self._pattern is None:
+                found = Sparsity(pattern_of(program), "global")
+            else:
+                found = _given(self._function.name, self._pattern, program.code)
             dtypes = [aval.dtype for aval in call.avals[: call.count]]
-            plan = self._make(given, np.result_type(*dtypes).itemsize, pass_cost)
-            self._plans[call.key] = plan, jax.jit(_evaluated(call, plan))
-        return self._plans[call.key]
+            size = np.result_type(*dtypes).itemsize
+            plan = self._make(found, size, cost(program.code))
+            return plan, jax.jit(_evaluated(call, plan))
+
+        return call.once(self._plans, make)
 
     @entry
     def __call__(self, *args, **kwargs):
         call = self._function.split(args, kwargs)
         plan, evaluate = self._planned(call)
-        entries, aux = evaluate(call.arrays)
+        entries, aux = evaluate(call.given())
         matrix = self._formatted(plan, entries)
         return (matrix, aux) if self._function.has_aux else matrix
 
@@ -244,18 +244,27 @@ def _evaluated(call: Call, plan: Plan) -> Callable:
     """The entries, in the pattern's order, and aux, as a function of the arrays."""
 
     def evaluate(arrays):
-        program, outs, aux = call.program(arrays)
-        _check_shape(call.function.name, plan, call.avals[: call.count], outs)
+        program, aux = call.program(arrays)
         return plan.entries(program), aux
 
     return evaluate
 
 
-def _check_shape(name, plan, ins, outs) -> None:
-    shape = sum(x.size for x in outs), sum(x.size for x in ins)
-    if plan.pattern.shape != shape:
+def _given(name: str, pattern: Any, code: Code) -> Sparsity:
+    """The pattern that a user passes, of the matrix of this code."""
+    shape = width(code.outputs), width(code.inputs)
+    if not isinstance(pattern, Sparsity):
+        try:
+            pattern = Sparsity(csr_array(pattern), "global")
+        except (IndexError, TypeError, ValueError):
+            raise TypeError(
+                f"{name}: pattern is of type {type(pattern).__name__}; pass a "
+                f"Sparsity, a SciPy matrix, or an array of shape {shape}"
+            ) from None
+    if pattern.shape != shape:
         raise ValueError(
-            f"{name}: the pattern has shape {plan.pattern.shape}, but the matrix has "
+            f"{name}: the pattern has shape {pattern.shape}, but the matrix has "
             f"{shape}: a row for each number that comes out, a column for each that "
             "goes in"
         )
+    return pattern

@@ -46,7 +46,7 @@ class Sparsity:
     def __init__(self, matrix: Pattern, where: str):
         self.matrix: Pattern = csr_array(matrix, dtype=bool)
         self.where = where
-        self.matrix.sort_indices()
+        self.matrix.sum_duplicates()  # and sorts
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -252,7 +252,11 @@ def _fewest(plans) -> float:
 def hessian_plan(
     pattern: Sparsity, recovery: str, itemsize: int, pass_cost: int = 0
 ) -> Plan:
-    """By a star colouring, or an acyclic one; "auto": the quicker one, by estimate."""
+    """By a star colouring, or an acyclic one; "auto": the quicker one, by estimate.
+
+    The pattern may lack what its transpose has: an entry is had from either.
+    """
+    pattern = Sparsity(pattern.matrix + pattern.matrix.T, pattern.where)
     matrix = pattern.matrix
     rows, by_column = np.full(matrix.shape[0], NONE), np.ones(matrix.nnz, bool)
     plans = []

@@ -74,7 +74,7 @@ class Substituted(NamedTuple):
 
     def __call__(self, passes: jax.Array) -> jax.Array:
         n, colours = len(self.colours), np.append(self.colours, 0)
-        pushed = passes.reshape(-1, n)
+        pushed = passes.reshape(len(passes) // max(n, 1), n)
         # Of each vertex what it has left; behind them one for those that aren't there.
         left = jnp.pad(pushed, ((0, 0), (0, 1)))
 
