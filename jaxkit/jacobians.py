@@ -48,6 +48,7 @@ from jaxkit.tracing import is_traced, line_of, wide_enough
 
 MODES = "auto", "forward", "reverse", "mixed"
 MANY = 10**7  # operations, from which on a pattern is looked for
+SLOWER = 30  # how much an operation on a pattern's entry is, than one on numbers
 
 
 class Way(NamedTuple):
@@ -111,7 +112,7 @@ def choice(program: LinearProgram, mode: str, sparse: bool | str) -> Choice:
         mode = "coloured"
     elif sparse and mode == "auto" and least > MANY:
         with suppress(TooDense):
-            ways.append(coloured(program, mode, least))
+            ways.append(coloured(program, mode, least // SLOWER))
     return Choice(ways, mode)
 
 

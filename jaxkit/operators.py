@@ -104,7 +104,7 @@ def hessian_operator(
     @entry
     def of(*args, **kwargs) -> LinearMap:
         call = function.split(args, kwargs)
-        program, _, _ = call.program(call.arrays)
+        program, _ = call.program(call.arrays)
         space = Space(call.in_tree, tuple(call.avals[: call.count]))
         tags = {SYMMETRIC, POSITIVE} if convex else {SYMMETRIC}
         return LinearMap(

@@ -256,6 +256,7 @@ def logarithms(x):
     )[1]
 
 
+@pytest.mark.long
 def test_a_lane_that_has_ended_where_its_step_is_singular():
     x = jnp.array([0.0, 1.0, 2.0, 3.0])
     first, second = jnp.array([0, 1, 3 / 2, 11 / 6]), -jnp.array([0, 1, 5 / 4, 49 / 36])

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import jaxkit as jk
+from tests.selections import long_but
 from zoo.nestings import compiled
 from zoo.programs import PROGRAMS, Program
 
@@ -218,7 +219,9 @@ def check_untraceable(program, report, mixed_too):
         report.compare("eager", dtype, results, reference)
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "program", long_but(PROGRAMS[::2], PROGRAMS), ids=lambda p: p.name
+)
 def test_equals_jax(program, mixed_too=False):
     report = Report(program.condition)
     check = check_traceable if program.traceable else check_untraceable
@@ -241,6 +244,7 @@ def test_enough_real_programs():
         assert inputs <= 32, program.name
 
 
+TRACEABLE = [p for p in PROGRAMS if p.traceable]
 NO_OVERFLOW = {
     "haversine_distance": 1.18,
     "resonant_circuit": 1.36,
@@ -249,7 +253,7 @@ NO_OVERFLOW = {
 
 
 @pytest.mark.parametrize(
-    "program", [p for p in PROGRAMS if p.traceable], ids=lambda p: p.name
+    "program", long_but(TRACEABLE[1::2], TRACEABLE), ids=lambda p: p.name
 )
 def test_the_gradient_takes_no_more_operations_than_jaxs(program):
     """As XLA counts those of the compiled program, within 1%.

@@ -214,7 +214,7 @@ def test_patterns(name):
 
 
 @pytest.mark.parametrize(
-    "program", long_but(PROGRAMS[::6], PROGRAMS), ids=lambda p: p.name
+    "program", long_but(PROGRAMS[::12], PROGRAMS), ids=lambda p: p.name
 )
 def test_programs(program):
     """Patterns hold, and what is recovered is the dense derivative."""

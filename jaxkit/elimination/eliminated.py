@@ -63,8 +63,7 @@ def eliminated(
         ValueError: an order that there isn't; when called, an order of another graph,
             or a graph of more than 5000 edges.
         TypeError: when called: an argument selected, an output, or a number on the way
-            isn't real.
-        jax.errors.ConcretizationTypeError: when called: Python asks for a value.
+            isn't real; Python asks for a value.
 
     Example:
 

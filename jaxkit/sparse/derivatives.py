@@ -97,9 +97,11 @@ def sparse_jacobian(
     Returns:
         A function of the same arguments.  It returns the matrix, of shape (numbers that
         come out, numbers that go in), leaf by leaf; with `has_aux`, (matrix, aux).  It
-        works under `jax.jit` and `jax.vmap`, and can be differentiated.  Pattern and
-        colours are found once for arguments of given shapes and dtypes; `plan(*args)`
-        returns them, computing nothing.
+        works under `jax.jit` and `jax.vmap`, and can be differentiated (with
+        `format="dense"` by all transforms; of a BCOO its `data`).  Pattern and colours
+        are found once for arguments of given shapes and dtypes, and for what isn't an
+        array by `==`, as `jax.jit` does with static arguments; `plan(*args)` returns
+        them, computing nothing.
 
     Raises (when called):
         TypeError: an argument selected, or an output, isn't real.
@@ -148,7 +150,8 @@ def sparse_hessian(
         format, pattern: as in `sparse_jacobian`.
 
     Returns, Raises:
-        as `sparse_jacobian`; a TypeError too if the output isn't a scalar.
+        as `sparse_jacobian`; a TypeError too if the output isn't a scalar.  Where
+        custom rules make the Hessian asymmetric, use `sparse_jacobian(grad(f))`.
 
     Example:
 

@@ -35,14 +35,15 @@ class TooDense(Exception):
     """A pattern takes more operations than it is allowed to."""
 
 
-LIMIT: ContextVar[float] = ContextVar("limit", default=math.inf)
+# How many operations are left, in a list to be changed.
+LEFT: ContextVar[list[float] | None] = ContextVar("left", default=None)
 
 
 def pattern(program: LinearProgram, limit: float | None = None) -> Pattern:
     """Where the program's matrix may differ from zero: (all outputs, all inputs).
 
     Raises:
-        TooDense: a step of the way takes more than `limit` operations.
+        TooDense: it takes more than `limit` operations.
     """
     if limit is not None:
         return copy_context().run(_limited, program, limit)
@@ -52,7 +53,7 @@ def pattern(program: LinearProgram, limit: float | None = None) -> Pattern:
 
 
 def _limited(program: LinearProgram, limit: float) -> Pattern:
-    LIMIT.set(limit)
+    LEFT.set([limit])
     return pattern(program)
 
 
@@ -95,11 +96,11 @@ def pushed(program: LinearProgram, inputs: Sequence[Pattern]) -> list[Pattern]:
 
 
 def product(chain: Sequence[Pattern], before: Pattern) -> Pattern:
-    limit = LIMIT.get()
+    left = LEFT.get()
     for factor in reversed(chain):
-        if limit < math.inf:
-            taken = np.diff(before.indptr)[factor.indices].sum(dtype=np.int64)
-            if taken > limit:
+        if left is not None:
+            left[0] -= np.diff(before.indptr)[factor.indices].sum(dtype=np.int64)
+            if left[0] < 0:
                 raise TooDense
         before = factor @ before
     return before

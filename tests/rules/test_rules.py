@@ -41,12 +41,14 @@ SECOND = {case.primitive: case for case, _ in reversed(OTHERS)}
 def named(case: Case, *dtype: str):
     chosen = SECOND.get(case.primitive, case) is case and dtype in ((), case.dtypes[:1])
     marks = [pytest.mark.quick] if chosen else []
+    if dtype and dtype[0] != case.dtypes[0]:
+        marks.append(pytest.mark.long)
     return pytest.param(case, *dtype, id="-".join([case.name, *dtype]), marks=marks)
 
 
 @pytest.mark.parametrize(("case", "dtype"), [named(*x) for x in OF_EACH_RULE])
 def test_rule(case, dtype, brief=False):
-    """Of each rule one case, in all dtypes, to all orders."""
+    """Of each rule one case to all orders, by the long tests in all dtypes."""
     skip_unless_available(case)
     problems = check(case, dtype, brief)
     assert not problems, "\n".join([f"{case.name}, {dtype}:", *problems])
