@@ -11,7 +11,7 @@ Review 47, 2005).
 What is measured: how long the pattern takes to be found, and the whole plan (pattern,
 colours, and where each entry is had), each time of a function that is new; and the
 compiled derivative: its entries where it is sparse, all numbers where it is dense. Of a
-Hessian that is had by substitution, `direct` is the other way. asdex stands beside, if
+Hessian, `substitution` is the recovery by fewer passes. asdex stands beside, if
 it is installed (`pip install -e '.[peers]'`).
 """
 
@@ -38,9 +38,11 @@ SIZES = [128, 512, 2048, 8192]  # 2 g^2: grids are of g by g, or of g by 2 g
 TOLERATED = 1e-4  # relative difference to the dense derivative, in float32
 START = 512  # below, what a call takes at least shows
 DENSE, FINDING = ["forward", "reverse"], ["pattern", "plan"]
-OTHERS = [("asdex", "sparse"), ("jaxkit", "direct")]
+OTHERS = [("asdex", "sparse"), ("jaxkit", "substitution")]
 OTHERS += [(library, mode) for mode in DENSE for library in COMPILED]
-LOOKS = style.looks({"sparse": "o", "forward": "s", "reverse": "^", "direct": "D"})
+LOOKS = style.looks(
+    {"sparse": "o", "forward": "s", "reverse": "^", "substitution": "D"}
+)
 FOUND = style.looks({"pattern": "o", "plan": "s"})
 MISSING = "asdex isn't installed; pip install -e '.[peers]' brings it"
 
@@ -174,8 +176,8 @@ def beside(f, x, hessian: bool, dense: bool) -> dict:
     g = jax.grad(f) if hessian else f
     programs = {("jax", "f"): build(g, (x,))}
     if hessian:
-        direct: Any = jk.sparse_hessian(f, recovery="direct")
-        programs["jaxkit", "direct"] = build(lambda x: direct(x).data, (x,))
+        other: Any = jk.sparse_hessian(f, recovery="substitution")
+        programs["jaxkit", "substitution"] = build(lambda x: other(x).data, (x,))
     for library, ad in {"jaxkit": jk, "jax": jax}.items() if dense else ():
         g = ad.grad(f) if hessian else f
         programs[library, "forward"] = build(ad.jacfwd(g), (x,))

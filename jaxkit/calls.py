@@ -39,7 +39,7 @@ class Call:
             leaves, _ = as_leaves(function.name, tree, named)
         self.in_tree = in_tree
         for i, x in enumerate(leaves):
-            check_forward_input(function.name, x, named, i, False)
+            check_forward_input(function.name, x, named, i, None)
         everything, self.tree = tree_flatten((args, kwargs))
         self.dynamic = [isinstance(x, _ARRAYS) for x in everything]
         self.static = [
@@ -114,7 +114,7 @@ class Call:
         outs, program, aux = linearize_flat(flat, leaves)
         for i, y in enumerate(outs):
             name = leaf_name([("the output", flat.result(outs))], i)
-            check_output(self.function.name, y, name, False)
+            check_output(self.function.name, y, name, None)
         domain, codomain = space_of(flat.in_tree, leaves), flat.out_space(outs)
         return LinearizedCall(flat, domain, codomain, program, aux), outs
 

@@ -534,7 +534,11 @@ def test_a_user_says_how_an_operator_spreads():
         ),
         (lambda f, x: jk.sparsity(f, where="here"), ValueError, "'global' or 'local'"),
         (lambda f, x: jk.sparse_jacobian(f)(jnp.arange(3)), TypeError, r"int\d\d\["),
-        (lambda f, x: jk.sparse_jacobian(f)(x + 1j), TypeError, "real numbers"),
+        (
+            lambda f, x: jk.sparse_jacobian(f)(x + 1j),
+            TypeError,
+            "real numbers; use jaxkit.jacobian with",
+        ),
         (lambda f, x: jk.sparse_hessian(f)(x), TypeError, "must return a scalar"),
         (
             lambda f, x: jk.sparse_jacobian(f, pattern=np.eye(2))(x),

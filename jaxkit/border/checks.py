@@ -31,6 +31,13 @@ def check_reverse_input(transform, x, named, i, holomorphic, allow_int) -> None:
         )
 
 
+# What to do with a complex-differentiable function; None: there is no such option.
+HOLOMORPHIC = {
+    False: "pass holomorphic=True",
+    None: "use jaxkit.jacobian with holomorphic=True",
+}
+
+
 def check_forward_input(transform, x, named, i, holomorphic) -> None:
     is_complex = jnp.issubdtype(x.dtype, jnp.complexfloating)
     if holomorphic and not is_complex:
@@ -46,8 +53,8 @@ def check_forward_input(transform, x, named, i, holomorphic) -> None:
     if is_complex and not holomorphic:
         raise TypeError(
             f"{transform}: {leaf_name(named, i)} is {short(typeof(x))}, and "
-            "derivatives are with respect to real numbers; pass holomorphic=True if "
-            "the function is complex-differentiable, else use jvp."
+            f"derivatives are with respect to real numbers; {HOLOMORPHIC[holomorphic]} "
+            "if the function is complex-differentiable, else use jvp."
         )
 
 
@@ -71,8 +78,8 @@ def check_output(transform, y, name, holomorphic) -> None:
         )
     if not holomorphic and not jnp.issubdtype(typeof(y).dtype, jnp.floating):
         hint = (
-            "pass holomorphic=True if the function is complex-differentiable, else "
-            "use vjp"
+            f"{HOLOMORPHIC[holomorphic]} if the function is complex-differentiable, "
+            "else use vjp"
             if kind == "c"
             else "return a float, or use vjp"
         )
