@@ -175,6 +175,9 @@ def matrix_of(f, *args, loop=map):
     lib = np if loop is map else jnp
     leaves, tree = jax.tree.flatten(args)
     places = np.cumsum([0, *[x.size for x in leaves]])
+    if not places[-1]:
+        sizes = [y.size for y in jax.tree.leaves(f(*args))]
+        return lib.zeros((sum(sizes), 0))
 
     def column(unit):
         tangents = [

@@ -286,22 +286,22 @@ def convolves(at: At) -> list[Chain]:
         return dense(at)
     numbers_ = params["dimension_numbers"]
     lhs, rhs = at.operands[:2]
-    x = numbers(np.shape(lhs)).transpose(numbers_.lhs_spec)
-    w = numbers(np.shape(rhs)).transpose(numbers_.rhs_spec)
     out = numbers(y.shape).transpose(numbers_.out_spec)
     groups, (count, features) = params["feature_group_count"], out.shape[:2]
     of_group = np.arange(features) * groups // features
-    x = x.reshape(count, groups, -1, math.prod(x.shape[2:]))
-    out = out.reshape(count, features, -1)
+    out = out.reshape(count, features, math.prod(out.shape[2:]))
     shape = size(y), size(at.moving)
     if at.number == 1:  # each feature of the output reads its part of the kernel
-        w = w.reshape(features, -1)
+        w = numbers(np.shape(rhs)).transpose(numbers_.rhs_spec)
+        w = w.reshape(features, math.prod(w.shape[1:]))
         united = entries(
             np.repeat(np.arange(features), w.shape[1]), w - 1, (features, shape[1])
         )
         source = np.empty(shape[0], np.int64)
         source[out - 1] = np.arange(1, features + 1)[:, None]
         return [(moved(source, features), united)]
+    x = numbers(np.shape(lhs)).transpose(numbers_.lhs_spec)
+    x = x.reshape(count, groups, -1, math.prod(x.shape[2:]))
     spatial = [np.shape(lhs)[d] for d in numbers_.lhs_spec[2:]]
     reads = windows(
         spatial,
