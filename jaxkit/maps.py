@@ -134,7 +134,7 @@ class LinearMap:
     @property
     def _arguments(self) -> Space:
         """The domain, as that of a map that is called with arguments."""
-        return _in_a_tuple(self.domain) if self._transposed else self.domain
+        return as_argument(self.domain) if self._transposed else self.domain
 
     def _made(self, run: Callable, inputs: Space, tags=frozenset()) -> LinearMap:
         """The map to this one's codomain that `run` computes, of lists of arrays."""
@@ -252,7 +252,8 @@ class LinearMap:
         return rows(passes(self.run, self.domain.moving_avals), avals, count, dtype).T
 
 
-def _in_a_tuple(space: Space) -> Space:
+def as_argument(space: Space) -> Space:
+    """The space of the arguments of a function of one argument in this space."""
     return space._replace(tree=treedef_tuple([space.tree]))
 
 

@@ -18,13 +18,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import treedef_tuple
 from scipy.sparse.linalg import LinearOperator
 
 from jaxkit.border.space import Space
 from jaxkit.border.tracebacks import entry
 from jaxkit.calls import Function
-from jaxkit.maps import POSITIVE, SYMMETRIC, LinearMap
+from jaxkit.maps import POSITIVE, SYMMETRIC, LinearMap, as_argument
 from jaxkit.passes import cut, rows
 
 Arguments = int | Collection[int] | EllipsisType
@@ -166,11 +165,6 @@ def gauss_newton_operator(
         return (J.T @ H @ J).between(inputs, linearized.domain, tags)
 
     return of
-
-
-def as_argument(space: Space) -> Space:
-    """The space of the arguments of a function of one argument in this space."""
-    return space._replace(tree=treedef_tuple([space.tree]))
 
 
 # --- As other packages have them ------------------------------------------------------

@@ -23,7 +23,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cache, lru_cache
+from functools import cache
 from itertools import islice, takewhile
 from operator import attrgetter
 from types import MappingProxyType
@@ -104,7 +104,6 @@ JAX_PRIMITIVES = {x for x in vars(primitives).values() if isinstance(x, Primitiv
 
 
 @cache
-@lru_cache(maxsize=4096)
 def belongs_to_jax(thing: Any) -> bool:
     """Whether a primitive is JAX's own: one of JAX's modules holds it by some name."""
     modules = [m for name, m in list(sys.modules.items()) if name.startswith("jax.")]
