@@ -20,7 +20,7 @@ from jax.interpreters import ad
 from jaxkit import tracing
 from jaxkit.program.code import Constant, Var, Zero
 from jaxkit.rules.table import NONE, RULES, Rule, missing_rule
-from jaxkit.tangents import Refused, zeros
+from jaxkit.tangents import zeros
 
 
 class Registered(Rule):
@@ -46,28 +46,16 @@ class Registered(Rule):
         outs, moved = arithmetic.trace(rule, tangents)
         return (outs, moved) if several else (outs[0], moved[0])
 
-    def on_tangents(self, primitive, arithmetic, primals, tangents, params) -> Any:
-        operands = [
-            x if t is None else t for x, t in zip(primals, tangents, strict=True)
-        ]
-        if primitive not in ad.primitive_transposes and not any(
-            type(t) is Refused for t in tangents
-        ):
+    def _check_linear(self, primitive, primals, params) -> None:
+        # In which operands it is linear isn't registered: the transpose is trusted.
+        if primitive not in ad.primitive_transposes:
             raise self.no_transpose(primitive)
-        avals = tracing.output_avals(
-            primitive, list(map(tracing.aval_of, operands)), params
-        )
-        if primitive.multiple_results:
-            moved = arithmetic.bind(primitive, operands, avals, **params)
-            return [None] * len(moved), moved
-        return None, arithmetic.bind(primitive, operands, avals[0], **params)
 
     def pull(self, operator, ct, operands, params) -> Any:
         operands = list(map(_as_jax_has_it, operands))
         if operator.multiple_results and any(x is None for x in ct):
-            avals = tracing.output_avals(
-                operator, [getattr(x, "aval", x) for x in operands], params
-            )
+            types = list(map(tracing.aval_of, operands))
+            avals = tracing.output_aval(operator, types, params)
             ct = [
                 ad.Zero(tracing.cotangent_of(aval)) if x is None else x
                 for x, aval in zip(ct, avals, strict=True)

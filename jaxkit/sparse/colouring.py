@@ -35,6 +35,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import block_array, csr_array
 
+from jaxkit.passes import number_of as count
 from jaxkit.rules.spreads import Pattern
 
 Neighbours = Sequence[Sequence[int]]
@@ -131,10 +132,6 @@ def star(pattern: Pattern) -> tuple[np.ndarray, np.ndarray]:
 def acyclic(pattern: Pattern) -> np.ndarray:
     """The colours of a symmetric pattern's columns; `recovery` says what follows."""
     return best(acyclic_colouring, graph_of(pattern))
-
-
-def count(colours: np.ndarray) -> int:
-    return len(np.unique(colours[colours != NONE]))
 
 
 # --- Orders ---------------------------------------------------------------------------
