@@ -266,6 +266,19 @@ def test_eager_shard_map():
         compare(derivative(jk), derivative(jax))
 
 
+def test_a_cotangent_with_no_entries_runs_nothing():
+    """On meshes whose operands are all empty XLA may fail (seen in tests.generated)."""
+
+    def f(x):
+        body = lambda x: lax.psum(jnp.sin(x), "i")[:, :0]  # noqa: E731
+        return jax.shard_map(body, mesh=MESH, in_specs=P("i"), out_specs=P())(x)
+
+    x = np.ones((8, 3))
+    _, pull = jk.vjp(f, x)
+    np.testing.assert_array_equal(pull(f(x))[0], np.zeros((8, 3)))
+    assert "shard_map" not in str(jax.make_jaxpr(pull)(f(x)))
+
+
 def test_explicit_shardings():
     """Of arrays with their sharding in their type, the derivatives' types agree too."""
     mesh = jax.make_mesh((4, 2), ("i", "j"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 import jax
@@ -34,6 +35,12 @@ NESTINGS = {
     "vjp of vjp of vjp": "jvp of jvp of vjp",
     "vjp of jvp of jvp": "jvp of jvp of vjp",
 }
+
+
+def xla_flags(options: dict) -> str:
+    """`options` as they are added to the environment's XLA_FLAGS."""
+    flags = [f"--{name}={str(x).lower()}" for name, x in options.items()]
+    return " ".join([os.environ.get("XLA_FLAGS", ""), *flags])
 
 
 def push(lib, f, xs, vs):

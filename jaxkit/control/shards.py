@@ -179,8 +179,12 @@ def _apply(residuals, tangents, **params):
 def _transpose(residuals, cts, **params):
     part = Part(**params)
     manual, avals = part.manual, part.code.cotangents
+    # Empty ones say nothing, and XLA fails on some meshes whose operands are all empty.
+    cts = [ct if ct is not None and ct.size else None for ct in cts]
     there = [ct is not None for ct in cts]
     where = reached(part.code, tuple(there))
+    if not any(where):
+        return spread([], where)
 
     def pull_back(program, cts):
         cts = [

@@ -17,13 +17,12 @@ def main(argv: list[str] | None = None) -> int:
     faulthandler.enable()  # where XLA ends the process, at least say where
     from tqdm import tqdm
 
-    from zoo.nestings import FAST
+    from zoo.nestings import FAST, xla_flags
 
     # XLA reads these when it is first used. One thread: LAPACK calls at once may wait
     # for each other forever (tests/harnesses).
     options = {"xla_force_host_platform_device_count": 8} | FAST
-    flags = " ".join(f"--{name}={str(x).lower()}" for name, x in options.items())
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
+    os.environ["XLA_FLAGS"] = xla_flags(options)
     os.environ.setdefault("NPROC", "1")
     from tests.generated.hunt import RUN, Hunt
 
