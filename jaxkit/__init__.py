@@ -11,6 +11,19 @@ reverse mode runs its transpose from the outputs to the inputs.
 
 from jaxkit import control as _control  # noqa: F401  (registers its rules)
 from jaxkit import rules
+from jaxkit.curvature import (
+    Estimate,
+    Kronecker,
+    Moments,
+    fisher_diagonal,
+    gauss_newton_diagonal,
+    gradient_moments,
+    hessian_diagonal,
+    hessian_trace,
+    kronecker_factors,
+    per_sample_grad,
+    per_sample_norms,
+)
 from jaxkit.elimination import Elimination, eliminated
 from jaxkit.explaining import Explanation, explain, stages
 from jaxkit.gradients import (
@@ -37,17 +50,25 @@ from jaxkit.version import __version__
 
 __all__ = [
     "Elimination",
+    "Estimate",
     "Explanation",
+    "Kronecker",
     "LinearMap",
     "LinearProgram",
+    "Moments",
     "Residuals",
     "__version__",
     "eliminated",
     "explain",
+    "fisher_diagonal",
+    "gauss_newton_diagonal",
     "gauss_newton_operator",
     "grad",
+    "gradient_moments",
     "hessian",
+    "hessian_diagonal",
     "hessian_operator",
+    "hessian_trace",
     "hvp",
     "jacfwd",
     "jacobian",
@@ -55,8 +76,11 @@ __all__ = [
     "jacrev",
     "jvp",
     "keeping",
+    "kronecker_factors",
     "linear_transpose",
     "linearize",
+    "per_sample_grad",
+    "per_sample_norms",
     "residuals",
     "rules",
     "sparse_hessian",

@@ -33,11 +33,11 @@ class Call:
     """
 
     def __init__(self, function: Function, args, kwargs):
-        tree, _, named = function.selection(args, kwargs)
+        tree, _, named, _ = function.selection(args, kwargs)
         leaves, in_tree = tree_flatten(tree)
         if not any(isinstance(x, jax.ShapeDtypeStruct) for x in leaves):
             leaves, _ = as_leaves(function.name, tree, named)
-        self.in_tree = in_tree
+        self.in_tree, self.named = in_tree, named
         for i, x in enumerate(leaves):
             check_forward_input(function.name, x, named, i, None)
         everything, self.tree = tree_flatten((args, kwargs))
@@ -59,6 +59,10 @@ class Call:
             else typeof(x)
             for x in self.arrays
         ]
+
+    def name(self, i: int) -> str:
+        """Of a leaf that is selected, for messages."""
+        return leaf_name(self.named, i)
 
     def once(self, found: dict[Any, Any], make: Callable) -> Any:
         """What `make()` returns, kept in `found` for other calls like this one."""
@@ -99,7 +103,7 @@ class Call:
             for x, there in zip(self.static, self.dynamic, strict=True)
         ]
         args, kwargs = tree_unflatten(self.tree, everything)
-        _, call, _ = self.function.selection(args, kwargs)
+        call = self.function.selection(args, kwargs).call
         name, has_aux = self.function.name, self.function.has_aux
         flat = Flat(name, call, self.in_tree, has_aux)
         return flat, list(arrays[: self.count])

@@ -111,7 +111,7 @@ def _value_and_grad(transform, fun, argnums, argnames, has_aux, holomorphic, all
     selection = select(transform, fun, argnums, argnames)
 
     def value_and_grad_f(*args, **kwargs):
-        tree, call, named = selection(args, kwargs)
+        tree, call, named, _ = selection(args, kwargs)
         leaves, domain = as_leaves(transform, tree, named)
         for i, x in enumerate(leaves):
             check_reverse_input(transform, x, named, i, holomorphic, allow_int)
@@ -167,7 +167,7 @@ def _jacfwd(transform, fun, argnums, argnames, has_aux, holomorphic):
 
     @partial(entry, like=fun)
     def jacfwd_f(*args, **kwargs):
-        tree, call, named = selection(args, kwargs)
+        tree, call, named, _ = selection(args, kwargs)
         leaves, domain = as_leaves(transform, tree, named)
         for i, x in enumerate(leaves):
             check_forward_input(transform, x, named, i, holomorphic)
@@ -256,7 +256,7 @@ class LinearizedCall(NamedTuple):
 def linearized_call(
     transform, selected: Selection, has_aux, holomorphic, allow_int
 ) -> LinearizedCall:
-    tree, call, named = selected
+    tree, call, named, _ = selected
     leaves, domain = as_leaves(transform, tree, named)
     for i, x in enumerate(leaves):
         check_reverse_input(transform, x, named, i, holomorphic, allow_int)

@@ -11,7 +11,7 @@ and which other packages take as theirs (`as_lineax`, `as_scipy`).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from functools import cache
+from functools import cache, partial
 from types import EllipsisType
 from typing import Any
 
@@ -24,7 +24,7 @@ from jaxkit.border.space import Space
 from jaxkit.border.tracebacks import entry
 from jaxkit.calls import Function
 from jaxkit.maps import POSITIVE, SYMMETRIC, LinearMap, as_argument
-from jaxkit.passes import cut, rows
+from jaxkit.passes import arrays_of, rows
 
 Arguments = int | Collection[int] | EllipsisType
 
@@ -98,7 +98,14 @@ def hessian_operator(
 
     Source: B. A. Pearlmutter, Fast exact multiplication by the Hessian (1994).
     """
-    function = Function("hessian_operator", fun, argnums, argnames, False, True)
+    return hessian("hessian_operator", fun, argnums, argnames, convex)
+
+
+def hessian(
+    name: str, fun: Callable, argnums: Arguments = ..., argnames=None, convex=False
+) -> Callable[..., LinearMap]:
+    """The same, for the transform of this name."""
+    function = Function(name, fun, argnums, argnames, False, True)
 
     @entry
     def of(*args, **kwargs) -> LinearMap:
@@ -152,7 +159,7 @@ def gauss_newton_operator(
     """
     name = "gauss_newton_operator"
     function = Function(name, model, argnums, argnames, False)
-    curvature = hessian_operator(loss)
+    curvature = hessian(name, loss)
 
     @entry
     def of(*args, **kwargs) -> LinearMap:
@@ -193,16 +200,13 @@ def as_scipy(operator: LinearMap) -> LinearOperator:
 
 
 def _on_vectors(run: Callable, ins, outs, dtype) -> Callable:
-    @jax.jit
-    def product(vector):
-        parts = cut(vector, [x.size for x in ins], 0)
-        arrays = [
-            part.reshape(x.shape).astype(x.dtype)
-            for part, x in zip(parts, ins, strict=True)
-        ]
-        return rows(run(arrays), outs, 1, dtype)[0]
-
+    product = jax.jit(partial(on_vector, run, ins, outs, dtype))
     return lambda vector: np.asarray(product(np.ravel(vector)))
+
+
+def on_vector(run: Callable, ins, outs, dtype, vector: Any) -> jax.Array:
+    """What `run` makes of arrays, whose numbers are those of a vector, as a vector."""
+    return rows(run(arrays_of(vector, ins)), outs, 1, dtype)[0]
 
 
 def as_lineax(operator: LinearMap) -> Any:

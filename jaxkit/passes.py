@@ -102,6 +102,15 @@ def rows(arrays: Arrays, avals: Sequence[Any], count: int, dtype: Any) -> jax.Ar
     return jnp.concatenate(found, axis=1) if found else jnp.zeros((count, 0), dtype)
 
 
+def arrays_of(vector: Any, avals: Sequence[Any]) -> list[Any]:
+    """Arrays of these types, from all their numbers one after the other."""
+    parts = cut(vector, [x.size for x in avals], 0)
+    return [
+        part.reshape(x.shape).astype(x.dtype)
+        for part, x in zip(parts, avals, strict=True)
+    ]
+
+
 def cut(x: Any, sizes: Sequence[int], axis: int) -> list[Any]:
     """Cut an array along an axis into parts of these sizes."""
     split = np.split if isinstance(x, np.ndarray) else jnp.split

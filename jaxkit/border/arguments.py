@@ -14,12 +14,14 @@ class Selection(NamedTuple):
 
     `tree` holds them in the structure that results have: the argument itself for one
     position or name, a tuple for several positions, a dict for several names, and the
-    pair of both where both are given.  `named` lists them as (position or name, value).
+    pair of both where both are given.  `named` lists them as (position or name, value),
+    `keys` are the positions and the names alone.
     """
 
     tree: Any
     call: Callable[[Any], Any]
     named: list[tuple[int | str, Any]]
+    keys: list[int | str]
 
 
 def check_callable(transform: str, fun: Any, usage: str) -> None:
@@ -84,7 +86,7 @@ def select(
             (key if isinstance(key, int) else f"argument {key!r}", value)
             for key, value in _pairs(chosen, tree)
         ]
-        return Selection(tree, call, named)
+        return Selection(tree, call, named, keys)
 
     return selection
 

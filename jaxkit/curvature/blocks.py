@@ -1,0 +1,201 @@
+"""The Gauss-Newton matrix of a loss, a mean over samples: its diagonal, its blocks.
+
+With J the Jacobian of what the model returns, of one sample, and H the Hessian of the
+loss there, it is the mean of J' H J.  A row of J is a gradient (`factors`), so that of
+a weight in matrix products the entries needn't be made.
+
+Source: N. N. Schraudolph, Fast curvature matrix-vector products for second-order
+gradient descent (2002).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxkit.border.tracebacks import entry
+from jaxkit.calls import Call
+from jaxkit.curvature.factors import Product, factored, mean, multiplied
+from jaxkit.curvature.samples import Arguments, Samples
+from jaxkit.jacobians import inlined
+from jaxkit.operators import hessian
+from jaxkit.passes import passes
+
+
+def gauss_newton_diagonal(
+    model: Callable,
+    loss: Callable,
+    argnums: Arguments = ...,
+    *,
+    argnames: str | Sequence[str] | None = None,
+    in_axes: Any = None,
+) -> Callable:
+    """The diagonal of the Gauss-Newton matrix of a mean of losses.
+
+    Args:
+        model: a function of parameters and of one sample to a pytree of real arrays.
+        loss: a scalar function of what the model returns and of the sample's target.
+        argnums, argnames: which of the model's arguments are parameters, as in `grad`.
+        in_axes: the axes of the samples, as in `per_sample_grad`, with one more entry
+            for the targets.
+
+    Returns:
+        a function of the model's arguments and, last, of the targets, of all samples at
+        once.  It returns a pytree like the parameters.
+
+    Raises (when called):
+        TypeError: a parameter or an output of the model isn't real, the loss no real
+            scalar, or there is no target.
+        ValueError: samples and targets differ in number.
+
+    Example:
+
+        >>> model, loss = lambda w, x: w * x, lambda y, target: (y - target) ** 2
+        >>> x = jnp.array([1.0, 3.0])
+        >>> gauss_newton_diagonal(model, loss)(1.0, x, x)
+        Array(10., dtype=float32, ...)
+    """
+    samples = targeted("gauss_newton_diagonal", model, argnums, argnames, in_axes)
+
+    def one(call, args):
+        found = []
+        for row, weighted in zip(*rows(call, loss, args[-1]), strict=True):
+            entries = jax.vmap(multiplied)(row, weighted)
+            is_product = isinstance(entries, Product)
+            found.append(entries if is_product else jnp.sum(entries, 0))
+        return found
+
+    @partial(entry, like=model)
+    def diagonal(*args, **kwargs):
+        found = samples.each(one, args, kwargs)
+        return samples.unflatten(map(mean, found), args, kwargs)
+
+    return diagonal
+
+
+def targeted(name, model, argnums, argnames, in_axes) -> Samples:
+    """The model's samples; calls have one more argument, the targets."""
+
+    @wraps(model)
+    def of_sample(*args, **kwargs):
+        return model(*args[:-1], **kwargs)
+
+    return Samples(name, of_sample, argnums, argnames, in_axes, targets=True)
+
+
+def rows(call: Call, loss: Callable, target: Any) -> tuple[list[Any], list[Any]]:
+    """The rows of J, for each of the model's outputs one, and those of H J.
+
+    They are batches of cotangents of each parameter, factored.
+    """
+    linearized, outs = call.linearized_at(call.arrays)
+    program = inlined(linearized.program.prune())
+    at = linearized.flat.result(outs)
+    H = hessian(call.function.name, lambda y: loss(y, target))(at).matrix()
+    cts = passes(partial(factored, program), linearized.codomain.avals)
+    found = [
+        jnp.zeros((len(H), *aval.shape), aval.dtype) if ct is None else ct
+        for ct, aval in zip(cts, linearized.domain.avals, strict=True)
+    ]
+    return found, [_weighted(H, row) for row in found]
+
+
+def _weighted(H: jax.Array, row: Any) -> Any:
+    if isinstance(row, Product):
+        return Product(row.ins, _weighted(H, row.outs), row.place)
+    return jnp.tensordot(H.astype(row.dtype), row, 1)
+
+
+class Kronecker(NamedTuple):
+    """A block of a matrix as a Kronecker product, in the order of the weight's entries.
+
+    Attributes:
+        left: of shape (a, a), where the weight has a times b entries.
+        right: of shape (b, b).
+    """
+
+    left: jax.Array
+    right: jax.Array
+
+    def matrix(self) -> jax.Array:
+        """The block, of shape (a b, a b)."""
+        return jnp.kron(self.left, self.right)
+
+
+def kronecker_factors(
+    model: Callable,
+    loss: Callable,
+    argnums: Arguments = ...,
+    *,
+    argnames: str | Sequence[str] | None = None,
+    in_axes: Any = None,
+) -> Callable:
+    """Of each parameter's Gauss-Newton block the two factors of K-FAC.
+
+    Of a weight w in y = x w they are the means of x x' and of G' H G, with G the
+    derivative of the model's outputs by y.  Their Kronecker product is the block, if
+    there is one sample, and else stands for it.  Where a sample uses the weight several
+    times (at each place of a sequence), the first mean is over these too, the second is
+    their sum ("expand").  A parameter that no matrix product uses, of one axis at most
+    (a bias), has its whole block, beside a factor of 1.
+
+    Args:
+        model, loss, argnums, argnames, in_axes: as in `gauss_newton_diagonal`.
+
+    Returns:
+        a function of the model's arguments and, last, of the targets; it returns a
+        pytree like the parameters with a `Kronecker` for each leaf.
+
+    Raises (when called):
+        as `gauss_newton_diagonal`, and
+        TypeError: a parameter of several axes is used otherwise than in products of
+            matrices, or the block has no Kronecker form in the order of its entries.
+
+    Example:
+
+        >>> model, loss = lambda w, x: x @ w, lambda y, target: jnp.sum((y - target)**2)
+        >>> x, y = jnp.array([[1.0, 2.0]]), jnp.zeros((1, 1))
+        >>> kronecker_factors(model, loss)(jnp.zeros((2, 1)), x, y).matrix()
+        Array([[2., 4.],
+               [4., 8.]], dtype=float32)
+
+    Source: J. Martens, R. Grosse, Optimizing neural networks with Kronecker-factored
+    approximate curvature (2015); R. Eschenhagen and others, Kronecker-factored
+    approximate curvature for modern neural network architectures (2023).
+    """
+    samples = targeted("kronecker_factors", model, argnums, argnames, in_axes)
+
+    def one(call, args):
+        found = enumerate(zip(*rows(call, loss, args[-1]), strict=True))
+        return [factors(*pair, call.name(i)) for i, pair in found]
+
+    @partial(entry, like=model)
+    def kronecker(*args, **kwargs):
+        found = jax.tree.map(mean, samples.each(one, args, kwargs))
+        return samples.unflatten(found, args, kwargs)
+
+    return kronecker
+
+
+def factors(row: Any, weighted: Any, name: str) -> Kronecker:
+    """Of one sample, the factors of a parameter's block."""
+    if isinstance(row, Product):
+        ins = row.ins[0]  # the same for all rows
+        left = ins.T @ ins / len(ins)
+        right = jnp.einsum("cti,ctj->ij", row.outs, weighted.outs)
+        order = row.place.order(ins.shape[1], row.outs.shape[2])
+        if order:
+            return Kronecker(*((left, right) if order == "rows" else (right, left)))
+    elif row.ndim <= 2:
+        flat = [x.reshape(len(x), -1) for x in (row, weighted)]
+        return Kronecker(jnp.ones((1, 1), row.dtype), flat[0].T @ flat[1])
+    raise TypeError(
+        f"kronecker_factors: {name} isn't used as a matrix in products of matrices "
+        "alone (but in a convolution, a loop, entry by entry, or not at all), so that "
+        "its block is no Kronecker product; don't select it, or take "
+        "gauss_newton_diagonal"
+    )

@@ -1,0 +1,208 @@
+"""A gradient as products that aren't multiplied yet.
+
+Of a weight w in y = x w the gradient is x' g, with g the cotangent of y.  Much of what
+is asked about it can be had from x and g: its norm, the squares of its entries, the
+factors of a Kronecker product.  So the linear program is walked backwards with one
+more meaning: where a weight is a factor of a matrix product, its cotangent stays a
+pair (`Product`).
+
+Source: I. Goodfellow, Efficient per-example gradient computations (2015);
+F. Dangel, F. Kunstner, P. Hennig, BackPACK (2020).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.extend.core import primitives as p
+
+from jaxkit.program import Code, Equation, LinearProgram, Recorder, Residual, Var
+from jaxkit.program.linear import added
+from jaxkit.program.walk import backward
+
+# They put each entry of an array in another place, if there are as many places.
+MOVES = {p.transpose_p, p.reshape_p, p.squeeze_p, p.rev_p, p.broadcast_in_dim_p}
+
+
+class Place(NamedTuple):
+    """Where in a weight the entries of a matrix are.
+
+    Attributes:
+        shape: the axes of its rows, and then those of its columns.
+        axes: which of these each axis of the product's operand is.
+        precision: of the product.
+        moves: what moved the weight's entries there, last to first.
+    """
+
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+    precision: Any = None
+    moves: tuple[Code, ...] = ()
+
+    def __call__(self, matrix: jax.Array) -> jax.Array:
+        placed = lax.transpose(matrix.reshape(self.shape), self.axes)
+        for code in self.moves:
+            (placed,) = LinearProgram(code, ()).transpose([placed])
+        return placed
+
+    def order(self, rows: int, columns: int) -> str:
+        """How a weight lists the entries of a matrix of this shape.
+
+        "rows", "columns", or "" if neither one after the other.
+        """
+        matrix = np.arange(rows * columns).reshape(rows, columns)
+        with jax.ensure_compile_time_eval():
+            listed = np.ravel(self(jnp.asarray(matrix)))
+        for name, entries in ("rows", matrix), ("columns", matrix.T):
+            if np.array_equal(listed, entries.ravel()):
+                return name
+        return ""
+
+    def before(self, eqn: Equation) -> Place:
+        """The same in the operand of an equation that moves entries."""
+        recorder = Recorder([eqn.operands[0].aval])
+        moved = recorder.again(eqn, recorder.inputs)
+        return self._replace(moves=(*self.moves, recorder.program(moved).code))
+
+
+@jax.tree_util.register_pytree_node_class
+class Product:
+    """A cotangent that is ins' outs: the sum over t of ins[t, i] outs[t, o].
+
+    Of a batch of them both have an axis more, the first.
+    """
+
+    def __init__(self, ins: jax.Array, outs: jax.Array, place: Place):
+        self.ins, self.outs, self.place = ins, outs, place
+
+    def tree_flatten(self):
+        return (self.ins, self.outs), self.place
+
+    @classmethod
+    def tree_unflatten(cls, place, arrays):
+        return cls(*arrays, place)
+
+    def _times(self, x: jax.Array, y: jax.Array) -> jax.Array:
+        return jnp.matmul(x, y, precision=self.place.precision)
+
+    def dense(self) -> jax.Array:
+        return self.place(self._times(self.ins.T, self.outs))
+
+    def mean(self) -> jax.Array:
+        """Of a batch the mean, by one product of matrices."""
+        total = self._times(_long(self.ins).T, _long(self.outs))
+        return self.place(total / len(self.ins))
+
+    def squared_norm(self) -> jax.Array:
+        """The sum of the entries' squares: by pairs of t, or by entries if fewer."""
+        (count, rows), columns = self.ins.shape, self.outs.shape[1]
+        if count * (rows + columns) < rows * columns:
+            pairs = [self._times(x, x.T) for x in (self.ins, self.outs)]
+            return jnp.sum(pairs[0] * pairs[1])
+        return jnp.sum(self.dense() ** 2)
+
+
+def _long(x: jax.Array) -> jax.Array:
+    return x.reshape(-1, x.shape[-1])
+
+
+def dense(x: Any) -> Any:
+    return x.dense() if isinstance(x, Product) else x
+
+
+def mean(x: Any) -> Any:
+    """The mean of a batch of cotangents."""
+    return x.mean() if isinstance(x, Product) else jnp.mean(x, 0)
+
+
+def squared_norm(x: Any) -> jax.Array:
+    return x.squared_norm() if isinstance(x, Product) else jnp.sum(jnp.abs(x) ** 2)
+
+
+def multiplied(x: Any, y: Any) -> Any:
+    """The products of their entries; of two of rank one they have rank one."""
+    if isinstance(x, Product) and x.ins.shape[0] == 1:
+        return Product(x.ins * y.ins, x.outs * y.outs, x.place)
+    return dense(x) * dense(y)
+
+
+def factored(program: LinearProgram, cts: Sequence[Any]) -> list[Any]:
+    """What `program.transpose(cts)` gives, with a `Product` where a weight was used
+    in products of matrices alone, each time in the same place."""
+    moved = weights(program.code)
+
+    def do(eqn: Equation, arrived: Sequence[Any]) -> Sequence[Any]:
+        ct = arrived[0]
+        if isinstance(ct, Product):
+            return [Product(ct.ins, ct.outs, ct.place.before(eqn))]
+        side = factor(eqn, moved)
+        if side is None:
+            return program.pull(eqn, arrived)
+        other = program.value(eqn.operands[1 - side])
+        shares = [None, None]
+        shares[side] = product(eqn, side, ct, other)
+        return shares
+
+    return backward(program.code, cts, do, _added)
+
+
+@lru_cache(maxsize=256)
+def weights(code: Code) -> frozenset[int]:
+    """The variables that are an input, or its entries in other places."""
+    found = {v.index for v in code.inputs}
+    for eqn in code.equations:
+        x = eqn.operands[0] if eqn.operands else None
+        if eqn.operator in MOVES and type(x) is Var and x.index in found:
+            (y,) = eqn.outputs
+            if y.aval.size == x.aval.size:
+                found.add(y.index)
+    return frozenset(found)
+
+
+def factor(eqn: Equation, moved: frozenset[int]) -> int | None:
+    """Which operand is a weight, if the equation is its product with a matrix."""
+    if eqn.operator is not p.dot_general_p:
+        return None
+    _, batch = eqn.params["dimension_numbers"]
+    for side in (0, 1):
+        x, other = eqn.operands[side], eqn.operands[1 - side]
+        real = x.aval.dtype.kind != "c" if type(x) is Var else False
+        if real and x.index in moved and type(other) is Residual and not batch[0]:
+            return side
+    return None
+
+
+def product(eqn: Equation, side: int, ct: jax.Array, other: jax.Array) -> Product:
+    """The cotangent of the weight at this side of a product of matrices."""
+    contracted, _ = eqn.params["dimension_numbers"]
+    weight = eqn.operands[side].aval
+    rows, inner = contracted[side], contracted[1 - side]
+    columns = [d for d in range(weight.ndim) if d not in rows]
+    outer = [d for d in range(other.ndim) if d not in inner]
+    if side == 0:  # axes of the result: of the left operand, then of the right one
+        ct = jnp.moveaxis(ct, range(len(columns)), range(-len(columns), 0))
+    sizes = [[weight.shape[d] for d in axes] for axes in (rows, columns)]
+    count, high, wide = (
+        math.prod(other.shape[d] for d in outer),
+        math.prod(sizes[0]),
+        math.prod(sizes[1]),
+    )
+    ins = lax.transpose(other, (*outer, *inner)).reshape(count, high)
+    axes = tuple(map(int, np.argsort([*rows, *columns])))
+    place = Place((*sizes[0], *sizes[1]), axes, eqn.params["precision"])
+    outs = ct.reshape(count, wide)
+    return Product(ins.astype(weight.dtype), outs.astype(weight.dtype), place)
+
+
+def _added(x: Any, y: Any) -> Any:
+    if isinstance(x, Product) and isinstance(y, Product) and x.place == y.place:
+        parts = (x.ins, y.ins), (x.outs, y.outs)
+        return Product(*map(jnp.concatenate, parts), x.place)
+    return added(dense(x), dense(y))
