@@ -2,59 +2,65 @@
 
 import argparse
 import sys
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-
-DOCUMENT = Path(__file__).parents[2] / "docs" / "jax_tests.md"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tests; returns 0 if each that fails has its reason."""
     from tests.substitute import page, run
 
-    args = parser(run).parse_args(argv)
-    if missing := lacking(args.path, run):
+    args = parser().parse_args(argv)
+    about = page.PACKAGES if args.packages else page.JAX
+    chosen = [x for x in about.suites(args.path) if args.only in (None, x.name)]
+    if missing := next(filter(None, map(lacking, chosen)), ""):
         print(missing)
         return 2
-    files = args.file or run.FILES
-    found = {}
-    for file in files:
-        found[file] = run.results(args.path, file)
-        print(page.row(file, found[file]), flush=True)
-    problems = page.problems(found, everything=not args.file)
-    if not args.file:
-        DOCUMENT.write_text(page.page(found))
-    print(page.row("all", page.together(found)))
+    found: page.Found = {}
+    for suite in chosen:
+        for file, results in run.results(suite).items():
+            found[file] = results
+            print(page.row(file, results), flush=True)
+    problems = about.problems(found, everything=not args.only)
+    if not args.only:
+        about.document.write_text(about.text(found))
     print(*problems or ["nothing amiss"], sep="\n")
     return 1 if problems else 0
 
 
-def lacking(path: Path, run) -> str:
+def lacking(suite) -> str:
     """What there must be first, in words; an empty string if nothing lacks."""
-    import jax
-
     if find_spec("absl") is None:
         return "JAX's tests need absl-py: pip install -e '.[test]'"
-    if jax.__version__ != run.VERSION:
-        return f"this runs with JAX {run.VERSION}; here is {jax.__version__}"
-    if not (path / "tests" / "api_test.py").exists():
-        return f"{path} isn't a checkout of JAX (git clone -b jax-v{run.VERSION})"
+    wanted = f"{suite.package} {suite.version}"
+    if find_spec(suite.package) is None:
+        return f"this runs with {wanted}, which isn't installed"
+    if (here := metadata.version(suite.package)) != suite.version:
+        return f"this runs with {wanted}; here is {here}"
+    for test in suite.tests:
+        if not (suite.root / test).exists():
+            return f"{suite.root / test} isn't there: the sources of {wanted}"
     return ""
 
 
-def parser(run) -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m tests.substitute",
-        description="JAX's tests with jaxkit's transforms; writes docs/jax_tests.md.",
+        description="Others' tests with jaxkit's transforms; writes a page of docs/.",
     )
     top.add_argument(
-        "path", type=Path, help=f"a checkout of JAX at the tag jax-v{run.VERSION}"
+        "path",
+        type=Path,
+        help="a checkout of JAX, or with --packages a folder of packages' sources",
     )
     top.add_argument(
-        "--file",
-        action="append",
-        choices=run.FILES,
-        help="only this file of tests, and write no page; may be given again",
+        "--packages", action="store_true", help="run packages' tests and not JAX's"
+    )
+    top.add_argument(
+        "--only",
+        metavar="NAME",
+        help="this file of JAX's (as api), or this package, and write no page",
     )
     return top
 

@@ -2,7 +2,8 @@
 
 SUBSTITUTE is the package whose transforms run, jaxkit, or jax to leave everything as it
 is, and SUBSTITUTE_RECORD the JSON file to write: for each test whether it reached a
-transform, whether it passed, and else the failure.
+transform, whether it passed, and else the failure. SUBSTITUTE_CASES says how many cases
+of a test are run, and SUBSTITUTE_SECONDS how long each may take.
 
 JAX's tests name a transform in three ways: `jax.grad`; a name that the module imported;
 and `api.grad`, where `api` is the module in which JAX defines its transforms, and calls
@@ -16,14 +17,18 @@ import functools
 import importlib
 import json
 import os
+import signal
 import sys
 import types
 from pathlib import Path
 
 import jax
+import pytest
 from jax._src import api
 
 PACKAGE = importlib.import_module(os.environ["SUBSTITUTE"])
+CASES = int(os.environ["SUBSTITUTE_CASES"])
+SECONDS = int(os.environ["SUBSTITUTE_SECONDS"])
 RECORD = Path(os.environ["SUBSTITUTE_RECORD"])
 NAMES = (
     *("jvp", "vjp", "grad", "value_and_grad", "jacfwd", "jacrev", "jacobian"),
@@ -68,15 +73,41 @@ def rebind(module: types.ModuleType) -> None:
             setattr(module, name, substitutes[theirs[value]])
 
 
-def pytest_configure(config):
-    for name, transform in substitutes.items():
-        setattr(jax, name, transform)
+for name, transform in substitutes.items():
+    setattr(jax, name, transform)  # now, before a package takes it from there
 
 
 def pytest_collection_modifyitems(items):
-    modules = {item.module for item in items}
-    for module in modules | {sys.modules[name] for name in HELPERS}:
+    modules = {item.module for item in items if hasattr(item, "module")}
+    for module in modules | {sys.modules[x] for x in HELPERS if x in sys.modules}:
         rebind(module)
+    items[:] = few(items)
+
+
+def few(items: list) -> list:
+    """Of the cases of each test `CASES` at most, evenly chosen."""
+    cases: dict[str, list] = {}
+    for item in items:
+        cases.setdefault(item.nodeid.split("[")[0], []).append(item)
+    kept = {x for group in cases.values() for x in group[:: -(-len(group) // CASES)]}
+    return [item for item in items if item in kept]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """A test that takes longer than `SECONDS` fails."""
+    signal.alarm(SECONDS)
+    try:
+        return (yield)
+    finally:
+        signal.alarm(0)
+
+
+def late(*_):
+    raise TimeoutError(f"the test takes longer than {SECONDS} seconds")
+
+
+signal.signal(signal.SIGALRM, late)
 
 
 def pytest_runtest_logstart(nodeid):

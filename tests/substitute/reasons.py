@@ -1,4 +1,4 @@
-"""Why some of JAX's tests fail with jaxkit's transforms: what they look at.
+"""Why some of others' tests fail with jaxkit's transforms: what they look at.
 
 A reason has patterns, of which one must be found in a test's name, or in its failure.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 
-REASONS: dict[str, tuple[str, ...]] = {
+Reasons = dict[str, tuple[str, ...]]
+
+JAX: Reasons = {
     "The message is another one, for the same mistake; the exception is the same.": (
         r'AssertionError: ".*" does not match "(\w+: |(forward|reverse) mode )',
         r"test_grad_(nonscalar|tuple|unit)_output",
@@ -82,10 +84,13 @@ REASONS: dict[str, tuple[str, ...]] = {
 }
 
 
-def reason(name: str, failure: str) -> str | None:
+PACKAGES: Reasons = {}
+
+
+def reason(reasons: Reasons, name: str, failure: str) -> str | None:
     """Why a test of this name fails so, or None if there is no reason."""
     text = f"{name}\n{failure}"
-    for why, patterns in REASONS.items():
+    for why, patterns in reasons.items():
         if any(re.search(pattern, text, re.M) for pattern in patterns):
             return why
     return None

@@ -1,4 +1,4 @@
-"""Running a file of JAX's tests, with the transforms of a package."""
+"""Running tests with the transforms of a package."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-VERSION = "0.10.2"
-FILES = """
-    api batching custom_api custom_linear_solve custom_root fft generated_fun jet
-    lax_autodiff lax_control_flow lax_scipy linalg nn ode
-""".split()
-ROOT = Path(__file__).parents[2]
-CASES = 5  # of each test that JAX draws from a larger number
+from tests.substitute.suites import Suite
+
+HERE = Path(__file__).parent
+CASES = 5  # of each test that has a larger number, or that JAX draws from one
+SECONDS = 60  # that a test may take
 SETTINGS = """
 [pytest]
 filterwarnings = error
-addopts = -q --import-mode=importlib --tb=short --no-header -p no:cacheprovider
 """
 
 
-def record(repository: Path, tests: list[str], package: str) -> dict[str, dict]:
+def record(root: Path, tests: Sequence[str], package: str) -> dict[str, dict]:
     """What came of tests, named as pytest names them, by their names.
 
     Raises RuntimeError if the run broke off.
@@ -31,20 +29,24 @@ def record(repository: Path, tests: list[str], package: str) -> dict[str, dict]:
     with tempfile.TemporaryDirectory() as folder:
         settings, out = Path(folder) / "pytest.ini", Path(folder) / "record.json"
         settings.write_text(SETTINGS)
+        theirs = root / "pyproject.toml"
         environment = {
             **os.environ,
             "JAX_NUM_GENERATED_CASES": str(CASES),
+            "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])]),
             "SUBSTITUTE": package,
+            "SUBSTITUTE_CASES": str(CASES),
             "SUBSTITUTE_RECORD": str(out),
+            "SUBSTITUTE_SECONDS": str(SECONDS),
         }
-        # Not in the repository, whose jax would be imported.
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "pytest", "-p", "tests.substitute.plugin"),
-                *("-c", settings, "--rootdir", repository / "tests"),
-                *(repository / "tests" / test for test in tests),
+                *(sys.executable, "-m", "pytest", "-p", "plugin", "-o", "addopts="),
+                *("-q", "--tb=short", "--no-header", "-p", "no:cacheprovider"),
+                *("-c", theirs if theirs.exists() else settings, "--rootdir", root),
+                *(root / test for test in tests),
             ],
-            cwd=ROOT,
+            cwd=root,
             env=environment,
             capture_output=True,
             text=True,
@@ -54,16 +56,19 @@ def record(repository: Path, tests: list[str], package: str) -> dict[str, dict]:
         return json.loads(out.read_text())
 
 
-def results(repository: Path, file: str) -> dict[str, dict]:
-    """What came of the tests in a file that reach a transform.
+def results(suite: Suite) -> dict[str, dict[str, dict]]:
+    """What came of the tests in a suite that reach a transform, by file and name.
 
     Those that fail with jaxkit's have what came of them with JAX's under "jax".
     """
-    found = record(repository, [f"{file}_test.py"], "jaxkit")
-    reached = {name: result for name, result in found.items() if result["reached"]}
-    failed = [name for name, result in reached.items() if not result["passed"]]
-    if failed:
-        again = record(repository, failed, "jax")
-        for name in failed:
-            reached[name]["jax"] = again[name]["passed"]
-    return reached
+    found = record(suite.root, suite.tests, "jaxkit")
+    failed = [name for name, x in found.items() if x["reached"] and not x["passed"]]
+    again = record(suite.root, failed, "jax") if failed else {}
+    files: dict[str, dict[str, dict]] = {}
+    for name, result in found.items():
+        if result["reached"]:
+            if name in again:
+                result["jax"] = again[name]["passed"]
+            file, _, test = name.partition("::")
+            files.setdefault(f"{suite.root.name}/{file}", {})[test] = result
+    return files
