@@ -230,6 +230,10 @@ class Trace(jax.core.Trace):
         # A number becomes an array of the trace below, as `jnp.asarray` promises.
         return val if self.owns(val) else self.parent.stage_value(val)
 
+    def cur_qdd(self, x):
+        # What is in a box (`jax.experimental.cur_qdd`): the trace below knows.
+        return self.parent.cur_qdd(x)
+
     def interpret(self, primitive: Primitive, operands, params) -> Any:
         raise NotImplementedError
 

@@ -337,3 +337,23 @@ def test_a_function_that_starts_a_thread():
         return x * out[0]
 
     assert jk.grad(f)(2.0) == 1.0
+
+
+def test_a_box_that_is_filled_and_read():
+    """A value that changes, of a type of its own, as Flax's variables may be."""
+    hijax = pytest.importorskip("jax._src.hijax")
+    if not hasattr(hijax, "Box"):
+        pytest.skip("JAX 0.11 has none")
+
+    def slope(lib, box, x):
+        def f(x):
+            box.set({"seen": lax.stop_gradient(3.0 * x)})
+            return x * box.get()["seen"]
+
+        return lib.grad(f)(x)
+
+    for around in (jax.jit, lambda f: f):
+        boxes = hijax.Box(), hijax.Box()
+        for lib, box in zip((jax, jk), boxes, strict=True):
+            assert around(partial(slope, lib, box))(2.0) == 6.0
+            assert box.get() == {"seen": 6.0}
