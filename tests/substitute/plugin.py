@@ -25,6 +25,7 @@ from pathlib import Path
 import jax
 import pytest
 from jax._src import api
+from jax.interpreters import ad
 
 PACKAGE = importlib.import_module(os.environ["SUBSTITUTE"])
 CASES = int(os.environ["SUBSTITUTE_CASES"])
@@ -75,6 +76,9 @@ def rebind(module: types.ModuleType) -> None:
 
 for name, transform in substitutes.items():
     setattr(jax, name, transform)  # now, before a package takes it from there
+if PACKAGE.__name__ == "jaxkit":
+    # Equinox's `filter_jvp` tells by the tracer's class what `jvp` moves.
+    ad.JVPTracer = importlib.import_module("jaxkit.dual").Dual
 
 
 def pytest_collection_modifyitems(items):
