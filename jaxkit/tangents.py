@@ -22,16 +22,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.dtypes import float0
+from jax.dtypes import extended, float0
 from jax.extend.core import primitives
 
 from jaxkit.tracing import (
     aval_of,
     cotangent_of,
     sharding_of,
+    tangent_of,
     user_line,
     varying_like,
 )
@@ -72,7 +74,12 @@ def checked(tangents: Sequence[Any]) -> Sequence[Any]:
 
 @cache
 def moves(dtype: Any) -> bool:
-    """Whether values of this dtype have derivatives: floats and complex numbers do."""
+    """Whether values of this dtype have derivatives: floats and complex numbers do.
+
+    So do those of an extended dtype which says so.
+    """
+    if jnp.issubdtype(dtype, extended):
+        return tangent_of(jax.core.ShapedArray((), dtype)).dtype != float0
     return bool(jnp.issubdtype(dtype, np.inexact))
 
 
@@ -80,6 +87,8 @@ def zeros(aval: Any) -> Any:
     """A tangent of zeros for values of abstract type `aval`, as an array."""
     if not moves(aval.dtype):
         return lax.full(aval.shape, 0, float0)  # of JAX's own class, as JAX's are
+    if jnp.issubdtype(aval.dtype, extended):
+        return jnp.broadcast_to(aval.dtype._rules.zero(aval.dtype), aval.shape)
     return full(aval, 0.0)
 
 

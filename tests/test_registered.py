@@ -1,5 +1,7 @@
 """Rules that others registered with JAX for their own primitives are used here too."""
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 import lineax as lx
@@ -7,6 +9,8 @@ import numpy as np
 import optimistix as optx
 import pytest
 from equinox import internal as eqxi
+from jax import lax
+from jax._src.dtypes import ExtendedDType
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -234,3 +238,70 @@ def test_truth_values_reach_a_backward_rule_as_they_are():
     jk.grad(f)(1.0)
     jk.grad(jax.jit(f))(1.0)
     assert len(seen) == 2 and all(x is True for x in seen)
+
+
+@dataclass(frozen=True)
+class Scale(ExtendedDType):
+    """Floats of which a gradient is the largest, where that of others is a sum.
+
+    So Flax keeps what it saw of numbers that are rounded to eight bits.
+    """
+
+    class _rules:
+        physical_element_aval = staticmethod(
+            lambda dtype: jax.core.ShapedArray((), np.float32)
+        )
+        convert_from = convert_to = staticmethod(lambda one, other: True)
+        tangent_dtype = staticmethod(lambda dtype: dtype)
+        zero = staticmethod(lambda dtype: as_scale(jnp.float32(-np.inf)))
+        add = staticmethod(
+            lambda dtype, x, y: as_scale(jnp.maximum(as_float(x), as_float(y)))
+        )
+
+    class type(jax.dtypes.extended):
+        pass
+
+    name = "scale"
+
+
+def as_scale(x):
+    return lax.convert_element_type(x, Scale())
+
+
+def as_float(x):
+    return lax.convert_element_type(x, np.float32)
+
+
+@jax.custom_vjp
+def seen(x, scale):
+    return x
+
+
+seen.defvjp(lambda x, scale: (x, x), lambda x, ct: (ct, as_scale(abs(x))))
+
+
+def in_a_row(x, scale):
+    return seen(3.0 * seen(-2.0 * seen(x, scale), scale), scale)
+
+
+def in_a_loop(x, scale):
+    return lax.fori_loop(0, 4, lambda _, x: -2.0 * seen(x, scale), x)
+
+
+def in_a_branch(x, scale):
+    return lax.cond(x > 0, seen, lambda x, _: 2.0 * x, x, scale)
+
+
+@pytest.mark.parametrize("f", [in_a_row, in_a_loop, in_a_branch, lambda x, _: 2.0 * x])
+def test_a_dtype_whose_gradients_add_as_it_says(f):
+    def slopes(lib):
+        def loss(x, scale):
+            return f(x, as_scale(scale))
+
+        return jax.jit(lib.grad(loss, (0, 1)))
+
+    for x in jnp.float32(1.5), jnp.float32(-2.5):
+        ours, theirs = (slopes(lib)(x, jnp.float32(9.0)) for lib in (jk, jax))
+        np.testing.assert_array_equal(ours, theirs)
+    pushed = jax.jit(lambda s: jk.jvp(lambda s: as_float(as_scale(s)), (s,), (s,)))
+    assert pushed(x) == (x, x)

@@ -102,13 +102,15 @@ linear("reshard", _reshard_transpose)
 
 
 def _convert_transpose(ct, x, **params):
-    if ct.dtype.kind == "c" != x.aval.dtype.kind:
+    if getattr(ct.dtype, "kind", "") == "c" != x.aval.dtype.kind:
         ct = lax.real(ct)
     params |= {"new_dtype": x.aval.dtype, "weak_type": x.aval.weak_type}
     return p.convert_element_type_p.bind(ct, **params)
 
 
 linear(p.convert_element_type_p, _convert_transpose)
+for name in "to_edtype", "from_edtype":  # an extended dtype, and what represents it
+    linear(name, lambda ct, x, **_: lax.convert_element_type(ct, x.aval.dtype))
 
 # --- Shapes and places ----------------------------------------------------------------
 

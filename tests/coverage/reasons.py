@@ -23,8 +23,6 @@ _REASONS = {
     "Inside JAX 0.12, on layouts of explicit meshes; no public function makes one.": (
         "relayout"
     ),
-    "Conversions to and from extended dtypes (random keys and the like), which have no "
-    "tangents one could compute with.": "from_edtype to_edtype",
     "Metadata for XLA around a call, from `jax.experimental`.": (
         "xla_metadata_call xla_metadata_value"
     ),
@@ -37,6 +35,8 @@ REASONS: dict[str, str] = {
 # Rules that no case can show at work on CPU, with the first version of JAX.
 NOTES = {
     "eval_jaxpr": "What composite primitives hold from JAX 0.12 on, and not before.",
+    "from_edtype": "As `to_edtype`.",
+    "to_edtype": "It makes an extended dtype, which some package defines; a test does.",
     "custom_lin": "Only JAX's own transforms make it; a test uses these.",
     "RematTraced": "`jax.checkpoint` under the switch `jax_remat3`; a test sets that.",
     "pbroadcast": "It runs on GPUs alone; a test checks its transpose by tracing.",
