@@ -128,24 +128,31 @@ def coloured(program: LinearProgram, mode: str, limit: int | None) -> Way:
         for v in code.residuals
         if not is_traced(x := program.residuals[v.index]) and x.dtype.kind in "biu"
     )
-    plan = _planned(code, whole, mode, limit)
+    if (plan := _planned(code, whole, mode, limit)) is None:
+        raise TooDense
     n, m = width(code.inputs), width(code.outputs)
     run = (plan.forward + plan.reverse) * cost(code) + n * m
     return Way("coloured", (plan.reverse, plan.forward), run, plan=plan)
 
 
 @lru_cache(maxsize=256)
-def _planned(code: Code, whole, mode: str, limit: int | None) -> Plan:
-    """The plan for all residuals, but that those of whole numbers are known."""
+def _planned(code: Code, whole, mode: str, limit: int | None) -> Plan | None:
+    """The plan for all residuals, but that those of whole numbers are known.
+
+    None: it is too dense, which is remembered too.
+    """
     residuals = {v.index: v.aval for v in code.residuals}
     for i, dtype, shape, data in whole:
         residuals[i] = np.frombuffer(data, dtype).reshape(shape)
     program = LinearProgram(
         code, [residuals.get(i) for i in range(1 + max(residuals, default=-1))]
     )
-    found = Sparsity(pattern(program, limit), "global")
+    try:
+        found = Sparsity(pattern(program, limit), "global")
+    except TooDense:
+        return None
     if limit is not None and 2 * found.nnz > math.prod(found.shape):
-        raise TooDense
+        return None
     return jacobian_plan(found, mode, 0)
 
 

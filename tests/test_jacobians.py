@@ -9,6 +9,7 @@ import pytest
 from jax import lax
 
 import jaxkit as jk
+from jaxkit import jacobians
 from jaxkit.program import Code, LinearProgram
 from jaxkit.program.cost import cost, cost_of
 from jaxkit.sparse.patterns import TooDense, pattern
@@ -136,6 +137,20 @@ def test_a_dense_jacobian_is_not_looked_at_for_long(f):
     code = jk.linearize(lambda x: f(jnp.sin(x)).real, jnp.ones(3000))[1].program.code
     with pytest.raises(TooDense):
         pattern(LinearProgram(code, [v.aval for v in code.residuals]), 10**6)
+
+
+def test_that_a_jacobian_is_dense_is_remembered(monkeypatch):
+    asked = []
+
+    def counted(program, limit):
+        asked.append(limit)
+        return pattern(program, limit)
+
+    monkeypatch.setattr(jacobians, "pattern", counted)
+    of, x = jk.jacobian(lambda x: jnp.cumsum(jnp.sin(x))), jnp.linspace(0.0, 1.0, 3000)
+    choices = [str(of.choice(x)), str(of.choice(2 * x))]
+    assert choices[0] == choices[1] and "coloured" not in choices[0]
+    assert len(asked) == 1
 
 
 def flops(f, x):
