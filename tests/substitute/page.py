@@ -129,7 +129,8 @@ JAX is {suites.VERSION}.
 These are the packages' own tests that reach a transform, `jax.grad` or another of those
 in [JAX's tests](jax_tests.md), in the tests or in the packages' code, where jaxkit's
 functions are in the place of JAX's. They are in {{files}} files. Of a test's cases
-{CASES} are run, evenly chosen, and none may take longer than {SECONDS} seconds.""",
+{CASES} are run, evenly chosen, and none may take longer than {SECONDS} seconds (of the
+processor's time).""",
     suites.of_packages,
     reasons.PACKAGES,
 )

@@ -3,7 +3,7 @@
 SUBSTITUTE is the package whose transforms run, jaxkit, or jax to leave everything as it
 is, and SUBSTITUTE_RECORD the JSON file to write: for each test whether it reached a
 transform, whether it passed, and else the failure. SUBSTITUTE_CASES says how many cases
-of a test are run, and SUBSTITUTE_SECONDS how long each may take.
+of a test are run, and SUBSTITUTE_SECONDS of the processor's time each may take.
 
 JAX's tests name a transform in three ways: `jax.grad`; a name that the module imported;
 and `api.grad`, where `api` is the module in which JAX defines its transforms, and calls
@@ -99,19 +99,19 @@ def few(items: list) -> list:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """A test that takes longer than `SECONDS` fails."""
-    signal.alarm(SECONDS)
+    """A test that takes more of the processor's time than `SECONDS` fails."""
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         return (yield)
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def late(*_):
     raise TimeoutError(f"the test takes longer than {SECONDS} seconds")
 
 
-signal.signal(signal.SIGALRM, late)
+signal.signal(signal.SIGPROF, late)
 
 
 def pytest_runtest_logstart(nodeid):

@@ -14,7 +14,7 @@ from tests.substitute.suites import Suite
 
 HERE = Path(__file__).parent
 CASES = 5  # of each test that has a larger number, or that JAX draws from one
-SECONDS = 60  # that a test may take
+SECONDS = 120  # of the processor's time that a test may take
 SETTINGS = """
 [pytest]
 filterwarnings = error

@@ -10,14 +10,38 @@ FILES = """
     api batching custom_api custom_linear_solve custom_root fft generated_fun jet
     lax_autodiff lax_control_flow lax_scipy linalg nn ode
 """.split()
+# Their versions, and the files in which tests reach a transform: a form, and names.
 PACKAGES = {
-    "equinox": ("0.13.8", "tests"),
-    "lineax": ("0.1.1", "tests"),
-    "optimistix": ("0.1.0", "tests"),
-    "diffrax": ("0.7.2", "test"),
-    "optax": ("0.2.8", "optax"),
-    "flax": ("0.12.8", "tests/core", "tests/linen", "tests/nnx"),
-    "numpyro": ("0.22.0", "test"),
+    "equinox": ("0.13.8", "tests", ""),
+    "lineax": ("0.1.1", "tests", ""),
+    "optimistix": ("0.1.0", "tests", ""),
+    "optax": (
+        "0.2.8",
+        "optax/{}_test.py",
+        """
+        _src/alias _src/factorized _src/linear_algebra _src/linesearch _src/numerics
+        _src/transform _src/utils contrib/_complex_valued contrib/_muon
+        contrib/_schedule_free experimental/_aggregating losses/_classification
+        losses/_fenchel_young losses/_ranking losses/_segmentation
+        perturbations/_make_pert projections/_projections schedules/_schedule
+        transforms/_accumulation transforms/_conditionality transforms/_monitoring
+    """,
+    ),
+    "flax": (
+        "0.12.8",
+        "tests/{}_test.py",
+        """
+        core/core_lift core/design/core_custom_vjp linen/linen linen/linen_attention
+        linen/linen_module linen/linen_transforms nnx/bridge/module nnx/ema
+        nnx/graph_utils nnx/integration nnx/module nnx/mutable_array nnx/nn/linear
+        nnx/optimizer nnx/partitioning nnx/spmd nnx/transforms
+    """,
+    ),
+    "numpyro": (
+        "0.22.0",
+        "test/test_{}.py",
+        "distributions_mixture distributions_util flows handlers nn optimizers",
+    ),
 }
 
 
@@ -44,6 +68,9 @@ def of_jax(path: Path) -> list[Suite]:
 def of_packages(path: Path) -> list[Suite]:
     """The packages of which the sources are in folders of `path`."""
     return [
-        Suite(name, name, version, path / name, tuple(tests))
-        for name, (version, *tests) in PACKAGES.items()
+        Suite(
+            *(name, name, version, path / name),
+            tests=tuple(form.format(x) for x in names.split() or [""]),
+        )
+        for name, (version, form, names) in PACKAGES.items()
     ]
