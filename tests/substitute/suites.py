@@ -15,6 +15,7 @@ PACKAGES = {
     "equinox": ("0.13.8", "tests", ""),
     "lineax": ("0.1.1", "tests", ""),
     "optimistix": ("0.1.0", "tests", ""),
+    "diffrax": ("0.7.2", "test/test_{}.py", "adaptive_stepsize_controller adjoint"),
     "optax": (
         "0.2.8",
         "optax/{}_test.py",
