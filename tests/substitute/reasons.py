@@ -102,6 +102,8 @@ PACKAGES: Reasons = {
     "where the cotangent would come from another rule, which returns none.": (
         r"test_fp8_train_state",
     ),
+    "Difference quotients of third order, of numbers in float32, have two digits. The "
+    "derivatives have seven.": (r"test_logdiffexp_grads",),
 }
 
 

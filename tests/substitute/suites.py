@@ -41,7 +41,7 @@ PACKAGES = {
     "numpyro": (
         "0.22.0",
         "test/test_{}.py",
-        "distributions_mixture distributions_util flows handlers nn optimizers",
+        "distributions_util flows nn optimizers",
     ),
 }
 
