@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -30,6 +29,7 @@ from jax.dtypes import extended, float0
 from jax.extend.core import primitives
 
 from jaxkit.tracing import (
+    ShapedArray,
     aval_of,
     cotangent_of,
     sharding_of,
@@ -79,7 +79,7 @@ def moves(dtype: Any) -> bool:
     So do those of an extended dtype which says so.
     """
     if jnp.issubdtype(dtype, extended):
-        return tangent_of(jax.core.ShapedArray((), dtype)).dtype != float0
+        return tangent_of(ShapedArray((), dtype)).dtype != float0
     return bool(jnp.issubdtype(dtype, np.inexact))
 
 
