@@ -94,7 +94,7 @@ LAYERS = [
     ["operators"],
     ["sparse"],
     ["jacobians"],
-    ["elimination"],
+    ["elimination", "curvature"],
     ["explaining"],
     ["lessons"],
     ["__init__"],
@@ -173,6 +173,7 @@ BESIDE_THE_CORE = {
     "sparse",
     "jacobians",
     "elimination",
+    "curvature",
     "__main__",
 }
 
