@@ -27,8 +27,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
+from jax import ref
 
 from jaxkit import tracing
 from jaxkit.rules.table import RULES
@@ -137,8 +137,9 @@ class Reference(Tracer):
     __slots__ = ("held", "value")
 
     def __init__(self, trace: DualTrace, held: Any, kind: Any):
-        super().__init__(trace, jax.ref.AbstractRef(held, kind=kind))
-        self.held, self.value = held, None
+        super().__init__(trace, ref.AbstractRef(held, kind=kind))
+        self.held = held
+        self.value: Any = None
 
     def _short_repr(self):
         return f"Reference<{self.value}>"

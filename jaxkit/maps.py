@@ -80,7 +80,7 @@ class LinearMap:
     def _zero(self) -> Callable:
         return zero_cotangent if self._transposed else zeros
 
-    def tree_flatten(self):
+    def tree_flatten(self) -> Any:
         self._recorded = self._recorded.prune()  # what isn't needed doesn't leave a jit
         aux = self._transposed, self._inputs, self._outputs, self.name, self.tags
         return (self._recorded,), aux

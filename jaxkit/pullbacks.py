@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 import jax
+from jax import ref
 from jax.tree_util import tree_flatten, tree_leaves, tree_structure, tree_unflatten
 
 from jaxkit.border.messages import describe, leaf_name, short
@@ -22,6 +23,8 @@ from jaxkit.maps import LinearMap
 from jaxkit.program import Code, LinearProgram, Var
 from jaxkit.tangents import zero_cotangent
 from jaxkit.tracing import cotangent_of, typeof, wide_enough
+
+ad: Any = vars(jax)["ad"]  # what users call jax.ad: the entries of `with_refs`
 
 
 @jax.tree_util.register_pytree_node_class
@@ -155,7 +158,7 @@ class Pullback(LinearMap):
         other._put(args, kept)
         return other
 
-    def tree_flatten(self):
+    def tree_flatten(self) -> Any:
         code, places, args, opaque = self._parts()
         aux = code, places, self._inputs, self._outputs, self.name
         return (args, opaque), aux
@@ -214,7 +217,7 @@ class Pullback(LinearMap):
             )
         for i, (x, aval) in enumerate(zip(entries, self._inputs.avals, strict=True)):
             self._check_reference(x, leaf_name(enumerate(references), i), aval)
-        unwanted = [type(x) is jax.ad.DontWant for x in entries]
+        unwanted = [type(x) is ad.DontWant for x in entries]
 
         @entry
         def pull(cotangent):
@@ -235,10 +238,10 @@ class Pullback(LinearMap):
         return pull
 
     def _check_reference(self, x: Any, name: str, aval: Any) -> None:
-        if type(x) in (jax.ad.GradValue, jax.ad.DontWant):
+        if type(x) in (ad.GradValue, ad.DontWant):
             return
         want, got = cotangent_of(aval), None
-        if isinstance(x, jax.Array | jax.ref.Ref) and hasattr(typeof(x), "inner_aval"):
+        if isinstance(x, jax.Array | ref.Ref) and hasattr(typeof(x), "inner_aval"):
             got = typeof(x).inner_aval
         if got is None or (got.shape, got.dtype) != (want.shape, want.dtype):
             raise ValueError(
@@ -261,13 +264,13 @@ def _names(named, i: int) -> str:
 
 def _given(x: Any, aval: Any, ct: Any) -> Any:
     """What the pullback returns for an entry of `with_refs`."""
-    if type(x) is jax.ad.DontWant:
-        return jax.ad.DidntWant()
-    if type(x) is jax.ad.GradValue:
+    if type(x) is ad.DontWant:
+        return ad.DidntWant()
+    if type(x) is ad.GradValue:
         return zero_cotangent(aval) if ct is None else ct
     if ct is not None:
-        jax.ref.addupdate(x, ..., ct)
-    return jax.ad.GradRef()
+        ref.addupdate(x, ..., ct)
+    return ad.GradRef()
 
 
 def needed_for(program: LinearProgram, wanted: Sequence[bool]) -> LinearProgram:

@@ -85,8 +85,10 @@ def _empty(trace, operands, *, ty, **params):
 
 
 def _put(reference: Reference, value: Any) -> Reference:
-    still = reference.aval.kind in UNMOVED
-    reference.value = lax.stop_gradient(value) if still else jnp.asarray(value)
+    aval: Any = reference.aval
+    reference.value = (
+        lax.stop_gradient(value) if aval.kind in UNMOVED else jnp.asarray(value)
+    )
     return reference
 
 
