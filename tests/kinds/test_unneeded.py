@@ -279,6 +279,17 @@ def test_what_is_written_into_a_reference_is_not_lost(write):
                 run(of(lambda x: f(x, outside)))(2.0)
 
 
+def test_what_goes_to_a_device_beside_a_tangent():
+    """The other array isn't linear in it: a solver's first guess, for one."""
+
+    def f(x):
+        y, zero = jax.device_put((x, jnp.zeros(())))
+        return lax.cond(zero > 0, lambda y: y, lambda y: 2 * y, y)
+
+    assert jk.linear_transpose(f, 1.0)(3.0)[0] == 6
+    assert jk.grad(f)(1.0) == 2
+
+
 def test_references_that_nothing_moves_in():
     def f(x):
         r = jax.new_ref(jnp.ones(()))
