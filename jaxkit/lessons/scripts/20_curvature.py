@@ -106,10 +106,10 @@ print("                            ", *(f"{count:6}" for count in counts), " pro
 for method in "hutchinson", "hutch++":
     programs = [estimates(method, count) for count in counts]
     for name, rows in ("alike", alike), ("fading", fading):
-        pairs = [errors(rows) for errors in programs]
+        pairs = [[round(float(x), 4) for x in errors(rows)] for errors in programs]
         measured[f"{method}, {name}"] = pairs
         for i, what in enumerate(("off by", "stated")):
-            each = (f"{float(pair[i]):6.1%}" for pair in pairs)
+            each = (f"{pair[i]:6.1%}" for pair in pairs)
             print(f"{method:10} {name:6} {what:10}", *each)
 
 
@@ -193,8 +193,8 @@ def square(z, point):
     return (z - point) ** 2
 
 
-print("by rows:", jk.gauss_newton_diagonal(height, square)(far, t, noisy))
-print("of G:   ", jnp.diag(G))
+by_rows = jk.gauss_newton_diagonal(height, square)(far, t, noisy)
+print("by rows:", by_rows.round(4), "  of G:", jnp.diag(G).round(4))
 
 # %% [markdown]
 # ## One step
@@ -341,9 +341,10 @@ for name, norms in ("jk.per_sample_norms", ours), ("gradients", by_gradients):
 # A weight of 128 by 64 has a Gauss-Newton block of 8192 by 8192 numbers. Of one sample a
 # row of J is x'g once more, with another g for each output of the model, and the same x.
 # So the block is the *Kronecker product* of two small matrices: each entry of xx' times
-# all of a (64, 64) matrix, that of the g. This is exact. For several samples one takes
-# the mean of each factor, and the product of means isn't the mean of products: it stands
-# for the block (Martens and Grosse, 2015). Its inverse is the product of the inverses.
+# all of a (64, 64) matrix, G'HG, where the rows of G are the g. This is exact. For several
+# samples one takes the mean of each factor, and the product of means isn't the mean of
+# products: it only stands for the block (Martens and Grosse, 2015). But its inverse is
+# cheap, the product of the two inverses.
 
 # %%
 factors = jk.kronecker_factors(network, entropy)(params, xs, labels)
@@ -377,5 +378,5 @@ for count in (1, 2, 50):
 #
 # 1. Write the norms of a layer's per-sample gradients, for vectors and for sequences, from
 #    x and g alone: `python -m jaxkit exercise 20` checks both (`--start` writes the file).
-# 2. Hutchinson's estimate may take normal numbers in place of signs. Which variance has it
-#    then, and for which Hessians are signs so much better?
+# 2. Hutchinson's estimate may take normal numbers in place of signs. Which variance does
+#    it have then, and for which Hessians are signs much better?
