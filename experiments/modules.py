@@ -7,8 +7,8 @@ from types import ModuleType
 from experiments.bench import ExperimentError
 
 EXPERIMENTS = (
-    "scaling validate hessian accuracy memory overhead higher swell sparsity".split()
-)
+    "scaling validate hessian accuracy memory overhead higher swell sparsity curvature"
+).split()
 PARTS = ("Settings", "points", "measure", "tables", "figures")
 
 

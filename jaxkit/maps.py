@@ -52,6 +52,7 @@ class LinearMap:
     """
 
     of = "a function"  # its name, for messages; lost where the map is a pytree
+    _is_pruned = False
 
     def __init__(
         self,
@@ -80,14 +81,17 @@ class LinearMap:
     def _zero(self) -> Callable:
         return zero_cotangent if self._transposed else zeros
 
-    def tree_flatten(self):
-        self._recorded = self._recorded.prune()  # what isn't needed doesn't leave a jit
+    def tree_flatten(self) -> Any:
+        if not self._is_pruned:  # what isn't needed doesn't leave a jit
+            self._recorded, self._is_pruned = self._recorded.prune(), True
         aux = self._transposed, self._inputs, self._outputs, self.name, self.tags
         return (self._recorded,), aux
 
     @classmethod
     def tree_unflatten(cls, aux, children):
-        return cls(*children, *aux)
+        found = cls(*children, *aux)
+        found._is_pruned = True
+        return found
 
     def run(self, values: Sequence[Any]) -> list[Any]:
         """The same on lists of what moves in the domain and codomain; None is zero."""

@@ -6,7 +6,9 @@ Each flattens its pytrees, runs forward mode or linearization on the flat functi
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import Any
 
 import jax
@@ -20,6 +22,7 @@ from jaxkit.border.messages import leaf_name, short
 from jaxkit.border.space import TANGENT, Space, flatten
 from jaxkit.border.tracebacks import entry
 from jaxkit.maps import LinearMap
+from jaxkit.pullbacks import Pullback, flags, with_inputs
 from jaxkit.tangents import full, spread
 from jaxkit.tracing import typeof
 
@@ -99,11 +102,22 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple[Any,
 
     Source: Radul et al., You Only Linearize Once, POPL 2023.
     """
-    return _linear_map("linearize", fun, primals, has_aux)
+    y, (program, domain, codomain, _), *aux = _linearized(
+        "linearize", fun, primals, has_aux
+    )
+    pushforward = LinearMap(program, False, domain, codomain, "linearize")
+    pushforward.of = name_of(fun)
+    return y, pushforward, *aux
 
 
 @entry
-def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+def vjp(
+    fun: Callable,
+    *primals: Any,
+    has_aux: bool = False,
+    saveable_args: Any = True,
+    in_nzs: Any = None,
+) -> tuple[Any, ...]:
     """Reverse mode: `fun` at `primals` and its pullback as a `LinearMap`.
 
     The map takes a cotangent of the output (a pytree like it, of the same shapes and
@@ -114,13 +128,19 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
         fun: function of pytrees of arrays to a pytree of arrays.
         *primals: its arguments.
         has_aux: whether `fun` returns a pair (output, auxiliary data).
+        saveable_args: a prefix of `primals` of truth values: where it is False, an
+            array that the backward pass reads isn't kept, and must be put into
+            `pullback.args_res` before (see `Pullback`).
+        in_nzs: a prefix of `primals` of truth values (None: all True): where it is
+            False, `fun` isn't differentiated, and the cotangent is zero.
 
     Returns:
         (output, pullback), and with `has_aux` also aux.
 
     Raises:
         TypeError: an argument is not a JAX type.
-        ValueError (from the pullback): the cotangent doesn't fit the output.
+        ValueError: `saveable_args` or `in_nzs` is no such prefix; from the pullback:
+            the cotangent doesn't fit the output, or what wasn't kept isn't there.
 
     Example:
 
@@ -130,18 +150,30 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
 
     Source: Griewank & Walther, Evaluating Derivatives (2008), ch. 3.2.
     """
-    y, forward, *aux = _linear_map("vjp", fun, primals, has_aux)
-    return y, forward.T, *aux
+    y, (program, domain, codomain, leaves), *aux = _linearized(
+        "vjp", fun, primals, has_aux, in_nzs
+    )
+    pullback = Pullback(program, domain, codomain, "vjp", leaves)
+    pullback.of = name_of(fun)
+    if saveable_args is not True:
+        pullback.take_apart(flags("vjp", "saveable_args", saveable_args, primals))
+    return y, pullback, *aux
 
 
-def _linear_map(transform, fun, primals, has_aux):
+def _linearized(transform, fun, primals, has_aux, in_nzs=None):
     check_callable(transform, fun, f"{transform}(f, x)")
     leaves, domain = arguments(transform, primals)
     flat = Flat(transform, lambda args: fun(*args), domain.tree, has_aux)
-    outs, program, aux = linearize_flat(flat, leaves)
-    pushforward = LinearMap(program, False, domain, flat.out_space(outs), transform)
-    pushforward.of = name_of(fun)
-    result = flat.result(outs), pushforward
+    if in_nzs is None:
+        outs, program, aux = linearize_flat(flat, leaves)
+    else:
+        moved = flags(transform, "in_nzs", in_nzs, primals)
+        outs, program, aux = linearize_flat(
+            flat, leaves, list(map(operator.and_, moved, domain.moving))
+        )
+        program = with_inputs(program, list(compress(moved, domain.moving)), domain)
+    parts = program, domain, flat.out_space(outs), leaves
+    result = flat.result(outs), parts
     return (*result, flat.aux(aux)) if has_aux else result
 
 

@@ -72,6 +72,6 @@ def test_registry_has_jaxs_primitives():
 
 def test_what_the_tracer_runs_has_both_modes():
     """As the page says of stage; tests/kinds has a closed_call."""
-    assert [*BUILT_IN] == ["closed_call", "stage"]
+    assert list(BUILT_IN)[:2] == ["closed_call", "stage"]
     assert jk.jvp(jax.lax.stage, (2.0,), (3.0,))[1] == 3
     assert jk.grad(lambda x: jax.lax.stage(x) * x)(2.0) == 4

@@ -21,7 +21,7 @@ from jaxkit import rules
 from jaxkit.__main__ import main as command
 from jaxkit.control import schedules
 from jaxkit.exercises import EXERCISES, check, find
-from jaxkit.exercises.cases import call
+from jaxkit.exercises.cases import call, e20_norms
 from jaxkit.exercises.cases.e18_colour_a_pattern import judged
 from jaxkit.exercises.checking import check_file, limit, load
 from jaxkit.exercises.values import close, show
@@ -281,6 +281,22 @@ def recovered(pattern, colours, passes):
             "{(0, 2): 6.0}",
         ],
     ),
+    20: (
+        """
+import jax.numpy as jnp
+
+def norms(x, g):
+    return jnp.linalg.norm(x, axis=1) * jnp.linalg.norm(g, axis=1)
+
+def norms_of_sequences(x, g):
+    return jnp.sqrt(jnp.sum(jnp.sum(x**2, 2) * jnp.sum(g**2, 2), 1))
+""",
+        [
+            "norms_of_sequences([[[3.0], [4.0]]], [[[1.0], [-1.0]]])",
+            "'[1.0]'",
+            "'[5.0]: without the products of different places'",
+        ],
+    ),
     None: (
         (SOLUTIONS / "puzzles.py")
         .read_text()
@@ -498,6 +514,28 @@ def test_reference_19_is_what_the_kit_does():
     assert reference(19).bottleneck([4, 4, 1, 4, 4])[0] == 2
 
 
+@pytest.mark.parametrize("shape", [(5,), (5, 3)])
+def test_reference_20_is_what_the_kit_does(shape):
+    """Of a layer whose outputs are multiplied by the cotangents that it shall have."""
+    names = ("norms", "norms_of_sequences")
+    keys, shapes = jax.random.split(jax.random.key(0)), [(*shape, 4), (*shape, 2)]
+    x, g = (jax.random.normal(*pair) for pair in zip(keys, shapes, strict=True))
+    kit = jk.per_sample_norms(lambda w, x, g: jnp.sum(x @ w * g))
+    expected = kit(jnp.zeros((4, 2)), x, g)
+    assert close(getattr(reference(20), names[len(shape) - 1])(x, g), expected)
+    assert close(e20_norms.true(np.array(x), np.array(g)), expected)
+
+
+def test_the_answer_20():
+    """Normal numbers make an error of the diagonal, too."""
+    H, key = jnp.array([[3.0, 1.0], [1.0, -2.0]]), jax.random.key(0)
+    rest = H - jnp.diag(jnp.diag(H))
+    for draw, counted in (jax.random.normal, H), (jax.random.rademacher, rest):
+        v = draw(key, (100_000, 2), float)
+        variance = jnp.var(jnp.sum((v @ H) * v, 1))
+        np.testing.assert_allclose(variance, 2 * jnp.sum(counted**2), 0.05)
+
+
 def test_any_first_allowed_colours_pass_18(tmp_path):
     """From right to left, too."""
     source = find(18).solution.read_text()
@@ -523,6 +561,53 @@ def colour(pattern):
 )
 def test_what_is_said_of_colours(colours, said):
     assert judged([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]], colours) == said
+
+
+def test_gradients_that_are_made_are_found_in_20():
+    """Inside of a jit, as in jnp.einsum, too."""
+
+    def norms(x, g):
+        return jnp.sqrt(jnp.sum(jnp.einsum("na,nb->nab", x, g) ** 2, (1, 2)))
+
+    report = check(20, norms, reference(20).norms_of_sequences)
+    text = "the arrays in norms for x of shape (5, 40) and g (5, 30)"
+    expected = "'no array with more entries than x or g'"
+    assert report.differences == [(text, expected, "'an array with 6000 entries'")]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ([5.0, 0.0], "[5.0, 0.0]"),
+        ([25.0, 0.0], "[25.0, 0.0]: the squares of the norms"),
+        ([7.0, 1.0], "[7.0, 1.0]: the norms of the places' gradients, summed"),
+        (
+            [5.0, 2**0.5 / 2],
+            "[5.0, 0.7071]: without the products of different places",
+        ),
+        (
+            [50**0.5, 1.0],
+            "[7.0711, 1.0]: the norm of x times that of g, right for one place",
+        ),
+        ([5.0, 1.0], "[5.0, 1.0]"),
+        (5.0, "a number; there is a norm for each of the 2 samples"),
+        (
+            [[5.0, 0.0]],
+            "an array of shape (1, 2); there is a norm for each of the 2 samples",
+        ),
+    ],
+)
+def test_what_is_said_of_norms(found, said):
+    """The first sample's gradients are at right angles, the second's cancel."""
+    x = np.array([[[3.0, 0.0], [0.0, 4.0]], [[1.0, 0.0], [1.0, 0.0]]])
+    g = np.array([[[1.0], [1.0]], [[0.5], [-0.5]]])
+    assert e20_norms.judged(x, g, found) == said
+
+
+def test_what_is_said_of_sums_of_norms():
+    x, g = np.array([[3.0, 4.0]]), np.array([[0.0, 2.0, 0.0]])
+    said = "[7.0]: the sums of both norms, not their products"
+    assert e20_norms.judged(x, g, [7.0]) == said
 
 
 # ------------------------------------------------------------------- the learner's file

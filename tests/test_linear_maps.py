@@ -9,6 +9,7 @@ import pytest
 
 import jaxkit as jk
 from jaxkit.arithmetic import transposed
+from jaxkit.program import LinearProgram
 
 X = np.array([0.5, -1.5, 2.0])
 
@@ -134,6 +135,23 @@ def test_crosses_jit_as_a_pytree():
         expected = jax.vjp(f, x)[1](ct)[0]
         np.testing.assert_allclose(backward(pullback, ct)[0], expected, rtol=1e-14)
     assert len(traces) == 1, "maps of the same program share one compilation"
+
+
+def test_what_is_not_needed_is_looked_for_once(monkeypatch):
+    """And not by each call of a compiled function that is given a map."""
+    _, f_jvp = jk.linearize(lambda x: jnp.sin(x) * x, 0.3)
+    pruned, prune = [], LinearProgram.prune
+
+    def counted(program):
+        pruned.append(program)
+        return prune(program)
+
+    monkeypatch.setattr(LinearProgram, "prune", counted)
+    apply = jax.jit(lambda f, dx: f(dx))
+    for _ in range(3):
+        apply(f_jvp, 1.0)
+        apply(jax.jit(lambda f: f)(f_jvp), 1.0)
+    assert len(pruned) == 1
 
 
 def test_crosses_vmap_as_a_pytree():

@@ -88,13 +88,14 @@ LAYERS = [
     ["keeping"],
     ["control"],
     ["maps"],
+    ["pullbacks"],
     ["transforms"],
     ["gradients"],
     ["residuals", "exercises", "calls"],
     ["operators"],
     ["sparse"],
     ["jacobians"],
-    ["elimination"],
+    ["elimination", "curvature"],
     ["explaining"],
     ["lessons"],
     ["__init__"],
@@ -173,6 +174,7 @@ BESIDE_THE_CORE = {
     "sparse",
     "jacobians",
     "elimination",
+    "curvature",
     "__main__",
 }
 
@@ -186,6 +188,6 @@ def test_a_reader_of_the_core_holds_few_classes():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
     ]
-    assert len(classes) <= 53, classes
+    assert len(classes) <= 57, classes
     design = (ROOT.parent / "docs" / "design.md").read_text()
     assert f"has {len(classes)} classes" in design

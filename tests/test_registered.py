@@ -1,6 +1,8 @@
 """Rules that others registered with JAX for their own primitives are used here too."""
 
+import warnings
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +17,11 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 import jaxkit as jk
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it says that nobody maintains it
+    import jaxopt
+
 
 A = jnp.array([[3.0, 1.0], [1.0, 2.0]])
 B = jnp.array([1.0, 2.0])
@@ -142,7 +149,15 @@ def custom_root(a):
     return jax.lax.custom_root(residue, 0.7, solve, lambda g, y: y / g(1.0))
 
 
-@pytest.mark.parametrize("f", [root, custom_root])
+def fixed_point(a):
+    """By jaxopt, whose rule is a `custom_vjp`."""
+    iteration = jaxopt.FixedPointIteration(
+        lambda x, a: jnp.cos(a * x), maxiter=100, tol=1e-15
+    )
+    return iteration.run(0.5, a).params
+
+
+@pytest.mark.parametrize("f", [root, custom_root, fixed_point])
 def test_a_root(f):
     """dx/da and its derivative at a = 1, by mpmath."""
     with jax.enable_x64(True):
@@ -156,6 +171,62 @@ def test_a_root(f):
             lambda f: jk.jacrev(jk.jacfwd(f)),
         ):
             np.testing.assert_allclose(d(f)(1.0), second, 1e-11)
+
+
+def ridge(solver):
+    """The minimum over w of |x w - y|^2 / 2 + a |w|^2 / 2, by a solver of jaxopt."""
+    x, y = jnp.cos(jnp.arange(12.0).reshape(4, 3)), jnp.sin(jnp.arange(4.0))
+
+    def objective(w, a):
+        return (jnp.sum((x @ w - y) ** 2) + a * jnp.sum(w**2)) / 2
+
+    def found(a):
+        return solver(objective).run(jnp.zeros(3), a).params
+
+    def closed(a):
+        return jnp.linalg.solve(x.T @ x + a * jnp.eye(3), x.T @ y)
+
+    return found, closed
+
+
+SOLVERS = {
+    "gradient descent": lambda f: jaxopt.GradientDescent(f, maxiter=500, tol=1e-13),
+    "LBFGS": lambda f: jaxopt.LBFGS(f, maxiter=200, tol=1e-13),
+}
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_minima(solver):
+    """In both modes and all orders; JAX has no forward mode for a `custom_vjp`."""
+    with jax.enable_x64(True):
+        found, closed = ridge(SOLVERS[solver])
+        for of in jk.jacrev, jk.jacfwd, jk.jacobian:
+            np.testing.assert_allclose(of(found)(2.0), jax.jacfwd(closed)(2.0), 1e-8)
+        second = jax.jacfwd(jax.jacfwd(closed))(2.0)
+        for outer in jk.jacrev, jk.jacfwd:
+            for inner in jk.jacrev, jk.jacfwd:
+                np.testing.assert_allclose(outer(inner(found))(2.0), second, 1e-7)
+
+
+def test_a_custom_linear_solve():
+    """First and second derivatives by the matrix and by the right-hand side."""
+    with jax.enable_x64(True):
+        a = jnp.eye(3) * 3 + jnp.cos(jnp.arange(9.0).reshape(3, 3))
+        b = jnp.arange(1.0, 4.0)
+
+        def solution(a, b):
+            def solve(matvec, y):
+                return jnp.linalg.solve(jax.jacfwd(matvec)(y * 0), y)
+
+            return jax.lax.custom_linear_solve(partial(jnp.matmul, a), b, solve, solve)
+
+        f = lambda a, b: jnp.sum(jnp.sin(solution(a, b)))  # noqa: E731
+        plain = lambda a, b: jnp.sum(jnp.sin(jnp.linalg.solve(a, b)))  # noqa: E731
+        for of in (jk.grad, jk.hessian, lambda f, n: jk.jacrev(jk.grad(f, n), n)):
+            like = jax.grad if of is jk.grad else jax.hessian
+            found, expected = of(f, (0, 1))(a, b), like(plain, (0, 1))(a, b)
+            for x, y in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
+                np.testing.assert_allclose(x, y, 1e-10, 1e-12)
 
 
 def by_steps(kind, **options):

@@ -8,6 +8,7 @@ from jaxkit.control import (  # noqa: F401
     custom_vjp,
     jit,
     loops,
+    references,
     scan,
     shards,
     solve,

@@ -67,7 +67,8 @@ class Place(NamedTuple):
 
     def before(self, eqn: Equation) -> Place:
         """The same in the operand of an equation that moves entries."""
-        recorder = Recorder([eqn.operands[0].aval])
+        x: Any = eqn.operands[0]
+        recorder = Recorder([x.aval])
         moved = recorder.again(eqn, recorder.inputs)
         return self._replace(moves=(*self.moves, recorder.program(moved).code))
 
@@ -87,7 +88,8 @@ class Product:
 
     @classmethod
     def tree_unflatten(cls, place, arrays):
-        return cls(*arrays, place)
+        ins, outs = arrays
+        return cls(ins, outs, place)
 
     def _times(self, x: jax.Array, y: jax.Array) -> jax.Array:
         return jnp.matmul(x, y, precision=self.place.precision)
@@ -146,7 +148,7 @@ def factored(program: LinearProgram, cts: Sequence[Any]) -> list[Any]:
         if side is None:
             return program.pull(eqn, arrived)
         other = program.value(eqn.operands[1 - side])
-        shares = [None, None]
+        shares: list[Any] = [None, None]
         shares[side] = product(eqn, side, ct, other)
         return shares
 
@@ -158,7 +160,7 @@ def weights(code: Code) -> frozenset[int]:
     """The variables that are an input, or its entries in other places."""
     found = {v.index for v in code.inputs}
     for eqn in code.equations:
-        x = eqn.operands[0] if eqn.operands else None
+        x: Any = eqn.operands[0] if eqn.operands else None
         if eqn.operator in MOVES and type(x) is Var and x.index in found:
             (y,) = eqn.outputs
             if y.aval.size == x.aval.size:
@@ -173,16 +175,17 @@ def factor(eqn: Equation, moved: frozenset[int]) -> int | None:
     _, batch = eqn.params["dimension_numbers"]
     for side in (0, 1):
         x, other = eqn.operands[side], eqn.operands[1 - side]
-        real = x.aval.dtype.kind != "c" if type(x) is Var else False
-        if real and x.index in moved and type(other) is Residual and not batch[0]:
-            return side
+        beside = type(other) is Residual and not batch[0]
+        if type(x) is Var and beside and x.index in moved:
+            return side if x.aval.dtype.kind != "c" else None
     return None
 
 
 def product(eqn: Equation, side: int, ct: jax.Array, other: jax.Array) -> Product:
     """The cotangent of the weight at this side of a product of matrices."""
     contracted, _ = eqn.params["dimension_numbers"]
-    weight = eqn.operands[side].aval
+    operand: Any = eqn.operands[side]
+    weight = operand.aval
     rows, inner = contracted[side], contracted[1 - side]
     columns = [d for d in range(weight.ndim) if d not in rows]
     outer = [d for d in range(other.ndim) if d not in inner]
@@ -203,6 +206,6 @@ def product(eqn: Equation, side: int, ct: jax.Array, other: jax.Array) -> Produc
 
 def _added(x: Any, y: Any) -> Any:
     if isinstance(x, Product) and isinstance(y, Product) and x.place == y.place:
-        parts = (x.ins, y.ins), (x.outs, y.outs)
-        return Product(*map(jnp.concatenate, parts), x.place)
+        ins, outs = map(jnp.concatenate, [(x.ins, y.ins), (x.outs, y.outs)])
+        return Product(ins, outs, x.place)
     return added(dense(x), dense(y))

@@ -16,7 +16,6 @@ refused("composite", why="what it stands for may be run by other code")
 _missing = partial(refused, error=NotImplementedError)
 
 _missing(
-    *("new_ref", "empty_ref", "get", "swap", "addupdate", "freeze", "free_ref"),
     *("accum_grad_in_ref", "run_state"),
     why="references are arrays that change, and so would their tangents have to",
     instead="Compute with values: y = y.at[i].set(x), or the carry of a loop.",

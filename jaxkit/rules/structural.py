@@ -65,10 +65,16 @@ transposable("optimization_barrier", _barrier_transpose, operands=None)
 # --- Where an array is ---------------------------------------------------------------
 
 
-@general(p.device_put_p)
+@general(p.device_put_p, alone=True)
 def _(primitive, arithmetic, primals, tangents, params):
-    outs = primitive.bind(*primals, **params)
-    return outs, _each(primitive, arithmetic, tangents, list(map(typeof, outs)), params)
+    known = [x is not None for x in primals]
+    there = {name: tuple(compress(params[name], known)) for name in params}
+    outs = spread(primitive.bind(*given(primals), **there) if any(known) else [], known)
+    avals = [
+        typeof(y) if dx is None or y is not None else aval_of(dx)
+        for y, dx in zip(outs, tangents, strict=True)
+    ]
+    return outs, _each(primitive, arithmetic, tangents, avals, params)
 
 
 def _device_put_transpose(cts, *xs, devices, srcs, copy_semantics):

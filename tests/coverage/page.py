@@ -138,7 +138,7 @@ def page(cases: list) -> str:
     rows = [
         row(key, cases)
         for key in RULES
-        if key_name(key) not in refusals and not isinstance(key, Operator)
+        if key_name(key) not in refusals | BUILT_IN and not isinstance(key, Operator)
     ]
     rows.sort(key=lambda row: row.name)
     ours = [row(key, cases) for key in RULES if isinstance(key, Operator)]

@@ -115,7 +115,7 @@ def test_functions_without_a_cost_or_with_one_output_are_drawn(
 
 def test_all_with_a_function_is_those_that_take_one():
     able = command.modules(["all"], with_function=True)
-    assert {*EXPERIMENTS} - {*able} == {"accuracy", "swell", "sparsity"}
+    assert {*EXPERIMENTS} - {*able} == {"accuracy", "swell", "sparsity", "curvature"}
 
 
 def test_experiments_without_a_place_for_functions_say_so(tmp_path, capsys):

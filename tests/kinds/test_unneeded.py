@@ -264,17 +264,30 @@ WRITES = {
 
 @pytest.mark.parametrize("write", WRITES)
 def test_what_is_written_into_a_reference_is_not_lost(write):
-    """There is no rule for it, and what was written is nobody's output."""
+    """What was written is nobody's output; where it has no tangent, an error."""
 
-    def f(x):
-        r = jax.new_ref(jnp.zeros(()))
+    def f(x, r=None):
+        r = jax.new_ref(jnp.zeros(())) if r is None else r
         WRITES[write](r, x)
         return r[...]
 
-    for derivative in jk.grad(f), lambda x: jk.jvp(f, (x,), (x,)), jk.jacfwd(f):
-        for run in derivative, jax.jit(derivative):
-            with pytest.raises(NotImplementedError, match=r"'(swap|addupdate)'"):
-                run(2.0)
+    outside = jax.new_ref(jnp.zeros(()))
+    for of in jk.grad, lambda f: lambda x: jk.jvp(f, (x,), (1.0,))[1], jk.jacfwd:
+        for run in lambda f: f, jax.jit:
+            assert run(of(f))(2.0) == jax.grad(f)(2.0) != 0
+            with pytest.raises(NotImplementedError, match="a reference from outside"):
+                run(of(lambda x: f(x, outside)))(2.0)
+
+
+def test_what_goes_to_a_device_beside_a_tangent():
+    """The other array isn't linear in it: a solver's first guess, for one."""
+
+    def f(x):
+        y, zero = jax.device_put((x, jnp.zeros(())))
+        return lax.cond(zero > 0, lambda y: y, lambda y: 2 * y, y)
+
+    assert jk.linear_transpose(f, 1.0)(3.0)[0] == 6
+    assert jk.grad(f)(1.0) == 2
 
 
 def test_references_that_nothing_moves_in():

@@ -239,7 +239,12 @@ def _(t):
     t.grad(loss)(1.0)
 
 
-@misuse("A reference that moves", where="'swap'", do="y.at[i].set(x)", got="references")
+@misuse(
+    "A reference from outside that would move",
+    where="'swap'",
+    do="by jax.new_ref",
+    got="what moves into a reference",
+)
 def _(t):
     kept = jax.new_ref(jnp.zeros(()))
 

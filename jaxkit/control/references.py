@@ -1,0 +1,266 @@
+"""References (`jax.new_ref`): arrays that change, made in a function that moves.
+
+To the trace a reference is a box (`dual.Reference`), with a value that it replaces by
+another where something is written: an array like all others, with a tangent or without.
+So reading and writing are indexing, and the linear program knows of no references.
+
+Code that a structure runs gets the values, makes references of them inside, and returns
+the values that these have at last: then nothing in it comes from outside.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxkit import tracing
+from jaxkit.dual import DualTrace, Reference
+from jaxkit.rules.verbs import general
+
+UNMOVED = {"no_grad_no_remat"}  # kinds of references that have no tangent by intent
+
+
+@cache
+def _get() -> Any:
+    """The primitive that reads; no public module of JAX's has it."""
+    jaxpr = jax.make_jaxpr(lambda x: jax.new_ref(x)[...])(0.0)
+    return tracing.open_jaxpr(jaxpr).eqns[-1].primitive
+
+
+class Places:
+    """The entries of an array that an index of a reference names.
+
+    Which they are is read from a reference that holds the numbers of its entries, so
+    that an index means what it means to JAX.
+    """
+
+    def __init__(self, reference: Reference, index: Sequence[Any], tree: Any):
+        self.index, self.shape = index, reference.held.shape
+        self.are_all = not jax.tree.unflatten(tree, index)  # r[...]
+        if not self.are_all:
+            with tracing.set_current_trace(reference._trace.parent):
+                numbers = np.arange(math.prod(self.shape)).reshape(self.shape)
+                self.numbers = _get().bind(jax.new_ref(numbers), *index, tree=tree)
+
+    def read(self, array: Any) -> Any:
+        return array if self.are_all else jnp.reshape(array, -1)[self.numbers]
+
+    def write(self, array: Any, x: Any) -> Any:
+        """`array`, with x in these places; of those named twice one x stays."""
+        if self.are_all:
+            return x
+        flat = jnp.reshape(array, -1)
+        if all(jnp.ndim(i) == 0 for i in self.index):
+            after = flat.at[self.numbers].set(x, unique_indices=True)
+        else:
+            order = jnp.arange(x.size).reshape(x.shape)
+            winner = jnp.full(flat.shape, -1).at[self.numbers].set(order)
+            after = jnp.where(winner < 0, flat, jnp.reshape(x, -1)[winner])
+        return after.reshape(self.shape)
+
+    def add(self, array: Any, x: Any) -> Any:
+        if self.are_all:
+            return lax.add(array, x)
+        flat = jnp.reshape(array, -1)
+        return flat.at[self.numbers].add(x).reshape(self.shape)
+
+
+# --- The primitives, of a reference that was made here --------------------------------
+
+
+def _new(trace, operands, *, kind, **params):
+    reference = Reference(trace, tracing.typeof(operands[0]), kind)
+    return _put(reference, *operands)
+
+
+def _empty(trace, operands, *, ty, **params):
+    return _put(Reference(trace, ty, None), jnp.zeros(ty.shape, ty.dtype))
+
+
+def _put(reference: Reference, value: Any) -> Reference:
+    aval: Any = reference.aval
+    reference.value = (
+        lax.stop_gradient(value) if aval.kind in UNMOVED else jnp.asarray(value)
+    )
+    return reference
+
+
+def _read(trace, operands, *, tree):
+    reference, *index = operands
+    return Places(reference, index, tree).read(reference.value)
+
+
+def _swap(trace, operands, *, tree):
+    reference, x, *index = operands
+    places = Places(reference, index, tree)
+    before = places.read(reference.value)
+    _put(reference, places.write(reference.value, x))
+    return before
+
+
+def _add(trace, operands, *, tree):
+    reference, x, *index = operands
+    places = Places(reference, index, tree)
+    _put(reference, places.add(reference.value, x))
+    return []
+
+
+def _freeze(trace, operands):
+    return operands[0].value
+
+
+def _free(trace, operands):
+    return []
+
+
+# --- Structures: how they run on values -----------------------------------------------
+
+
+def opened(jaxpr: Any, numbers: Sequence[int | None]) -> Callable:
+    """Code that gets references, as code on what they hold.
+
+    `numbers` says of each of its operands which reference it is, or None.  It takes
+    what the references hold, and the other operands, and returns the outputs, and what
+    the references hold at last.
+    """
+
+    def code(held, values):
+        references, rest = list(map(jax.new_ref, held)), iter(values)
+        operands = [next(rest) if i is None else references[i] for i in numbers]
+        outs = tracing.run_jaxpr_here(jaxpr, operands)
+        return outs, list(map(jax.freeze, references))
+
+    return code
+
+
+def _jit(trace, operands, *, jaxpr, **params):
+    return tracing.run_jaxpr_here(jaxpr, operands)
+
+
+def on_values(run: Callable) -> Callable:
+    """Of a structure that gets references: its outputs.
+
+    `run(params, numbers, values, rest)` returns them, and what the references hold at
+    last, given what they hold, and the other operands.
+    """
+
+    def structure(trace, operands, **params):
+        ours = {id(x): x for x in operands if trace.made(x)}
+        order = list(ours)
+        numbers = [order.index(id(x)) if id(x) in ours else None for x in operands]
+        rest = [x for x in operands if id(x) not in ours]
+        outs, values = run(params, numbers, [r.value for r in ours.values()], rest)
+        for reference, value in zip(ours.values(), values, strict=True):
+            _put(reference, value)
+        return outs
+
+    return structure
+
+
+@on_values
+def _checkpoint(params, numbers, held, values):
+    code = opened(params["jaxpr"], numbers)
+    kept = {name: params[name] for name in ("prevent_cse", "policy")}
+    return jax.checkpoint(code, **kept)(held, values)
+
+
+@on_values
+def _cond(params, numbers, held, values):
+    index, *values = values
+    codes = [opened(branch, numbers[1:]) for branch in params["branches"]]
+    return lax.switch(index, codes, held, values)
+
+
+@on_values
+def _scan(params, numbers, held, values):
+    body, n_consts, n, options = tracing.scan_layout(params)
+    code, n_consts = opened(body, numbers), numbers[:n_consts].count(None)
+    consts, rest = values[:n_consts], values[n_consts:]
+
+    def step(carried, slices):
+        held, carry = carried
+        outs, held = code(held, [*consts, *carry, *slices])
+        return (held, outs[:n]), outs[n:]
+
+    (held, carry), ys = lax.scan(step, (held, rest[:n]), rest[n:], **dict(options))
+    return [*carry, *ys], held
+
+
+@on_values
+def _while(params, numbers, held, values):
+    n_cond, n_body = params["cond_nconsts"], params["body_nconsts"]
+    ends = n_cond, n_cond + n_body
+    carried = [None] * (len(numbers) - ends[1])
+    of_cond, of_body = numbers[: ends[0]], numbers[ends[0] : ends[1]]
+    test = opened(params["cond_jaxpr"], [*of_cond, *carried])
+    body = opened(params["body_jaxpr"], [*of_body, *carried])
+    a = of_cond.count(None)
+    b = a + of_body.count(None)
+
+    def goes_on(state):
+        held, carry = state
+        return test(held, [*values[:a], *carry])[0][0]
+
+    def step(state):
+        held, carry = state
+        outs, held = body(held, [*values[a:b], *carry])
+        return held, outs
+
+    held, outs = lax.while_loop(goes_on, step, (held, values[b:]))
+    return outs, held
+
+
+def _refuse(primitive: str) -> Callable:
+    def refuse(trace, operands, **params):
+        raise NotImplementedError(
+            f"'{primitive}' at {tracing.user_line()} gets a reference (jax.new_ref); "
+            "give it what the reference holds, r[...], and write what it returns."
+        )
+
+    return refuse
+
+
+DualTrace.on_references = {
+    "new_ref": _new,
+    "empty_ref": _empty,
+    "get": _read,
+    "swap": _swap,
+    "addupdate": _add,
+    "freeze": _freeze,
+    "free_ref": _free,
+    "jit": _jit,
+    "remat2": _checkpoint,
+    "checkpoint": _checkpoint,
+    "cond": _cond,
+    "scan": _scan,
+    "while": _while,
+    **{
+        name: _refuse(name)
+        for name in ("custom_jvp_call", "custom_vjp_call", "shard_map")
+    },
+}
+
+
+# --- The primitives, of a reference from outside --------------------------------------
+
+
+@general("swap")
+@general("addupdate")
+def _(primitive, arithmetic, primals, tangents, params):
+    """What moves may be written where nobody differentiates (a log, a statistic)."""
+    if tracing.typeof(primals[0]).kind not in UNMOVED:
+        raise NotImplementedError(
+            f"'{primitive}' at {tracing.user_line()} puts what moves into a reference "
+            "from outside of the function that is differentiated, where it has no "
+            "tangent. Make the reference inside, by jax.new_ref, or put "
+            "jax.lax.stop_gradient(x) into it."
+        )
+    out = tracing.bind(primitive, primals, params)
+    return out, [] if primitive.multiple_results else None

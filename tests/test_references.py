@@ -1,0 +1,299 @@
+"""References inside a function that is differentiated: as the function without them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+import jaxkit as jk
+
+X = jnp.array([0.5, 1.5, 2.0])
+PAIRS = {}
+
+
+def beside(plain):
+    """Decorator: a function with references, and one without that computes the same."""
+
+    def decorate(f):
+        PAIRS[f.__name__] = f, plain
+        return f
+
+    return decorate
+
+
+@beside(lambda x: jnp.sum(jnp.sin(x) ** 2 * x))
+def whole(x):
+    r = jax.new_ref(x)
+    r[...] = jnp.sin(r[...])
+    r[...] *= r[...]
+    return jnp.sum(r[...] * x)
+
+
+@beside(lambda x: jnp.sum(jnp.sin(jnp.stack([x[0] * x[1] + x[2], x[2] ** 2]))))
+def by_index(x):
+    r = jax.new_ref(jnp.zeros(2))
+    r[0] = x[0] * x[1]
+    r[1:] = x[2:] ** 2
+    jax.ref.addupdate(r, 0, x[2])
+    return jnp.sum(jnp.sin(r[...]))
+
+
+@beside(lambda x: jnp.sum(x[jnp.array([2, 0])] ** 3) + x[1] * x[0])
+def by_indices(x):
+    r = jax.new_ref(x**3)
+    old = jax.ref.swap(r, jnp.array([1]), x[:1])
+    kept = r[jnp.array([2, 0])]
+    return jnp.sum(kept) + jnp.sum(old) ** (1 / 3) * r[1]
+
+
+@beside(lambda x: jnp.sum(jnp.array([2 * x[0], x[1], x[0] + x[2]]) ** 2))
+def frozen(x):
+    r = jax.new_ref(x)
+    r[0] = 2 * x[0]
+    r[2] += x[0]
+    return jnp.sum(jax.freeze(r) ** 2)
+
+
+@beside(
+    lambda x: jnp.sum(
+        (jnp.sin(x) * jnp.concatenate([X[:1] * 0 + 1, jnp.cumprod(x)[:-1]])) ** 2
+    )
+)
+def written_in_a_scan(x):
+    r = jax.new_ref(jnp.zeros(3))
+
+    def step(c, i):
+        r[i] = jnp.sin(x[i]) * c
+        return c * x[i], None
+
+    lax.scan(step, 1.0, jnp.arange(3))
+    return jnp.sum(r[...] ** 2)
+
+
+@beside(lambda x: jnp.sum(x[0] * x ** jnp.arange(3)))
+def accumulated_in_a_scan(x):
+    """A reference that a step reads, changes and returns."""
+    r, total = jax.new_ref(x[0]), jax.new_ref(0.0)
+
+    def step(_, i):
+        total[...] += r[...] * x[i] ** i
+        return None, r[...]
+
+    _, ys = lax.scan(step, None, jnp.arange(3))
+    return total[...] + 0 * jnp.sum(ys)
+
+
+@beside(lambda x: jnp.sum(jnp.sin(x) * x[::-1]))
+def made_in_a_step(x):
+    """A reference of constants, made and changed in each step."""
+
+    def step(c, slices):
+        r = jax.new_ref(jnp.zeros(2))
+        before = r[0]
+        r[0] = jnp.sin(slices[0])
+        r[1] = slices[1]
+        return c + before + r[0] * r[1], None
+
+    return lax.scan(step, 0.0, (x, x[::-1]))[0]
+
+
+@beside(lambda x: jnp.prod(x) ** 2 + jnp.sum(x))
+def in_a_fori_loop(x):
+    r = jax.new_ref(jnp.ones(()))
+
+    def body(i, total):
+        r[...] *= x[i]
+        return total + x[i]
+
+    total = lax.fori_loop(0, 3, body, 0.0)
+    return r[...] ** 2 + total
+
+
+@beside(lambda x: x[0] ** 8 * x[1])
+def in_a_while_loop(x):
+    r = jax.new_ref(x[0])
+
+    def body(i):
+        r[...] = r[...] ** 2
+        return i + 1
+
+    lax.while_loop(lambda i: i < 3, body, 0)
+    return r[...] * x[1]
+
+
+@beside(lambda x: x[1] ** 2 * x[0])
+def read_by_a_condition(x):
+    r = jax.new_ref(x[2])
+    r[...] = r[...] * 2
+    y = lax.while_loop(lambda y: y < r[...] / 2, lambda y: y * x[1], x[1])
+    return y * x[0]
+
+
+@beside(lambda x: jnp.sum(x * jnp.cos(x)))
+def in_a_jit(x):
+    r = jax.new_ref(x)
+
+    @jax.jit
+    def change(r, y):
+        r[...] = r[...] * jnp.cos(y)
+
+    change(r, x)
+    return jnp.sum(r[...])
+
+
+@beside(lambda x: jnp.sum(x * x))
+def in_a_conditional(x):
+    r, untouched = jax.new_ref(x), jax.new_ref(x)
+
+    def change():
+        r[...] = r[...] * x
+
+    lax.cond(x[0] > 0, change, lambda: None)
+    lax.cond(x[0] < 0, change, lambda: None)
+    return jnp.sum(r[...]) + jnp.sum(untouched[...] - x)
+
+
+@beside(lambda x: jnp.sum(jnp.sin(x) ** 2) + jnp.sum(jnp.sin(x)))
+def in_a_checkpoint(x):
+    r = jax.new_ref(x)
+
+    @jax.checkpoint
+    def change():
+        r[...] = jnp.sin(r[...])
+        return r[...] ** 2
+
+    return jnp.sum(change()) + jnp.sum(r[...])
+
+
+@beside(lambda x: jnp.sum(jax.vmap(jnp.outer)(jnp.sin(x)[:, None], x[:, None])))
+def under_vmap(x):
+    def one(x):
+        r = jax.new_ref(x)
+        r[...] = jnp.sin(r[...])
+        return r[...] * x
+
+    return jnp.sum(jax.vmap(one)(x))
+
+
+@beside(lambda x: jnp.sum(jnp.sin(x) * jnp.cos(x)))
+def by_another_derivative(x):
+    """Inside, a function that is differentiated reads a reference of this one's."""
+    r = jax.new_ref(jnp.cos(x))
+    return jnp.sum(jnp.sin(x) * jk.grad(lambda y: jnp.sum(r[...] * y))(x))
+
+
+@beside(lambda x: jnp.sum(x**2))
+def without_a_tangent(x):
+    r = jax.new_ref(jnp.ones(3))
+    r[...] = lax.stop_gradient(x)
+    r[0] += 1.0
+    return jnp.sum(x**2) + 0 * jnp.sum(lax.stop_gradient(r[...]))
+
+
+def close(ours, theirs):
+    np.testing.assert_allclose(ours, theirs, 1e-10, 1e-12)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("run", [lambda f: f, jax.jit], ids=["eager", "jit"])
+def test_first_derivatives(name, run):
+    f, plain = PAIRS[name]
+    close(f(X), plain(X))
+    expected, v = jax.grad(plain)(X), jnp.cos(X)
+    close(run(jk.grad(f))(X), expected)
+    close(run(lambda x: jk.jvp(f, (x,), (v,))[1])(X), expected @ v)
+    close(run(jk.jacfwd(f))(X), expected)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_second_derivatives(name):
+    f, plain = PAIRS[name]
+    expected = jax.hessian(plain)(X)
+    close(jax.jit(jk.hessian(f))(X), expected)
+    close(jax.jit(jk.jacrev(jk.grad(f)))(X), expected)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_program(name):
+    """It is linear code like any, which is printed, transposed, and made a matrix."""
+    f, plain = PAIRS[name]
+    _, J = jk.linearize(f, X)
+    close(J.matrix()[0], jax.grad(plain)(X))
+    close(J.T.matrix()[:, 0], jax.grad(plain)(X))
+    assert "return" in str(J) and "return" in str(J.T)
+
+
+def test_mixed_with_jax():
+    expected = jax.hessian(PAIRS["whole"][1])(X)[0]
+    close(jax.grad(lambda x: jk.grad(whole)(x)[0])(X), expected)
+    close(jk.grad(lambda x: jax.grad(whole)(x)[0])(X), expected)
+    close(jax.vmap(jk.grad(whole))(X[None])[0], jax.grad(whole)(X))
+
+
+def test_linear_functions_may_use_them():
+    def f(x):
+        r = jax.new_ref(x)
+        r[0] = 2 * x[1]
+        r[1] += x[2]
+        return r[...]
+
+    ct = jnp.array([1.0, 10.0, 100.0])
+    close(jk.linear_transpose(f, X)(ct)[0], jax.vjp(f, X)[1](ct)[0])
+
+
+@pytest.mark.parametrize("write", ["set", "addupdate", "swap"])
+def test_one_from_outside_keeps_nothing_that_moves(write):
+    kept = jax.new_ref(jnp.zeros(3))
+
+    def f(x):
+        getattr(jax.ref, write)(kept, ..., x)
+        return jnp.sum(x**2)
+
+    for run in jk.grad(f), jax.jit(jk.grad(f)), lambda x: jk.jvp(f, (x,), (x,)):
+        with pytest.raises(NotImplementedError, match="into a reference from outside"):
+            run(X)
+
+
+def test_one_that_has_no_tangent_by_intent():
+    """What is put there is read by nobody who differentiates (a log, a statistic)."""
+    log = jax.new_ref(jnp.zeros(3), kind="no_grad_no_remat")
+
+    def f(x):
+        log[...] = 2 * x
+        return jnp.sum(x**2)
+
+    close(jk.grad(f)(X), 2 * X)
+    close(log[...], 2 * X)
+
+    def own(x):
+        log = jax.new_ref(x, kind="no_grad_no_remat")
+        log[...] = 2 * x
+        return jnp.sum(x * log[...])
+
+    close(jk.grad(own)(X), jax.grad(own)(X))
+
+
+def test_one_without_a_first_value():
+    def f(x):
+        r = jax.ref.empty_ref(jax.typeof(x))
+        r[...] = 3 * x
+        return jnp.sum(r[...])
+
+    close(jax.jit(jk.grad(f))(X), 3 * jnp.ones(3))
+
+
+def test_where_they_do_not_go():
+    @jax.custom_jvp
+    def rule(r, x):
+        return r[...] * x
+
+    rule.defjvp(lambda xs, dxs: (rule(*xs), xs[0][...] * dxs[1]))
+
+    def f(x):
+        return jnp.sum(rule(jax.new_ref(x), x))
+
+    with pytest.raises(
+        NotImplementedError, match=r"'custom_jvp_call' at .* gets a ref"
+    ):
+        jk.grad(f)(X)
