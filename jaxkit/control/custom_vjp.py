@@ -143,8 +143,9 @@ def _backward(bwd, residuals, cts, avals, moving, symbolic_zeros) -> list[Any]:
     # JAX 0.10 returns the cotangents, later versions a pair with a log.
     if isinstance(out, tuple) and len(out) == 2 and isinstance(out[0], list):
         out = out[0]
-    found = zip(map(none_if_zero, out), moving, strict=True)
-    return [ct for ct, moved in found if moved]
+    found = [ct for ct, moved in zip(out, moving, strict=True) if moved]
+    # None is an array of zeros, as in JAX: another user's rule may count its calls.
+    return [zeros(ct.aval) if none_if_zero(ct) is None else ct for ct in found]
 
 
 def _apply(residuals, tangents, name, **params):
