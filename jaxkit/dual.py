@@ -86,6 +86,11 @@ class Arithmetic:
                 for x, dx in zip(primals, tangents, strict=True)
             ]
             outs, aux = fun(duals)
+            if any(map(trace.made, outs)):
+                raise TypeError(
+                    "the function that is differentiated returns a reference "
+                    "(jax.new_ref) that it made; return what that holds, r[...]"
+                )
             return *trace.split(outs), trace.split(aux)[0]
 
 
@@ -161,6 +166,9 @@ class DualTrace(Trace):
         if run is not None:
             makes = primitive.name in ("new_ref", "empty_ref")
             if makes or any(map(self.made, operands)):
+                if primitive.name in ("swap", "addupdate"):  # raises if types don't fit
+                    avals = map(tracing.typeof, operands)
+                    primitive.abstract_eval(*avals, **params)
                 with tracing.set_current_trace(self):
                     return run(self, operands, **params)
         return super().process_primitive(primitive, operands, params)

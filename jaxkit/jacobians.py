@@ -37,7 +37,7 @@ from jaxkit.gradients import (
     by_rows,
     linearized_call,
 )
-from jaxkit.passes import cut, passes, rows
+from jaxkit.passes import check_chunk_size, cut, passes, rows
 from jaxkit.program import Code, LinearProgram, Recorder, Var, forward
 from jaxkit.program.cost import cost, cost_of, width
 from jaxkit.rules.table import NotLinear
@@ -294,12 +294,7 @@ def jacobian(
         raise ValueError(
             f"jacobian: mode is {mode!r}; pass one of {', '.join(map(repr, MODES))}"
         )
-    if chunk_size is not None and not (
-        isinstance(chunk_size, int | np.integer) and chunk_size > 0
-    ):
-        raise ValueError(
-            f"jacobian: chunk_size is {chunk_size!r}; pass a number of passes, from 1"
-        )
+    check_chunk_size("jacobian", chunk_size)
     if not isinstance(sparse, bool) and sparse != "auto":
         raise ValueError(f"jacobian: sparse is {sparse!r}; pass 'auto', True or False")
     if sparse is True and mode == "mixed":

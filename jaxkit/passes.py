@@ -55,6 +55,15 @@ def passes(
     return jax.tree.map(lambda y: y.reshape(numbers.size, *y.shape[2:])[:count], found)
 
 
+def check_chunk_size(name: str, chunk_size: Any) -> None:
+    """Raise ValueError if it is neither None nor a number of passes."""
+    number = isinstance(chunk_size, int | np.integer) and chunk_size > 0
+    if chunk_size is not None and not number:
+        raise ValueError(
+            f"{name}: chunk_size is {chunk_size!r}; pass a number of passes, from 1"
+        )
+
+
 def seeds(avals: Sequence[Any], colours: np.ndarray) -> list[jax.Array]:
     """Of each colour the sum of its unit vectors: shapes (colours, *shape)."""
     numbers = np.arange(number_of(colours))

@@ -64,7 +64,9 @@ class Pullback(LinearMap):
     Attributes:
         args_res: a list with an entry for each argument, a pytree like it, in which are
             the arrays that the backward pass reads; the others are `NotNeeded`, or
-            `NotSaveable`.  The list, or an entry, may be replaced.
+            `NotSaveable`.  The list, or an entry, may be replaced.  Where `vjp` runs
+            at once, without `saveable_args`, an argument may stand among the opaque
+            residuals, as a copy that a compiled step made.
         opaque_residuals: a list of the other arrays that it reads.
         out_nzs: a pytree like the output: whether the derivative reaches that leaf.
     """
@@ -91,9 +93,18 @@ class Pullback(LinearMap):
                 "says wasn't to be kept; put the arrays there before it is run"
             )
         rest = iter(opaque)
-        return LinearProgram(
-            code, [next(rest) if i is None else leaves[i] for i in places]
-        )
+        arrays = [next(rest) if i is None else leaves[i] for i in places]
+        for x, v in zip(arrays, code.residuals, strict=True):
+            if (
+                x.dtype != v.aval.dtype
+                or x.shape[x.ndim - v.aval.ndim :] != v.aval.shape
+            ):
+                raise ValueError(
+                    f"{self.name}: a residual is {short(typeof(x))}, and the backward "
+                    f"pass reads {short(v.aval)}; put one of that type into args_res, "
+                    "or opaque_residuals"
+                )
+        return LinearProgram(code, arrays)
 
     @_recorded.setter
     def _recorded(self, program):

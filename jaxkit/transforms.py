@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from itertools import compress
 from typing import Any
 
@@ -21,6 +22,7 @@ from jaxkit.border.flat import Flat, arguments
 from jaxkit.border.messages import leaf_name, short
 from jaxkit.border.space import TANGENT, Space, flatten
 from jaxkit.border.tracebacks import entry
+from jaxkit.fused import apart
 from jaxkit.maps import LinearMap
 from jaxkit.pullbacks import Pullback, flags, with_inputs
 from jaxkit.tangents import full, spread
@@ -128,9 +130,9 @@ def vjp(
         fun: function of pytrees of arrays to a pytree of arrays.
         *primals: its arguments.
         has_aux: whether `fun` returns a pair (output, auxiliary data).
-        saveable_args: a prefix of `primals` of truth values: where it is False, an
-            array that the backward pass reads isn't kept, and must be put into
-            `pullback.args_res` before (see `Pullback`).
+        saveable_args: a prefix of `primals` of truth values, such as (True, False):
+            where it is False, an array that the backward pass reads isn't kept, and
+            must be put into `pullback.args_res` before (see `Pullback`).
         in_nzs: a prefix of `primals` of truth values (None: all True): where it is
             False, `fun` isn't differentiated, and the cotangent is zero.
 
@@ -150,12 +152,14 @@ def vjp(
 
     Source: Griewank & Walther, Evaluating Derivatives (2008), ch. 3.2.
     """
-    y, (program, domain, codomain, leaves), *aux = _linearized(
-        "vjp", fun, primals, has_aux, in_nzs
-    )
+    whole = saveable_args is True
+    with nullcontext() if whole else apart():  # in which arguments stay the same array
+        y, (program, domain, codomain, leaves), *aux = _linearized(
+            "vjp", fun, primals, has_aux, in_nzs
+        )
     pullback = Pullback(program, domain, codomain, "vjp", leaves)
     pullback.of = name_of(fun)
-    if saveable_args is not True:
+    if not whole:
         pullback.take_apart(flags("vjp", "saveable_args", saveable_args, primals))
     return y, pullback, *aux
 

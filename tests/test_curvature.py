@@ -193,7 +193,7 @@ def test_kronecker_factors_of_a_sequence():
 
 
 @pytest.mark.parametrize(
-    "name", ["decayed", "convolved", "recurrent", "embedded", "unused"]
+    "name", ["decayed", "convolved", "recurrent", "embedded", "unused", "tied"]
 )
 def test_no_kronecker_factors(name):
     params, model, _, xs, _ = case(name)
@@ -220,6 +220,42 @@ def test_norms_make_no_gradients():
                     yield from sizes(inner.jaxpr)
 
     assert max(sizes(jaxpr.jaxpr)) <= w1.size
+
+
+def test_norms_of_what_cancels():
+    """Two uses of a weight that nearly cancel: half of the digits aren't lost."""
+    w, a, d = (x.astype(jnp.float32) for x in drawn(3, (32, 32), (8, 32), (8, 32)))
+    b = a + 1e-4 * d
+    loss = lambda w, a, b: jnp.sum(a @ w) - jnp.sum(b @ w)  # noqa: E731
+    expected = jnp.sqrt(32 * jnp.sum((a - b) ** 2, 1))
+    found = jk.per_sample_norms(loss)(w, a, b)
+    np.testing.assert_allclose(found, expected, 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"), [(jnp.float16, 17), (jnp.float32, 1e19), (jnp.float32, 1e-30)]
+)
+def test_norms_of_large_and_small_numbers(dtype, size):
+    """Their squares are beyond the dtype."""
+    w, x = jnp.full((64, 8), 0.01, dtype), jnp.full((3, 64), size, dtype)
+    found = jk.per_sample_norms(lambda w, x: jnp.sum(x @ w))(w, x)
+    np.testing.assert_allclose(found, size * np.sqrt(512), 1e-3)
+    zero = jax.grad(
+        lambda w: jnp.sum(jk.per_sample_norms(lambda w, x: 0 * w[0, 0])(w, x))
+    )
+    assert not jnp.any(zero(w.astype(jnp.float32)))
+
+
+def test_complex_data():
+    def model(w, x):
+        return jnp.abs((x * (1 + 2j)) @ w)
+
+    loss = lambda w, x: jnp.sum(model(w, x) ** 2)  # noqa: E731
+    expected = jax.vmap(jax.grad(loss), (None, 0))(W, XS)
+    close(jk.per_sample_grad(loss)(W, XS), expected)
+    found = jk.gauss_newton_diagonal(model, lambda z, y: jnp.sum(z**2))(W, XS, LABELS)
+    J = jax.vmap(jax.jacrev(model), (None, 0))(W, XS)
+    close(found, jnp.mean(jnp.sum(2 * J**2, 1), 0))
 
 
 def test_which_arguments():
@@ -301,6 +337,14 @@ def test_estimates_are_as_far_off_as_they_say(method):
     np.testing.assert_allclose(jnp.mean(found.variance), jnp.var(found.value), 0.15)
 
 
+def test_estimates_in_half_precision():
+    for method in "hutchinson", "hutch++":
+        of = jk.hessian_trace(
+            lambda x: jnp.sum(x**2), method=method, key=jax.random.key(0)
+        )
+        np.testing.assert_allclose(of(jnp.ones(8, jnp.bfloat16)).value, 16, 1e-2)
+
+
 def test_hutch_plus_plus_is_exact_on_few_eigenvalues():
     (v,) = drawn(7, (2, 40))
     f = lambda x: jnp.sum((v @ x) ** 2)  # noqa: E731
@@ -321,5 +365,9 @@ def test_misuse_of_traces():
         jk.hessian_trace(quartic, method="hutchinson")
     with pytest.raises(TypeError, match="hessian_trace: the function must return a"):
         jk.hessian_trace(jnp.sin)(XS)
+    for chunk_size in 0, -1, 1.5:
+        for of in jk.hessian_diagonal, jk.hessian_trace:
+            with pytest.raises(ValueError, match=f"chunk_size is {chunk_size}; pass a"):
+                of(quartic, chunk_size=chunk_size)
     with pytest.raises(TypeError, match="hessian_diagonal: argument 0 is"):
         jk.hessian_diagonal(jnp.sum)(1)

@@ -71,6 +71,24 @@ def test_what_is_not_kept():
     close(run(pull, W, X), jax.vjp(f, P, X)[1](CT))
 
 
+def test_factors_of_a_product_are_arguments():
+    """Eagerly, too, where a step is compiled, if one says what is to be kept."""
+    a, b = X, X + 1
+    _, pull = jk.vjp(lambda a, b: jnp.sin(a) * a * b, a, b, saveable_args=(False, True))
+    assert pull.args_res[0] is NotSaveable and pull.args_res[1] is b
+    pull.args_res[0] = a
+    close(pull(X), jax.vjp(lambda a, b: jnp.sin(a) * a * b, a, b)[1](X))
+
+
+@pytest.mark.parametrize("x", [W[:2], W.astype(jnp.float32), W[0, 0]])
+def test_residuals_of_another_type(x):
+    _, pull = jk.vjp(f, P, X)
+    with pytest.raises(
+        ValueError, match=r"a residual is .*, and the backward pass reads"
+    ):
+        pull.replace(args_res=[{"w": x, "b": NotNeeded}, X])(CT)
+
+
 def test_of_a_compiled_function():
     """It goes through `jit` with what it keeps, and what it doesn't."""
 

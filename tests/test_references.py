@@ -274,6 +274,65 @@ def test_one_that_has_no_tangent_by_intent():
     close(jk.grad(own)(X), jax.grad(own)(X))
 
 
+INDICES = {
+    "inside": [0, 1],
+    "from the end": [-1, 1],
+    "twice": [1, 1],
+    "outside": [0, 9],
+    "far outside": [-9, 0],
+}
+
+
+def added_at(x, i):
+    r = jax.new_ref(jnp.outer(x, x))
+    jax.ref.addupdate(r, (i, slice(1, 3)), jnp.outer(x[:2], x[1:]))
+    return jnp.sum(jnp.sin(r[...]))
+
+
+def written_at(x, i):
+    r = jax.new_ref(x)
+    r[i] = x[:2] ** 2
+    return jnp.sum(r[...] * jnp.arange(1.0, 4.0))
+
+
+def read_at(x, i):
+    return jnp.sum(jax.new_ref(x)[i] ** 2)
+
+
+@pytest.mark.parametrize("f", [added_at, written_at, read_at])
+@pytest.mark.parametrize("indices", INDICES)
+def test_indices(f, indices):
+    """Values and slopes are those of the function, also where JAX's slopes aren't."""
+    i = jnp.array(INDICES[indices])
+    for run in lambda f: f, jax.jit:
+        plain = run(f)
+        value, slope = run(jk.value_and_grad(f))(X, i)
+        close(value, plain(X, i))
+        for k in range(3):
+            e = jnp.zeros(3).at[k].set(1e-6)
+            difference = (plain(X + e, i) - plain(X - e, i)) / 2e-6
+            np.testing.assert_allclose(slope[k], difference, 1e-7, 1e-8)
+
+
+@pytest.mark.parametrize("value", [lambda x: 1.7 * x, lambda x: x[:2], lambda x: x[0]])
+@pytest.mark.parametrize("dtype", [jnp.int32, jnp.float64])
+def test_writes_that_do_not_fit(value, dtype):
+    """They are refused as JAX refuses them where nothing is differentiated."""
+
+    def f(x):
+        r = jax.new_ref(jnp.zeros(4 if dtype == jnp.float64 else 3, dtype))
+        r[...] = value(x)
+        return jnp.sum(r[...] * x[0])
+
+    with pytest.raises(ValueError, match=r"Invalid (dtype|shape) for `swap`"):
+        jk.grad(f)(X)
+
+
+def test_one_that_is_returned():
+    with pytest.raises(TypeError, match="returns a reference"):
+        jk.vjp(jax.new_ref, X)
+
+
 def test_one_without_a_first_value():
     def f(x):
         r = jax.ref.empty_ref(jax.typeof(x))

@@ -88,11 +88,14 @@ def check_output(transform, y, name, holomorphic) -> None:
         )
 
 
+PAIR = " (or has_aux=True, for a pair of a scalar and other data)"
+
+
 def check_scalar(transform, flat, outs, holomorphic) -> None:
     if flat.out_tree != tree_structure(0):
         hint = (
-            "return one of its leaves, or use vjp or jacrev (or has_aux=True, for a "
-            "pair of a scalar and other data)"
+            "return one of its leaves, or use vjp or jacrev"
+            + (PAIR if transform in ("grad", "value_and_grad") else "")
             if outs
             else "return a number (is there a return in it?)"
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, cached_property, reduce
 from typing import Any
 
 import jax
@@ -28,26 +28,48 @@ UNMOVED = {"no_grad_no_remat"}  # kinds of references that have no tangent by in
 
 
 @cache
-def _get() -> Any:
-    """The primitive that reads; no public module of JAX's has it."""
-    jaxpr = jax.make_jaxpr(lambda x: jax.new_ref(x)[...])(0.0)
-    return tracing.open_jaxpr(jaxpr).eqns[-1].primitive
+def _primitives() -> dict[str, Any]:
+    """Those that read and write; no public module of JAX's has them."""
+
+    def uses(x):
+        r = jax.new_ref(x)
+        r[...] = x
+        return r[...]
+
+    jaxpr = tracing.open_jaxpr(jax.make_jaxpr(uses)(0.0))
+    return {eqn.primitive.name: eqn.primitive for eqn in jaxpr.eqns}
+
+
+def _numbers(shape: tuple[int, ...]) -> Any:
+    """0, 1, ...; computed, since JAX doesn't read a constant by a traced index."""
+    return lax.reshape(lax.iota(np.int32, math.prod(shape)), shape)
 
 
 class Places:
     """The entries of an array that an index of a reference names.
 
-    Which they are is read from a reference that holds the numbers of its entries, so
-    that an index means what it means to JAX.
+    Which they are is asked of a reference that holds numbers, so that an index means
+    what it means to JAX, also where it is out of bounds: what is read there are the
+    numbers of entries, and what is written, who wrote.
     """
 
     def __init__(self, reference: Reference, index: Sequence[Any], tree: Any):
-        self.index, self.shape = index, reference.held.shape
+        self.tree, self.shape = tree, reference.held.shape
+        self.index = index
+        self.parent = reference._trace.parent
         self.are_all = not jax.tree.unflatten(tree, index)  # r[...]
-        if not self.are_all:
-            with tracing.set_current_trace(reference._trace.parent):
-                numbers = np.arange(math.prod(self.shape)).reshape(self.shape)
-                self.numbers = _get().bind(jax.new_ref(numbers), *index, tree=tree)
+        self.is_one_block = all(jnp.ndim(i) == 0 for i in index)  # of single indices
+
+    def _bind(self, name: str, reference: Any, *written: Any) -> Any:
+        return _primitives()[name].bind(
+            reference, *written, *self.index, tree=self.tree
+        )
+
+    @cached_property
+    def numbers(self) -> Any:
+        """Of each entry that is read its number."""
+        with tracing.set_current_trace(self.parent):
+            return self._bind("get", jax.new_ref(_numbers(self.shape)))
 
     def read(self, array: Any) -> Any:
         return array if self.are_all else jnp.reshape(array, -1)[self.numbers]
@@ -56,20 +78,32 @@ class Places:
         """`array`, with x in these places; of those named twice one x stays."""
         if self.are_all:
             return x
-        flat = jnp.reshape(array, -1)
-        if all(jnp.ndim(i) == 0 for i in self.index):
+        if self.is_one_block:  # which is written in place
+            flat = jnp.reshape(array, -1)
             after = flat.at[self.numbers].set(x, unique_indices=True)
-        else:
-            order = jnp.arange(x.size).reshape(x.shape)
-            winner = jnp.full(flat.shape, -1).at[self.numbers].set(order)
-            after = jnp.where(winner < 0, flat, jnp.reshape(x, -1)[winner])
-        return after.reshape(self.shape)
+            return after.reshape(self.shape)
+        with tracing.set_current_trace(self.parent):
+            reference = jax.new_ref(lax.full(self.shape, -1, np.int32))
+            self._bind("swap", reference, _numbers(x.shape))
+            writer = jax.freeze(reference)
+        return jnp.where(writer < 0, array, jnp.reshape(x, -1)[writer])
 
     def add(self, array: Any, x: Any) -> Any:
         if self.are_all:
             return lax.add(array, x)
         flat = jnp.reshape(array, -1)
+        if not self.is_one_block:
+            x = jnp.where(self.in_bounds(x.ndim), x, 0)
         return flat.at[self.numbers].add(x).reshape(self.shape)
+
+    def in_bounds(self, ndim: int) -> Any:
+        """Of each entry that arrays name whether it is there: what isn't is read from
+        the edge, but not written."""
+        (indexer,) = jax.tree.unflatten(self.tree, self.index)
+        pairs = zip(indexer.indices, self.shape, strict=True)
+        found = [(i >= -n) & (i < n) for i, n in pairs if not hasattr(i, "stride")]
+        there = reduce(jnp.logical_and, found)
+        return jnp.reshape(there, there.shape + (1,) * (ndim - there.ndim))
 
 
 # --- The primitives, of a reference that was made here --------------------------------

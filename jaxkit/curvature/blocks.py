@@ -36,6 +36,9 @@ def gauss_newton_diagonal(
 ) -> Callable:
     """The diagonal of the Gauss-Newton matrix of a mean of losses.
 
+    Of each sample it makes the Hessian of the loss by the model's outputs, and a pass
+    for each of these; all samples go together.
+
     Args:
         model: a function of parameters and of one sample to a pytree of real arrays.
         loss: a scalar function of what the model returns and of the sample's target.
@@ -106,7 +109,7 @@ def rows(call: Call, loss: Callable, target: Any) -> tuple[list[Any], list[Any]]
 
 def _weighted(H: jax.Array, row: Any) -> Any:
     if isinstance(row, Product):
-        return Product(row.ins, _weighted(H, row.outs), row.place)
+        return Product(row.ins, _weighted(H, row.outs), row.place, row.uses)
     return jnp.tensordot(H.astype(row.dtype), row, 1)
 
 
@@ -138,10 +141,11 @@ def kronecker_factors(
 
     Of a weight w in y = x w they are the means of x x' and of G' H G, with G the
     derivative of the model's outputs by y.  Their Kronecker product is the block, if
-    there is one sample, and else stands for it.  Where a sample uses the weight several
-    times (at each place of a sequence), the first mean is over these too, the second is
-    their sum ("expand").  A parameter that no matrix product uses, of one axis at most
-    (a bias), has its whole block, beside a factor of 1.
+    there is one sample, and else stands for it.  Where in that product a weight meets
+    several vectors of a sample (one for each place of a sequence), the first mean is
+    over these too, the second is their sum ("expand").  A parameter that no matrix
+    product uses, of one axis at most (a bias), has its whole block, beside a factor of
+    1.
 
     Args:
         model, loss, argnums, argnames, in_axes: as in `gauss_newton_diagonal`.
@@ -152,8 +156,8 @@ def kronecker_factors(
 
     Raises (when called):
         as `gauss_newton_diagonal`, and
-        TypeError: a parameter of several axes is used otherwise than in products of
-            matrices, or the block has no Kronecker form in the order of its entries.
+        TypeError: a parameter of several axes is used otherwise than once, in a product
+            of matrices, or the block has no Kronecker form in the order of its entries.
 
     Example:
 
@@ -183,19 +187,19 @@ def kronecker_factors(
 
 def factors(row: Any, weighted: Any, name: str) -> Kronecker:
     """Of one sample, the factors of a parameter's block."""
-    if isinstance(row, Product):
+    if isinstance(row, Product) and row.uses == 1:
         ins = row.ins[0]  # the same for all rows
         left = ins.T @ ins / len(ins)
         right = jnp.einsum("cti,ctj->ij", row.outs, weighted.outs)
         order = row.place.order(ins.shape[1], row.outs.shape[2])
         if order:
             return Kronecker(*((left, right) if order == "rows" else (right, left)))
-    elif row.ndim <= 2:
+    elif not isinstance(row, Product) and row.ndim <= 2:
         flat = [x.reshape(len(x), -1) for x in (row, weighted)]
         return Kronecker(jnp.ones((1, 1), row.dtype), flat[0].T @ flat[1])
     raise TypeError(
-        f"kronecker_factors: {name} isn't used as a matrix in products of matrices "
-        "alone (but in a convolution, a loop, entry by entry, or not at all), so that "
-        "its block is no Kronecker product; don't select it, or take "
-        "gauss_newton_diagonal"
+        f"kronecker_factors: {name} isn't used just once, as it is, as a matrix in a "
+        "product of matrices (but twice, or in a convolution, a loop, a checkpoint, "
+        "scaled, cast, cut, entry by entry, or not at all), so that its block is no "
+        "Kronecker product; don't select it, or take gauss_newton_diagonal"
     )

@@ -80,16 +80,17 @@ class Product:
     Of a batch of them both have an axis more, the first.
     """
 
-    def __init__(self, ins: jax.Array, outs: jax.Array, place: Place):
+    def __init__(self, ins: jax.Array, outs: jax.Array, place: Place, uses: int = 1):
         self.ins, self.outs, self.place = ins, outs, place
+        self.uses = uses  # how many products of the program it is from
 
     def tree_flatten(self):
-        return (self.ins, self.outs), self.place
+        return (self.ins, self.outs), (self.place, self.uses)
 
     @classmethod
-    def tree_unflatten(cls, place, arrays):
-        ins, outs = arrays
-        return cls(ins, outs, place)
+    def tree_unflatten(cls, about, arrays):
+        (ins, outs), (place, uses) = arrays, about
+        return cls(ins, outs, place, uses)
 
     def _times(self, x: jax.Array, y: jax.Array) -> jax.Array:
         return jnp.matmul(x, y, precision=self.place.precision)
@@ -102,13 +103,15 @@ class Product:
         total = self._times(_long(self.ins).T, _long(self.outs))
         return self.place(total / len(self.ins))
 
-    def squared_norm(self) -> jax.Array:
-        """The sum of the entries' squares: by pairs of t, or by entries if fewer."""
-        (count, rows), columns = self.ins.shape, self.outs.shape[1]
-        if count * (rows + columns) < rows * columns:
-            pairs = [self._times(x, x.T) for x in (self.ins, self.outs)]
-            return jnp.sum(pairs[0] * pairs[1])
-        return jnp.sum(self.dense() ** 2)
+    def norm(self) -> jax.Array:
+        """The norm: of rank one the product of two.
+
+        Of several t the sum over pairs of t would do, but where terms cancel half of
+        the digits would be lost.
+        """
+        if self.ins.shape[0] == 1:
+            return norm(self.ins) * norm(self.outs)
+        return norm(self.dense())
 
 
 def _long(x: jax.Array) -> jax.Array:
@@ -124,14 +127,22 @@ def mean(x: Any) -> Any:
     return x.mean() if isinstance(x, Product) else jnp.mean(x, 0)
 
 
-def squared_norm(x: Any) -> jax.Array:
-    return x.squared_norm() if isinstance(x, Product) else jnp.sum(jnp.abs(x) ** 2)
+def norm(x: Any) -> jax.Array:
+    """The Euclidean norm, whatever the size of the entries; its slope at 0 is 0."""
+    if isinstance(x, Product):
+        return x.norm()
+    x = jnp.abs(x)
+    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    largest = lax.stop_gradient(jnp.max(x, initial=0))
+    scale = jnp.where((largest > 0) & (largest < jnp.inf), largest, 1)
+    squares = jnp.sum((x / scale) ** 2)
+    return scale * jnp.sqrt(jnp.where(largest > 0, squares, 1)) * (largest > 0)
 
 
 def multiplied(x: Any, y: Any) -> Any:
     """The products of their entries; of two of rank one they have rank one."""
     if isinstance(x, Product) and x.ins.shape[0] == 1:
-        return Product(x.ins * y.ins, x.outs * y.outs, x.place)
+        return Product(x.ins * y.ins, x.outs * y.outs, x.place, x.uses)
     return dense(x) * dense(y)
 
 
@@ -143,7 +154,7 @@ def factored(program: LinearProgram, cts: Sequence[Any]) -> list[Any]:
     def do(eqn: Equation, arrived: Sequence[Any]) -> Sequence[Any]:
         ct = arrived[0]
         if isinstance(ct, Product):
-            return [Product(ct.ins, ct.outs, ct.place.before(eqn))]
+            return [Product(ct.ins, ct.outs, ct.place.before(eqn), ct.uses)]
         side = factor(eqn, moved)
         if side is None:
             return program.pull(eqn, arrived)
@@ -173,11 +184,16 @@ def factor(eqn: Equation, moved: frozenset[int]) -> int | None:
     if eqn.operator is not p.dot_general_p:
         return None
     _, batch = eqn.params["dimension_numbers"]
+    if any(
+        getattr(x, "aval", eqn.outputs[0].aval).dtype.kind == "c"
+        for x in (*eqn.operands, *eqn.outputs)
+    ):
+        return None
     for side in (0, 1):
         x, other = eqn.operands[side], eqn.operands[1 - side]
         beside = type(other) is Residual and not batch[0]
         if type(x) is Var and beside and x.index in moved:
-            return side if x.aval.dtype.kind != "c" else None
+            return side
     return None
 
 
@@ -207,5 +223,5 @@ def product(eqn: Equation, side: int, ct: jax.Array, other: jax.Array) -> Produc
 def _added(x: Any, y: Any) -> Any:
     if isinstance(x, Product) and isinstance(y, Product) and x.place == y.place:
         ins, outs = map(jnp.concatenate, [(x.ins, y.ins), (x.outs, y.outs)])
-        return Product(ins, outs, x.place)
+        return Product(ins, outs, x.place, x.uses + y.uses)
     return added(dense(x), dense(y))

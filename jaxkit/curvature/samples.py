@@ -24,7 +24,7 @@ from jaxkit.curvature.factors import (
     factored,
     mean,
     multiplied,
-    squared_norm,
+    norm,
 )
 from jaxkit.jacobians import inlined
 from jaxkit.tangents import ones, zeros
@@ -152,10 +152,11 @@ def per_sample_norms(
 ) -> Callable:
     """The Euclidean norm of each sample's gradient, over all parameters together.
 
-    Where a weight is used in matrix products alone, its gradients aren't made: the norm
-    of x' g is had from x x' and g g'.  Of other parameters (biases, kernels of
-    convolutions, what a scan uses) they are, so that memory is as of `vmap` of `grad`
-    for these.
+    Where a sample uses a weight in one product with a vector, its gradient isn't made:
+    the norm of x' g is that of x times that of g.  Of other parameters it is, so that
+    memory is as of `vmap` of `grad`: biases, kernels of convolutions, a weight that
+    several vectors of a sample meet, or that is scaled, cast or cut before, and what a
+    scan or a checkpoint uses.
 
     Args:
         loss, argnums, argnames, in_axes: as in `per_sample_grad`.
@@ -177,7 +178,7 @@ def per_sample_norms(
     samples = Samples("per_sample_norms", loss, argnums, argnames, in_axes)
 
     def one(call, _):
-        return jnp.sqrt(sum(map(squared_norm, gradient(call))))
+        return norm(jnp.stack([*map(norm, gradient(call))] or [jnp.zeros(())]))
 
     @partial(entry, like=loss)
     def norms(*args, **kwargs):

@@ -19,7 +19,7 @@ from jax import lax
 from jaxkit.border.tracebacks import entry
 from jaxkit.maps import LinearMap
 from jaxkit.operators import Arguments, hessian, on_vector
-from jaxkit.passes import arrays_of, passes
+from jaxkit.passes import arrays_of, check_chunk_size, passes
 
 METHODS = "exact", "hutchinson", "hutch++"
 
@@ -53,6 +53,7 @@ def hessian_diagonal(
         >>> hessian_diagonal(lambda x: jnp.prod(x**2))(jnp.array([1.0, 2.0]))
         Array([8., 2.], dtype=float32)
     """
+    check_chunk_size("hessian_diagonal", chunk_size)
     operator_at = hessian("hessian_diagonal", fun, argnums, argnames)
 
     @partial(entry, like=fun)
@@ -112,8 +113,8 @@ def hessian_trace(
         variance of its error, which of an estimate is estimated from the same vectors.
 
     Raises:
-        ValueError: `method` isn't one of these, there are too few samples, or an
-            estimate has no key.
+        ValueError: `method` isn't one of these, there are too few samples, an estimate
+            has no key, or `chunk_size` isn't positive.
         TypeError: when called, as `hessian_diagonal`.
 
     Example:
@@ -125,6 +126,7 @@ def hessian_trace(
     C. Musco, C. Musco, D. P. Woodruff, Hutch++: Optimal stochastic trace estimation
     (2021).
     """
+    check_chunk_size("hessian_trace", chunk_size)
     if method not in METHODS:
         names = ", ".join(map(repr, METHODS))
         raise ValueError(f"hessian_trace: method is {method!r}; pass one of {names}")
@@ -148,7 +150,7 @@ def hessian_trace(
             parts = passes(partial(form, H), H.codomain.avals, chunk_size=chunk_size)
             return Estimate(jnp.sum(parts), jnp.zeros((), _dtype(H)))
         estimate = hutchinson if method == "hutchinson" else hutch_plus_plus
-        size, dtype = sum(H.codomain.sizes), _dtype(H)
+        size, dtype = sum(H.codomain.sizes), jnp.promote_types(_dtype(H), jnp.float32)
         one = partial(on_vector, H.run, H.codomain.avals, H.codomain.avals, dtype)
 
         def products(vectors):

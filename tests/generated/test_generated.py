@@ -37,6 +37,7 @@ _MISSING = {
         "unreduced_psum unreduced_reduce_scatter preduced vary_unreduced_cast "
         "reduced_vary_cast"
     ),
+    "it is of references from outside, as in tests/test_references": "swap addupdate",
     "a class of a user brings it, as in tests/kinds": "call_hi_primitive",
     "it is printed, or checked, and returns nothing": "debug_print check dce_sink",
     "JAX has it in some versions only": (
