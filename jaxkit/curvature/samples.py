@@ -156,7 +156,8 @@ def per_sample_norms(
     the norm of x' g is that of x times that of g.  Of other parameters it is, so that
     memory is as of `vmap` of `grad`: biases, kernels of convolutions, a weight that
     several vectors of a sample meet, or that is scaled, cast or cut before, and what a
-    scan or a checkpoint uses.
+    scan or a checkpoint uses.  Squares are taken in float32 at least, so that entries
+    of 1e19 overflow, and those below 1e-22 count for nothing, as in `jnp.linalg.norm`.
 
     Args:
         loss, argnums, argnames, in_axes: as in `per_sample_grad`.

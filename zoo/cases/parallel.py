@@ -322,6 +322,9 @@ PLACEMENTS = [
 
 # JAX runs the first two on GPUs only; tests/test_mesh.py checks their transpose.  The
 # others need JAX's own transforms or switches, and are in tests/kinds.
-ELSEWHERE = {"pbroadcast", "pbroadcast_dynamic", "custom_lin", "RematTraced"}
+ELSEWHERE = {
+    *("pbroadcast", "pbroadcast_dynamic", "custom_lin", "RematTraced"),
+    *("swap", "addupdate"),  # of references: tests/test_references.py
+}
 
 CASES = [*COLLECTIVE_CASES, *SHARDS, *PLACEMENTS]

@@ -306,9 +306,10 @@ print("the same:", bool(jnp.allclose(each[0][7], jnp.outer(ins[0][7], gs[0][7]))
 # The norm of a column times a row is the product of their norms. So the norms of all the
 # samples' gradients cost next to nothing (Goodfellow, 2015). If a sample uses the weight
 # at several places, as a sequence does, its gradient is a sum over the places, X'G. Then
-# the square of the norm is the sum of all entries of XX' times GG', entry by entry. The
-# kit walks the linear program backward, and leaves the cotangent of a weight as this
-# pair.
+# the square of the norm is the sum of all entries of XX' times GG', entry by entry; where
+# the places' products nearly cancel, half of the digits are lost that way, and so the kit
+# makes the sum. It walks the linear program backward, and leaves the cotangent of a
+# weight as this pair.
 
 # %%
 ours = jk.per_sample_norms(sample_loss)
