@@ -325,6 +325,7 @@ PLACEMENTS = [
 ELSEWHERE = {
     *("pbroadcast", "pbroadcast_dynamic", "custom_lin", "RematTraced"),
     *("swap", "addupdate"),  # of references: tests/test_references.py
+    *("to_edtype", "from_edtype"),  # of extended dtypes: tests/test_registered.py
 }
 
 CASES = [*COLLECTIVE_CASES, *SHARDS, *PLACEMENTS]
