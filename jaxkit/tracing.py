@@ -232,7 +232,8 @@ class Trace(jax.core.Trace):
 
     def cur_qdd(self, x):
         # What is in a box (`jax.experimental.cur_qdd`): the trace below knows.
-        return self.parent.cur_qdd(x)
+        below: Any = self.parent
+        return below.cur_qdd(x)
 
     def interpret(self, primitive: Primitive, operands, params) -> Any:
         raise NotImplementedError
