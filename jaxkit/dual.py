@@ -139,11 +139,10 @@ class Dual(Tracer):
 class Reference(Tracer):
     """A reference made here: a box with a value, which may come to move."""
 
-    __slots__ = ("held", "value")
+    __slots__ = ("value",)
 
     def __init__(self, trace: DualTrace, held: Any, kind: Any):
         super().__init__(trace, ref.AbstractRef(held, kind=kind))
-        self.held = held
         self.value: Any = None
 
     def _short_repr(self):

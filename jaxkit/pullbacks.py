@@ -86,8 +86,8 @@ class Pullback(LinearMap):
         leaves = tree_leaves(args, is_leaf=_is_absent)
         lacking = [i for i in places if i is not None and _is_absent(leaves[i])]
         if lacking:
-            arguments = [("args_res", args)]
-            names = ", ".join(_names(arguments, i) for i in lacking)
+            named = [("args_res", jax.tree.map(id, args, is_leaf=_is_absent))]
+            names = ", ".join(leaf_name(named, i) for i in lacking)
             raise ValueError(
                 f"{self.name}: the backward pass reads {names}, which saveable_args "
                 "says wasn't to be kept; put the arrays there before it is run"
@@ -163,7 +163,7 @@ class Pullback(LinearMap):
 
         Raises ValueError if there are more, or fewer, than there were.
         """
-        other = jax.tree.unflatten(*_flattened(self))
+        other = jax.tree.map(lambda x: x, self)
         args = self.args_res if args_res is None else args_res
         kept = self.opaque_residuals if opaque_residuals is None else opaque_residuals
         other._put(args, kept)
@@ -261,16 +261,6 @@ class Pullback(LinearMap):
                 f"pass a reference to {short(want)}, jax.ad.GradValue() or "
                 "jax.ad.DontWant()"
             )
-
-
-def _flattened(x: Any) -> tuple[Any, list[Any]]:
-    leaves, tree = tree_flatten(x)
-    return tree, leaves
-
-
-def _names(named, i: int) -> str:
-    tree = jax.tree.map(lambda _: 0, named[0][1], is_leaf=_is_absent)
-    return leaf_name([(named[0][0], tree)], i)
 
 
 def _given(x: Any, aval: Any, ct: Any) -> Any:

@@ -54,8 +54,8 @@ class Places:
     """
 
     def __init__(self, reference: Reference, index: Sequence[Any], tree: Any):
-        self.tree, self.shape = tree, reference.held.shape
-        self.index = index
+        self.tree, self.index = tree, index
+        self.shape = tracing.typeof(reference).shape
         self.parent = reference._trace.parent
         self.are_all = not jax.tree.unflatten(tree, index)  # r[...]
         self.is_one_block = all(jnp.ndim(i) == 0 for i in index)  # of single indices

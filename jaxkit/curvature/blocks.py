@@ -19,10 +19,9 @@ import jax.numpy as jnp
 
 from jaxkit.border.tracebacks import entry
 from jaxkit.calls import Call
-from jaxkit.curvature.factors import Product, factored, mean, multiplied
-from jaxkit.curvature.samples import Arguments, Samples
-from jaxkit.jacobians import inlined
-from jaxkit.operators import hessian
+from jaxkit.curvature.factors import Product, mean, multiplied
+from jaxkit.curvature.samples import Samples, pullback
+from jaxkit.operators import Arguments, hessian
 from jaxkit.passes import passes
 
 
@@ -96,14 +95,9 @@ def rows(call: Call, loss: Callable, target: Any) -> tuple[list[Any], list[Any]]
     They are batches of cotangents of each parameter, factored.
     """
     linearized, outs = call.linearized_at(call.arrays)
-    program = inlined(linearized.program.prune())
     at = linearized.flat.result(outs)
     H = hessian(call.function.name, lambda y: loss(y, target))(at).matrix()
-    cts = passes(partial(factored, program), linearized.codomain.avals)
-    found = [
-        jnp.zeros((len(H), *aval.shape), aval.dtype) if ct is None else ct
-        for ct, aval in zip(cts, linearized.domain.avals, strict=True)
-    ]
+    found = passes(pullback(linearized), linearized.codomain.avals)
     return found, [_weighted(H, row) for row in found]
 
 

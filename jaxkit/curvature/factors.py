@@ -183,10 +183,7 @@ def factor(eqn: Equation, moved: frozenset[int]) -> int | None:
     if eqn.operator is not p.dot_general_p:
         return None
     _, batch = eqn.params["dimension_numbers"]
-    if any(
-        getattr(x, "aval", eqn.outputs[0].aval).dtype.kind == "c"
-        for x in (*eqn.operands, *eqn.outputs)
-    ):
+    if eqn.outputs[0].aval.dtype.kind == "c":
         return None
     for side in (0, 1):
         x, other = eqn.operands[side], eqn.operands[1 - side]

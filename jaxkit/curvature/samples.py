@@ -7,9 +7,8 @@ sample, are made only where they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from types import EllipsisType
 from typing import Any, NamedTuple
 
 import jax
@@ -26,10 +25,10 @@ from jaxkit.curvature.factors import (
     multiplied,
     norm,
 )
+from jaxkit.gradients import LinearizedCall
 from jaxkit.jacobians import inlined
-from jaxkit.tangents import ones, zeros
-
-Arguments = int | Collection[int] | EllipsisType
+from jaxkit.operators import Arguments
+from jaxkit.tangents import filled, ones
 
 
 class Samples:
@@ -93,12 +92,13 @@ def gradient(call: Call) -> list[Any]:
     """The gradient of one sample's loss, by parameter, factored."""
     linearized, outs = call.linearized_at(call.arrays)
     check_scalar(call.function.name, linearized.flat, outs, False)
+    return pullback(linearized)([ones(x) for x in linearized.codomain.avals])
+
+
+def pullback(linearized: LinearizedCall) -> Callable[[Sequence[Any]], list[Any]]:
+    """From cotangents of a sample's outputs to those of the parameters, factored."""
     program = inlined(linearized.program.prune())
-    cts = factored(program, [ones(v.aval) for v in program.code.outputs])
-    return [
-        zeros(aval) if ct is None else ct
-        for ct, aval in zip(cts, linearized.domain.avals, strict=True)
-    ]
+    return lambda cts: filled(factored(program, cts), linearized.domain.avals)
 
 
 def per_sample_grad(
