@@ -60,7 +60,7 @@ Observer = Callable[[Equation, Sequence[Any]], None]
 
 def added(x: Any, y: Any) -> Any:
     """x + y, on the mesh on which they were computed."""
-    if jax.numpy.issubdtype(x.dtype, jax.dtypes.extended):
+    if not isinstance(x.dtype, np.dtype):  # an extended one
         return x.dtype._rules.add(x.dtype, x, y)
     if not tracing.mesh_here().axis_names:
         return lax.add_p.bind(x, y)
