@@ -33,11 +33,17 @@ linear(p.name_p, lambda ct, x, *, name: ct)
 
 
 @general("optimization_barrier", alone=True)
+@general(p.device_put_p, alone=True)
 def _(primitive, arithmetic, primals, tangents, params):
+    """An output, and one of each of the parameters, belongs to each operand."""
     known = [x is not None for x in primals]
-    outs = primitive.bind(*given(primals)) if any(known) else []
-    avals = [None if dx is None else aval_of(dx) for dx in tangents]
-    return spread(outs, known), _each(primitive, arithmetic, tangents, avals, {})
+    there = {name: tuple(compress(params[name], known)) for name in params}
+    outs = spread(primitive.bind(*given(primals), **there) if any(known) else [], known)
+    avals = [
+        typeof(y) if dx is None or y is not None else aval_of(dx)
+        for y, dx in zip(outs, tangents, strict=True)
+    ]
+    return outs, _each(primitive, arithmetic, tangents, avals, params)
 
 
 def _each(primitive, arithmetic, tangents, avals, params) -> list:
@@ -63,18 +69,6 @@ def _barrier_transpose(cts, *xs):
 transposable("optimization_barrier", _barrier_transpose, operands=None)
 
 # --- Where an array is ---------------------------------------------------------------
-
-
-@general(p.device_put_p, alone=True)
-def _(primitive, arithmetic, primals, tangents, params):
-    known = [x is not None for x in primals]
-    there = {name: tuple(compress(params[name], known)) for name in params}
-    outs = spread(primitive.bind(*given(primals), **there) if any(known) else [], known)
-    avals = [
-        typeof(y) if dx is None or y is not None else aval_of(dx)
-        for y, dx in zip(outs, tangents, strict=True)
-    ]
-    return outs, _each(primitive, arithmetic, tangents, avals, params)
 
 
 def _device_put_transpose(cts, *xs, devices, srcs, copy_semantics):
