@@ -40,6 +40,7 @@ from jaxkit.maps import LinearMap
 from jaxkit.operators import (
     gauss_newton_operator,
     hessian_operator,
+    identity_operator,
     jacobian_operator,
 )
 from jaxkit.program import LinearProgram
@@ -70,6 +71,7 @@ __all__ = [
     "hessian_operator",
     "hessian_trace",
     "hvp",
+    "identity_operator",
     "jacfwd",
     "jacobian",
     "jacobian_operator",

@@ -165,9 +165,6 @@ class DualTrace(Trace):
         if run is not None:
             makes = primitive.name in ("new_ref", "empty_ref")
             if makes or any(map(self.made, operands)):
-                if primitive.name in ("swap", "addupdate"):  # raises if types don't fit
-                    avals = map(tracing.typeof, operands)
-                    primitive.abstract_eval(*avals, **params)
                 with tracing.set_current_trace(self):
                     return run(self, operands, **params)
         return super().process_primitive(primitive, operands, params)

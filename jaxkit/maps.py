@@ -178,6 +178,9 @@ class LinearMap:
 
         return self._made(run, self._arguments, self.tags & other.tags)
 
+    def __radd__(self, other: Any) -> LinearMap:
+        return self if isinstance(other, int) and other == 0 else NotImplemented  # sum
+
     @entry
     def __mul__(self, number: Any) -> LinearMap:
         if not isinstance(number, (*SCALARS, jax.Array)) or jnp.ndim(number):

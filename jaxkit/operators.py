@@ -3,6 +3,7 @@
     jacobian_operator       J                 the linear map of `linearize`
     hessian_operator        H                 of a scalar function; it is symmetric
     gauss_newton_operator   J' H J            of loss(model(p)), H that of the loss
+    identity_operator       I                 to damp them: G + 0.1 * I
 
 Each is a `LinearMap`, of which there are `@`, `+`, multiples and the transpose `.T`,
 and which other packages take as theirs (`as_lineax`, `as_scipy`).
@@ -20,6 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
+from jaxkit.arithmetic import record_linear
+from jaxkit.border.flat import as_leaves
 from jaxkit.border.space import Space
 from jaxkit.border.tracebacks import entry
 from jaxkit.calls import Function
@@ -172,6 +175,33 @@ def gauss_newton_operator(
         return (J.T @ H @ J).between(inputs, linearized.domain, tags)
 
     return of
+
+
+@entry
+def identity_operator(like: Any) -> LinearMap:
+    """The identity as an operator on pytrees like this one, to damp another.
+
+    Args:
+        like: a pytree of arrays; their values aren't used.
+
+    Returns:
+        a symmetric `LinearMap`.
+
+    Raises:
+        TypeError: a leaf isn't a JAX type.
+
+    Example:
+
+        >>> x = jnp.array([1.0, 2.0])
+        >>> H = hessian_operator(jnp.prod)(x)
+        >>> (H + 0.5 * identity_operator(x)).matrix()
+        Array([[0.5, 1. ],
+               [1. , 0.5]], dtype=float32)
+    """
+    name, tags = "identity_operator", frozenset({SYMMETRIC, POSITIVE})
+    _, space = as_leaves(name, like, [("the argument", like)])
+    program = record_linear(list, space.moving_avals, space.moving_avals)
+    return LinearMap(program, False, as_argument(space), space, name, tags)
 
 
 # --- As other packages have them ------------------------------------------------------

@@ -8,9 +8,8 @@ added to references, where they are large, too (`with_refs`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import count
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 from jax import ref
@@ -57,6 +56,74 @@ def _is_absent(x: Any) -> bool:
     return isinstance(x, Absent)
 
 
+def _leaves(args: Any) -> list[Any]:
+    return tree_leaves(args, is_leaf=_is_absent)
+
+
+class Apart(NamedTuple):
+    """A program whose residuals are set apart, those that are arguments and the others.
+
+    Attributes:
+        code: of the program.
+        places: of each residual which leaf of `args` it is, or None.
+        args, opaque: `args_res` and `opaque_residuals` of the pullback.
+    """
+
+    code: Code
+    places: tuple[int | None, ...]
+    args: list[Any]
+    opaque: list[Any]
+
+    @classmethod
+    def of(cls, program: LinearProgram, leaves: Sequence[int | None], tree: Any, keep):
+        """Leaves of the arguments are known by their ids; `keep` says which to keep."""
+        program = program.prune()
+        numbers = {x: i for i, x in enumerate(leaves)}
+        places = tuple([numbers.get(id(x)) for x in program.residuals])
+        args: list[Any] = [NotNeeded] * len(leaves)
+        opaque = []
+        for x, i in zip(program.residuals, places, strict=True):
+            if i is None:
+                opaque.append(x)
+            else:
+                args[i] = x if keep[i] else NotSaveable
+        return cls(program.code, places, list(tree_unflatten(tree, args)), opaque)
+
+    def replaced(self, name: str, args: Any, opaque: Any) -> Apart:
+        n, m = (len(_leaves(x)) for x in (self.args, args))
+        if n != m or len(opaque) != len(self.opaque):
+            raise ValueError(
+                f"{name}: args_res has {m} leaves and there are {len(opaque)} "
+                f"opaque_residuals; pass as many as there were, {n} and "
+                f"{len(self.opaque)}"
+            )
+        return self._replace(args=list(args), opaque=list(opaque))
+
+    def program(self, name: str) -> LinearProgram:
+        leaves, rest = _leaves(self.args), iter(self.opaque)
+        self._check_there(name, leaves)
+        arrays = [next(rest) if i is None else leaves[i] for i in self.places]
+        for x, v in zip(arrays, self.code.residuals, strict=True):
+            shape = v.aval.shape  # behind the axes of several pullbacks, stacked
+            if x.dtype != v.aval.dtype or x.shape[x.ndim - len(shape) :] != shape:
+                raise ValueError(
+                    f"{name}: a residual is {short(typeof(x))}, and the backward pass "
+                    f"reads {short(v.aval)}; put one of that type into args_res, or "
+                    "opaque_residuals"
+                )
+        return LinearProgram(self.code, arrays)
+
+    def _check_there(self, name: str, leaves: Sequence[Any]) -> None:
+        lacking = [i for i in self.places if i is not None and _is_absent(leaves[i])]
+        if lacking:
+            named = [("args_res", jax.tree.map(id, self.args, is_leaf=_is_absent))]
+            names = ", ".join(leaf_name(named, i) for i in lacking)
+            raise ValueError(
+                f"{name}: the backward pass reads {names}, which saveable_args says "
+                "wasn't to be kept; put the arrays there before it is run"
+            )
+
+
 @jax.tree_util.register_pytree_node_class
 class Pullback(LinearMap):
     """The pullback of a function at a point: a `LinearMap` from cotangents.
@@ -73,87 +140,45 @@ class Pullback(LinearMap):
 
     def __init__(self, program, inputs: Space, outputs: Space, name: str, leaves):
         super().__init__(program, True, inputs, outputs, name)
-        self._numbers = {id(x): i for i, x in enumerate(leaves)}
-        self._apart: tuple | None = None  # (code, places, args_res, opaque_residuals)
+        self._leaves = list(map(id, leaves))
+        self._apart: Apart | None = None  # where it is there, the program is made of it
 
     # --- Residuals --------------------------------------------------------------------
 
     @property
     def _recorded(self) -> LinearProgram:
-        if self._apart is None:
-            return self._whole
-        code, places, args, opaque = self._apart
-        leaves = tree_leaves(args, is_leaf=_is_absent)
-        lacking = [i for i in places if i is not None and _is_absent(leaves[i])]
-        if lacking:
-            named = [("args_res", jax.tree.map(id, args, is_leaf=_is_absent))]
-            names = ", ".join(leaf_name(named, i) for i in lacking)
-            raise ValueError(
-                f"{self.name}: the backward pass reads {names}, which saveable_args "
-                "says wasn't to be kept; put the arrays there before it is run"
-            )
-        rest = iter(opaque)
-        arrays = [next(rest) if i is None else leaves[i] for i in places]
-        for x, v in zip(arrays, code.residuals, strict=True):
-            if (
-                x.dtype != v.aval.dtype
-                or x.shape[x.ndim - v.aval.ndim :] != v.aval.shape
-            ):
-                raise ValueError(
-                    f"{self.name}: a residual is {short(typeof(x))}, and the backward "
-                    f"pass reads {short(v.aval)}; put one of that type into args_res, "
-                    "or opaque_residuals"
-                )
-        return LinearProgram(code, arrays)
+        return self._whole if self._apart is None else self._apart.program(self.name)
 
     @_recorded.setter
     def _recorded(self, program):
         self._whole, self._apart = program, None
 
-    def take_apart(self, saveable: Sequence[bool]) -> None:
-        """Keep the residuals that are arguments beside the others."""
-        program = self._whole.prune()
-        places = [self._numbers.get(id(x)) for x in program.residuals]
-        leaves: list[Any] = [NotNeeded] * len(self._inputs.avals)
-        for x, i in zip(program.residuals, places, strict=True):
-            if i is not None:
-                leaves[i] = x if saveable[i] else NotSaveable
-        args = list(tree_unflatten(self._inputs.tree, leaves))
-        pairs = zip(program.residuals, places, strict=True)
-        opaque = [x for x, i in pairs if i is None]
-        self._apart = program.code, tuple(places), args, opaque
-        del self._whole
-
-    def _parts(self) -> tuple:
+    def take_apart(self, keep: Sequence[bool] | None = None) -> Apart:
+        """Set the residuals apart; of the arguments' leaves keep these (None: all)."""
         if self._apart is None:
-            self.take_apart([True] * len(self._inputs.avals))
-        return self._apart  # pyright: ignore
+            keep = keep or [True] * len(self._leaves)
+            tree = self._inputs.tree
+            self._apart = Apart.of(self._whole, self._leaves, tree, keep)
+            del self._whole
+        return self._apart
 
     @property
     def args_res(self) -> list[Any]:
-        return self._parts()[2]
+        return self.take_apart().args
 
     @args_res.setter
     def args_res(self, args):
-        self._put(args, self.opaque_residuals)
+        apart = self.take_apart()
+        self._apart = apart.replaced(self.name, args, apart.opaque)
 
     @property
     def opaque_residuals(self) -> list[Any]:
-        return self._parts()[3]
+        return self.take_apart().opaque
 
     @opaque_residuals.setter
     def opaque_residuals(self, arrays):
-        self._put(self.args_res, arrays)
-
-    def _put(self, args, opaque) -> None:
-        code, places, known, others = self._parts()
-        n, m = (len(tree_leaves(x, is_leaf=_is_absent)) for x in (known, args))
-        if n != m or len(opaque) != len(others):
-            raise ValueError(
-                f"{self.name}: args_res has {m} leaves and there are {len(opaque)} "
-                f"opaque_residuals; pass as many as there were, {n} and {len(others)}"
-            )
-        self._apart = code, places, list(args), list(opaque)
+        apart = self.take_apart()
+        self._apart = apart.replaced(self.name, apart.args, arrays)
 
     @entry
     def replace(
@@ -164,26 +189,26 @@ class Pullback(LinearMap):
         Raises ValueError if there are more, or fewer, than there were.
         """
         other = jax.tree.map(lambda x: x, self)
-        args = self.args_res if args_res is None else args_res
-        kept = self.opaque_residuals if opaque_residuals is None else opaque_residuals
-        other._put(args, kept)
+        if args_res is not None:
+            other.args_res = args_res
+        if opaque_residuals is not None:
+            other.opaque_residuals = opaque_residuals
         return other
 
     def tree_flatten(self) -> Any:
-        code, places, args, opaque = self._parts()
-        aux = code, places, self._inputs, self._outputs, self.name
-        return (args, opaque), aux
+        code, places, args, opaque = self.take_apart()
+        return (args, opaque), (code, places, self._inputs, self._outputs, self.name)
 
     @classmethod
     def tree_unflatten(cls, aux, children):
         code, places, inputs, outputs, name = aux
         made = cls(None, inputs, outputs, name, ())
-        made._apart = code, places, *children
+        made._apart = Apart(code, places, *children)
         return made
 
     @property
     def out_nzs(self) -> Any:
-        code = self._whole.code if self._apart is None else self._apart[0]
+        code = self._whole.code if self._apart is None else self._apart.code
         reached = iter(type(x) is Var for x in code.outputs)
         return tree_unflatten(
             self._outputs.tree,
@@ -235,7 +260,7 @@ class Pullback(LinearMap):
             moved = flatten(self.name, COTANGENT, self._outputs, cotangent)
             moving = self._inputs.moving
             wanted = [not x for x, there in zip(unwanted, moving, strict=True) if there]
-            program = needed_for(self._recorded, wanted)
+            program = self._recorded.reaching(wanted)
             with wide_enough(self._inputs.avals):
                 cts = iter(program.transpose(moved))
                 found = []
@@ -272,38 +297,6 @@ def _given(x: Any, aval: Any, ct: Any) -> Any:
     if ct is not None:
         ref.addupdate(x, ..., ct)
     return ad.GradRef()
-
-
-def needed_for(program: LinearProgram, wanted: Sequence[bool]) -> LinearProgram:
-    """The program without what none of these inputs reaches."""
-    if all(wanted):
-        return program
-    code = program.code
-    reach = {v.index for v, there in zip(code.inputs, wanted, strict=True) if there}
-    equations = []
-    for eqn in code.equations:
-        if any(type(x) is Var and x.index in reach for x in eqn.operands):
-            equations.append(eqn)
-            reach.update(v.index for v in eqn.outputs)
-    return LinearProgram(Code(code.inputs, code.outputs, equations), program.residuals)
-
-
-def with_inputs(program: LinearProgram, there: Sequence[bool], space: Space):
-    """The program, whose inputs are the leaves that are `there`, with all that move."""
-    code = program.code
-    given = iter(code.inputs)
-    free = count(1 + max((v.index for v in _variables(code)), default=0))
-    inputs = [
-        next(given) if known else Var(next(free), aval)
-        for known, aval in zip(there, space.moving_avals, strict=True)
-    ]
-    return LinearProgram(Code(inputs, code.outputs, code.equations), program.residuals)
-
-
-def _variables(code: Code) -> Iterator[Var]:
-    yield from code.inputs
-    for eqn in code.equations:
-        yield from eqn.outputs
 
 
 def flags(name: str, what: str, prefix: Any, primals: Any) -> list[bool]:

@@ -24,7 +24,7 @@ from jaxkit.border.space import TANGENT, Space, flatten
 from jaxkit.border.tracebacks import entry
 from jaxkit.fused import apart
 from jaxkit.maps import LinearMap
-from jaxkit.pullbacks import Pullback, flags, with_inputs
+from jaxkit.pullbacks import Pullback, flags
 from jaxkit.tangents import full, spread
 from jaxkit.tracing import typeof
 
@@ -175,7 +175,8 @@ def _linearized(transform, fun, primals, has_aux, in_nzs=None):
         outs, program, aux = linearize_flat(
             flat, leaves, list(map(operator.and_, moved, domain.moving))
         )
-        program = with_inputs(program, list(compress(moved, domain.moving)), domain)
+        there = list(compress(moved, domain.moving))
+        program = program.with_inputs(domain.moving_avals, there)
     parts = program, domain, flat.out_space(outs), leaves
     result = flat.result(outs), parts
     return (*result, flat.aux(aux)) if has_aux else result

@@ -114,6 +114,24 @@ def test_gauss_newton():
     assert (-1 * G).tags == {"symmetric"} and (2 * G + G).tags == G.tags
 
 
+def test_identity_damps():
+    G = jk.gauss_newton_operator(model, lambda y: y @ y / 2)(PARAMS, X)
+    I = jk.identity_operator(PARAMS)  # noqa: E741
+    close((G + 0.1 * I).matrix(), G.matrix() + 0.1 * np.eye(8))
+    assert (G + 0.1 * I).tags == G.tags and I(PARAMS)["w"] is PARAMS["w"]
+    close(sum([G, G, I]).matrix(), 2 * G.matrix() + np.eye(8))
+    with pytest.raises(TypeError):
+        1 + G
+    mixed = {"n": jnp.arange(2), "x": jnp.ones(2)}
+    assert jk.identity_operator(mixed).matrix().shape == (2, 2)
+    with pytest.raises(TypeError, match=r"identity_operator: the argument\['s'\] is"):
+        jk.identity_operator({"s": "no"})
+    solution = lx.linear_solve(jk.operators.as_lineax(G + I), PARAMS, lx.CG(1e-7, 1e-7))
+    flat = jax.flatten_util.ravel_pytree
+    expected = np.linalg.solve(G.matrix() + np.eye(8), flat(PARAMS)[0])
+    np.testing.assert_allclose(flat(solution.value)[0], expected, 1e-4, 1e-5)
+
+
 def test_scipy():
     H = jk.operators.as_scipy(jk.hessian_operator(quartic)(X))
     expected = jax.hessian(quartic)(X)

@@ -18,7 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import lax, ref
 
 from jaxkit import tracing
 from jaxkit.dual import DualTrace, Reference
@@ -34,6 +34,7 @@ def _primitives() -> dict[str, Any]:
     def uses(x):
         r = jax.new_ref(x)
         r[...] = x
+        ref.addupdate(r, ..., x)
         return r[...]
 
     jaxpr = tracing.open_jaxpr(jax.make_jaxpr(uses)(0.0))
@@ -131,7 +132,13 @@ def _read(trace, operands, *, tree):
     return Places(reference, index, tree).read(reference.value)
 
 
+def _check(name: str, operands: Sequence[Any], tree: Any) -> None:
+    """Raise as JAX does if what is written isn't of the reference's type."""
+    _primitives()[name].abstract_eval(*map(tracing.typeof, operands), tree=tree)
+
+
 def _swap(trace, operands, *, tree):
+    _check("swap", operands, tree)
     reference, x, *index = operands
     places = Places(reference, index, tree)
     before = places.read(reference.value)
@@ -140,6 +147,7 @@ def _swap(trace, operands, *, tree):
 
 
 def _add(trace, operands, *, tree):
+    _check("addupdate", operands, tree)
     reference, x, *index = operands
     places = Places(reference, index, tree)
     _put(reference, places.add(reference.value, x))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import compress, count
 from typing import Any
 
 import jax
@@ -171,6 +172,31 @@ class LinearProgram:
         code = Code(self.code.inputs, self.code.outputs, reversed(needed))
         outputs = forward(code, recorder.inputs, recorder.again, self.value)
         return recorder.program(outputs)
+
+    def reaching(self, wanted: Sequence[bool]) -> LinearProgram:
+        """Drop the equations that none of these inputs reaches."""
+        reach: set[int] = set()
+        needed: list[Equation] = []
+        for v in compress(self.code.inputs, wanted):
+            reach.add(v.index)
+        for eqn in self.code.equations:
+            if any(type(x) is Var and x.index in reach for x in eqn.operands):
+                needed.append(eqn)
+                reach.update(v.index for v in eqn.outputs)
+        code = Code(self.code.inputs, self.code.outputs, needed)
+        return LinearProgram(code, self.residuals)
+
+    def with_inputs(self, avals: Sequence[Any], there: Sequence[bool]) -> LinearProgram:
+        """The same with inputs of these types; those that it has are `there`."""
+        code = self.code
+        outputs = [v for eqn in code.equations for v in eqn.outputs]
+        free = count(1 + max([v.index for v in (*code.inputs, *outputs)], default=0))
+        given = iter(code.inputs)
+        inputs = [
+            next(given) if known else Var(next(free), aval)
+            for known, aval in zip(there, avals, strict=True)
+        ]
+        return LinearProgram(Code(inputs, code.outputs, code.equations), self.residuals)
 
     def value(self, x: Operand, eqn: Equation | None = None) -> Any:
         """An operand as it was given to the recorder: an array, a number, a Zero."""
