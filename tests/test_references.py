@@ -356,3 +356,16 @@ def test_where_they_do_not_go():
         NotImplementedError, match=r"'custom_jvp_call' at .* gets a ref"
     ):
         jk.grad(f)(X)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda r: jk.grad(lambda r: r[...] ** 2)(r),
+        lambda r: jk.vjp(lambda t: t["r"][...], {"r": r}),
+        lambda r: jk.jvp(lambda r: r[...], (r,), (1.0,)),
+    ],
+)
+def test_one_is_no_argument(run):
+    with pytest.raises(TypeError, match=r"argument 0.* is a reference .*what it holds"):
+        run(jax.new_ref(3.0))

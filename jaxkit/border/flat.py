@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.dtypes import float0
+from jax.ref import Ref
 from jax.tree_util import tree_flatten, tree_unflatten
 
 from jaxkit.border.messages import (
@@ -86,6 +87,12 @@ def as_leaves(transform: str, tree: Any, named: Named) -> tuple[list[Any], Space
         if not isinstance(x, jax.Array):
             if getattr(x, "dtype", None) == float0:
                 continue
+            if isinstance(x, Ref):
+                raise TypeError(
+                    f"{transform}: {leaf_name(named, i)} is a reference (jax.new_ref), "
+                    "which has no tangent; pass what it holds, r[...], and make a "
+                    "reference of it in the function."
+                )
             try:
                 leaves[i] = jnp.asarray(x)
             except (TypeError, ValueError):
