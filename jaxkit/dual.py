@@ -25,10 +25,9 @@ structures, and it is raised where a result depends on one (`tangents.checked`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import jax.numpy as jnp
-from jax import ref
 
 from jaxkit import tracing
 from jaxkit.rules.table import RULES
@@ -136,38 +135,10 @@ class Dual(Tracer):
         return f"Dual(primal={self.primal}, tangent={self.tangent})"
 
 
-class Reference(Tracer):
-    """A reference made here: a box with a value, which may come to move."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, trace: DualTrace, held: Any, kind: Any):
-        super().__init__(trace, ref.AbstractRef(held, kind=kind))
-        self.value: Any = None
-
-    def _short_repr(self):
-        return f"Reference<{self.value}>"
-
-
 class DualTrace(Trace):
     """Carries tangents through a program, by the given tangent arithmetic."""
 
     tracer = Dual
-    # What makes or gets references, by name: (trace, operands, **params) -> outputs.
-    on_references: ClassVar[dict[str, Callable]] = {}
-
-    def made(self, x: Any) -> bool:
-        """Whether it is a reference that was made here."""
-        return type(x) is Reference and x._trace is self
-
-    def process_primitive(self, primitive, operands, params, /):
-        run = self.on_references.get(primitive.name)
-        if run is not None:
-            makes = primitive.name in ("new_ref", "empty_ref")
-            if makes or any(map(self.made, operands)):
-                with tracing.set_current_trace(self):
-                    return run(self, operands, **params)
-        return super().process_primitive(primitive, operands, params)
 
     def __init__(self, parent, arithmetic: Arithmetic):
         super().__init__(parent)

@@ -13,10 +13,8 @@ static, and hashable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import lru_cache, partial, wraps
+from collections.abc import Callable
+from functools import lru_cache, wraps
 from typing import Any
 
 import jax
@@ -41,20 +39,61 @@ def fused(function: Callable, named: Callable[..., str] | None = None) -> Callab
 
     @lru_cache(maxsize=MOST)
     def compiled(*static):
-        call: Any = partial(function, **dict(static))
+        def call(*arrays):
+            return Once.of(function(*arrays, **dict(static)), arrays)
+
         call.__name__ = named(**dict(static)) if named else _name(function)
         return jax.jit(call)
 
     @wraps(function)
     def run(*arrays, **static):
-        if _apart.get():
-            return function(*arrays, **static)
         for x in tree_leaves(arrays):
             if isinstance(x, tracing.Tracer):
                 return function(*arrays, **static)
-        return compiled(*static.items())(*arrays)
+        outs = compiled(*static.items())(*arrays)
+        return outs.beside(arrays) if type(outs) is Once else outs
 
     return run
+
+
+@jax.tree_util.register_pytree_node_class
+class Once:
+    """The results of a compiled call, where an array is an argument, or twice there.
+
+    Each is returned once, and arguments not at all: XLA would make copies.  `places`
+    says which of the arguments' arrays, and then of those computed, each result is.
+    """
+
+    def __init__(self, computed, places: tuple[int, ...], tree: Any):
+        self.computed, self.places, self.tree = computed, places, tree
+
+    @classmethod
+    def of(cls, results: Any, arrays: Any) -> Any:
+        """The results themselves, where that is so of none."""
+        leaves, tree = tree_flatten(results)
+        known = {id(x): i for i, x in enumerate(tree_leaves(arrays))}
+        given = len(known)
+        places = tuple([known.setdefault(id(x), len(known)) for x in leaves])
+        if len(known) == given + len(leaves):
+            return results
+        computed = {i: x for i, x in zip(places, leaves, strict=True) if i >= given}
+        return cls(list(computed.values()), places, tree)
+
+    def beside(self, arrays: Any) -> Any:
+        """The results, of a call with these arguments."""
+        known = [*tree_leaves(arrays), *self.computed]
+        return tree_unflatten(self.tree, [_array(known[i]) for i in self.places])
+
+    def tree_flatten(self):
+        return self.computed, (self.places, self.tree)
+
+    @classmethod
+    def tree_unflatten(cls, aux, computed):
+        return cls(computed, *aux)
+
+
+def _array(x: Any) -> jax.Array:
+    return x if isinstance(x, jax.Array) else jnp.asarray(x)
 
 
 def _name(function: Callable) -> str:
@@ -94,16 +133,3 @@ def remembered(function: Callable) -> Callable:
         return tree_unflatten(tree, tracing.run_again(jaxpr, equations, leaves))
 
     return run
-
-
-_apart = ContextVar("apart", default=False)
-
-
-@contextmanager
-def apart() -> Iterator[None]:
-    """A block in which nothing is fused: values keep their identity."""
-    token = _apart.set(True)
-    try:
-        yield
-    finally:
-        _apart.reset(token)

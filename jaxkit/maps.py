@@ -35,9 +35,10 @@ class LinearMap:
 
         print(f_jvp)       the equations, with shapes and dtypes
         f_jvp.T            the transpose, again a LinearMap; f_jvp.T.T is f_jvp
-        f_jvp.matrix()     the dense matrix
+        f_jvp.matrix()     the dense matrix, of f_jvp.shape
         f_jvp.program      the flat `LinearProgram`
         A @ B, A + B, 2 * A     of maps, are maps
+        A @ x              what A makes of x, where one argument isn't in a tuple
 
     It is a pytree whose leaves are the residuals, so it may be passed to and returned
     from `jax.jit` and other transforms.  `jax.vmap` and `jax.lax.scan` return several
@@ -52,6 +53,7 @@ class LinearMap:
     """
 
     of = "a function"  # its name, for messages; lost where the map is a pytree
+    __array_ufunc__ = None  # NumPy leaves `array @ map` and the like to the map
     _is_pruned = False
 
     def __init__(
@@ -124,6 +126,11 @@ class LinearMap:
         return flipped
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """That of the matrix: how many numbers move in the codomain, and the domain."""
+        return sum(self.codomain.sizes), sum(self.domain.sizes)
+
+    @property
     def spaces(self) -> tuple[Space, Space]:
         """(domain, codomain), where one argument isn't in a tuple."""
         arguments, inputs = self._inputs.tree.children(), self._inputs
@@ -154,13 +161,24 @@ class LinearMap:
     def __matmul__(self, other: Any) -> Any:
         """The map `other`, and then this one; of a vector, what this makes of it."""
         if not isinstance(other, LinearMap):
-            return self(other)
+            return self._of(other)
         if not _is_one(self._arguments, other.codomain):
             raise TypeError(
                 f"@: the first map takes {self.domain}, but the second returns "
                 f"{other.codomain}"
             )
         return self._made(lambda xs: self.run(other.run(xs)), other._arguments)
+
+    def _of(self, x: Any) -> Any:
+        """What the map makes of x, where one argument isn't in a tuple."""
+        is_alone = len(self._inputs.tree.children()) == 1
+        if self._transposed:
+            found = self(x)
+            return found[0] if is_alone else found
+        return self(*x) if isinstance(x, tuple) and not is_alone else self(x)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        raise TypeError("@: a vector comes behind the map, A @ x; for x' A: A.T @ x")
 
     @entry
     def __add__(self, other: Any) -> LinearMap:
@@ -183,7 +201,8 @@ class LinearMap:
 
     @entry
     def __mul__(self, number: Any) -> LinearMap:
-        if not isinstance(number, (*SCALARS, jax.Array)) or jnp.ndim(number):
+        kinds = *SCALARS, jax.Array, np.ndarray
+        if not isinstance(number, kinds) or jnp.ndim(number):
             return NotImplemented
 
         def run(xs):

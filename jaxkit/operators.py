@@ -210,7 +210,12 @@ def identity_operator(like: Any) -> LinearMap:
 def as_scipy(operator: LinearMap) -> LinearOperator:
     """A map as a `scipy.sparse.linalg.LinearOperator`, on vectors of all numbers.
 
-    Raises TypeError if there is a leaf that doesn't move (an integer).
+    A real map takes complex vectors, too: it acts on their two parts.
+
+    Raises:
+        TypeError: there is a leaf that doesn't move (an integer); some numbers are
+            complex, and others aren't; or the map isn't linear over the complex
+            numbers (a conjugate), which is tried on one vector.
 
     Example:
 
@@ -223,15 +228,39 @@ def as_scipy(operator: LinearMap) -> LinearOperator:
     dtype = np.result_type(*[x.dtype for x in (*ins, *outs)])
     ahead = _on_vectors(operator.run, ins, outs, dtype)
     back = _on_vectors(operator.T.run, outs, ins, dtype)
-    shape = sum(x.size for x in outs), sum(x.size for x in ins)
+    if dtype.kind == "c":
+        _check_complex(operator, ahead)
     adjoint = lambda vector: np.conj(back(np.conj(vector)))  # noqa: E731
     options: Any = {"matvec": ahead, "rmatvec": adjoint, "dtype": dtype}
-    return LinearOperator(shape, **options)
+    return LinearOperator(operator.shape, **options)
 
 
 def _on_vectors(run: Callable, ins, outs, dtype) -> Callable:
     product = jax.jit(partial(on_vector, run, ins, outs, dtype))
-    return lambda vector: np.asarray(product(np.ravel(vector)))
+
+    def on_array(vector):
+        vector = np.ravel(vector)
+        if np.iscomplexobj(vector) and dtype.kind != "c":
+            return np.asarray(product(np.real(vector))) + 1j * product(np.imag(vector))
+        return np.asarray(product(vector))
+
+    return on_array
+
+
+def _check_complex(operator: LinearMap, ahead: Callable) -> None:
+    avals = *operator.domain.avals, *operator.codomain.avals
+    if any(x.dtype.kind != "c" for x in avals):
+        raise TypeError(
+            f"as_scipy: of {operator.domain} and {operator.codomain} some are complex "
+            "and others aren't; a LinearOperator has one dtype, so make all complex, "
+            "or take real and imaginary parts"
+        )
+    vector = np.exp(1j * np.arange(operator.shape[1]))
+    if not np.allclose(ahead(1j * vector), 1j * ahead(vector), 1e-3, equal_nan=True):
+        raise TypeError(
+            "as_scipy: the map isn't linear over the complex numbers (there is a "
+            "conjugate in it, or a real part); take real and imaginary parts"
+        )
 
 
 def on_vector(run: Callable, ins, outs, dtype, vector: Any) -> jax.Array:

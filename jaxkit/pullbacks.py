@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax import ref
 from jax.tree_util import tree_flatten, tree_leaves, tree_structure, tree_unflatten
 
@@ -20,6 +21,7 @@ from jaxkit.border.space import COTANGENT, Space, flatten
 from jaxkit.border.tracebacks import entry
 from jaxkit.maps import LinearMap
 from jaxkit.program import Code, LinearProgram, Var
+from jaxkit.program.text import format_code
 from jaxkit.tangents import zero_cotangent
 from jaxkit.tracing import cotangent_of, typeof, wide_enough
 
@@ -101,8 +103,13 @@ class Apart(NamedTuple):
 
     def program(self, name: str) -> LinearProgram:
         leaves, rest = _leaves(self.args), iter(self.opaque)
-        self._check_there(name, leaves)
-        arrays = [next(rest) if i is None else leaves[i] for i in self.places]
+        if lacking := self.lacking():
+            raise ValueError(
+                f"{name}: the backward pass reads {lacking}, which saveable_args says "
+                "wasn't to be kept; put the arrays there before it is run"
+            )
+        found = [next(rest) if i is None else leaves[i] for i in self.places]
+        arrays = [x if isinstance(x, jax.Array) else jnp.asarray(x) for x in found]
         for x, v in zip(arrays, self.code.residuals, strict=True):
             shape = v.aval.shape  # behind the axes of several pullbacks, stacked
             if x.dtype != v.aval.dtype or x.shape[x.ndim - len(shape) :] != shape:
@@ -113,15 +120,12 @@ class Apart(NamedTuple):
                 )
         return LinearProgram(self.code, arrays)
 
-    def _check_there(self, name: str, leaves: Sequence[Any]) -> None:
+    def lacking(self) -> str:
+        """The names of those that are read, and aren't there."""
+        leaves = _leaves(self.args)
+        named = [("args_res", jax.tree.map(id, self.args, is_leaf=_is_absent))]
         lacking = [i for i in self.places if i is not None and _is_absent(leaves[i])]
-        if lacking:
-            named = [("args_res", jax.tree.map(id, self.args, is_leaf=_is_absent))]
-            names = ", ".join(leaf_name(named, i) for i in lacking)
-            raise ValueError(
-                f"{name}: the backward pass reads {names}, which saveable_args says "
-                "wasn't to be kept; put the arrays there before it is run"
-            )
+        return ", ".join(leaf_name(named, i) for i in lacking)
 
 
 @jax.tree_util.register_pytree_node_class
@@ -131,9 +135,7 @@ class Pullback(LinearMap):
     Attributes:
         args_res: a list with an entry for each argument, a pytree like it, in which are
             the arrays that the backward pass reads; the others are `NotNeeded`, or
-            `NotSaveable`.  The list, or an entry, may be replaced.  Where `vjp` runs
-            at once, without `saveable_args`, an argument may stand among the opaque
-            residuals, as a copy that a compiled step made.
+            `NotSaveable`.  The list, or an entry, may be replaced.
         opaque_residuals: a list of the other arrays that it reads.
         out_nzs: a pytree like the output: whether the derivative reaches that leaf.
     """
@@ -205,6 +207,12 @@ class Pullback(LinearMap):
         made = cls(None, inputs, outputs, name, ())
         made._apart = Apart(code, places, *children)
         return made
+
+    def __repr__(self):
+        if self._apart and (lacking := self._apart.lacking()):
+            code = format_code(self._apart.code)
+            return f"the transpose, where {lacking} isn't there, of\n{code}"
+        return super().__repr__()
 
     @property
     def out_nzs(self) -> Any:
@@ -282,7 +290,7 @@ class Pullback(LinearMap):
         if got is None or (got.shape, got.dtype) != (want.shape, want.dtype):
             raise ValueError(
                 f"{self.name}: with_refs has for {name} "
-                f"{describe(x) if got is None else 'a reference to ' + short(got)}; "
+                f"{_described(x) if got is None else 'a reference to ' + short(got)}; "
                 f"pass a reference to {short(want)}, jax.ad.GradValue() or "
                 "jax.ad.DontWant()"
             )
@@ -297,6 +305,11 @@ def _given(x: Any, aval: Any, ct: Any) -> Any:
     if ct is not None:
         ref.addupdate(x, ..., ct)
     return ad.GradRef()
+
+
+def _described(x: Any) -> str:
+    is_part = hasattr(x, "transforms")  # r.at[1], of which JAX has no public class
+    return "a part of a reference" if is_part else describe(x)
 
 
 def flags(name: str, what: str, prefix: Any, primals: Any) -> list[bool]:

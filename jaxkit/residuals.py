@@ -22,7 +22,6 @@ from jaxkit.border.flat import Flat, arguments, as_leaves
 from jaxkit.border.messages import leaf_name
 from jaxkit.border.tracebacks import entry
 from jaxkit.drawing import Arrow, Box, Graph, svg, table, write
-from jaxkit.fused import apart
 from jaxkit.program import UNTRACED, Code, LinearProgram, Residual
 from jaxkit.tracing import NO_LINE, typeof, user_line
 
@@ -164,8 +163,7 @@ def residuals(fun: Callable) -> Callable[..., Residuals]:
         try:
             jax.eval_shape(lambda *args: found.append(kept(args)), *args)
         except UNTRACED:  # Python asks for values
-            with apart():  # so that an argument is known by its identity
-                return kept(args)
+            return kept(args)
         return found[0]
 
     return of

@@ -27,12 +27,12 @@ from functools import cache
 from itertools import islice, takewhile
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import jax
 import jax.core
-from jax import lax
+from jax import lax, ref
 from jax.custom_derivatives import SymbolicZero
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend import source_info_util
@@ -138,6 +138,28 @@ MAY_MOVE = type(
 NUMBERS = int, float, complex  # as a jaxpr's constants may be
 
 
+class Reference(Tracer):
+    """A reference made under a trace: a box with a value, any that may be written."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, trace: Trace, held: Any, kind: Any):
+        super().__init__(trace, ref.AbstractRef(held, kind=kind))
+        self.value: Any = None
+
+    def _short_repr(self):
+        return f"Reference<{self.value}>"
+
+
+def writes(params: dict[str, Any]) -> bool:
+    """Whether code among a primitive's parameters writes to a reference it is given."""
+    codes = jax.tree.leaves(
+        list(params.values()), is_leaf=lambda x: hasattr(x, "effects")
+    )
+    effects = [e for x in codes for e in getattr(x, "effects", ())]
+    return any(type(e).__name__ in ("WriteEffect", "AccumEffect") for e in effects)
+
+
 class Trace(jax.core.Trace):
     """Base of the transforms: unwraps nothing, and passes down what isn't its own.
 
@@ -148,6 +170,9 @@ class Trace(jax.core.Trace):
     """
 
     tracer: type[Tracer]
+    # What makes or gets references, by name: whether it is to be run so,
+    # (trace, operands) -> bool, and how, (trace, operands, **params) -> outputs.
+    on_references: ClassVar[dict[str, tuple[Callable, Callable]]] = {}
 
     def __init__(self, parent: jax.core.Trace):
         super().__init__()
@@ -167,7 +192,19 @@ class Trace(jax.core.Trace):
     def owns(self, x: Any) -> bool:
         return type(x) is self.tracer and x._trace is self
 
+    def below(self, x: Any) -> Any:
+        """A number that an index has, as the parent has it: it has no derivative."""
+        return x
+
+    def made(self, x: Any) -> bool:
+        """Whether it is a reference that was made here."""
+        return type(x) is Reference and x._trace is self
+
     def process_primitive(self, primitive: Primitive, operands, params, /):
+        found = self.on_references.get(primitive.name)
+        if found is not None and found[0](self, operands):
+            with set_current_trace(self):
+                return found[1](self, operands, **params)
         for x in operands:  # as `owns`, in place: this is the hottest place of all
             if type(x) is self.tracer and x._trace is self:
                 break

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from itertools import compress
 from typing import Any
 
@@ -22,7 +21,6 @@ from jaxkit.border.flat import Flat, arguments
 from jaxkit.border.messages import leaf_name, short
 from jaxkit.border.space import TANGENT, Space, flatten
 from jaxkit.border.tracebacks import entry
-from jaxkit.fused import apart
 from jaxkit.maps import LinearMap
 from jaxkit.pullbacks import Pullback, flags
 from jaxkit.tangents import full, spread
@@ -152,14 +150,12 @@ def vjp(
 
     Source: Griewank & Walther, Evaluating Derivatives (2008), ch. 3.2.
     """
-    whole = saveable_args is True
-    with nullcontext() if whole else apart():  # in which arguments stay the same array
-        y, (program, domain, codomain, leaves), *aux = _linearized(
-            "vjp", fun, primals, has_aux, in_nzs
-        )
+    y, (program, domain, codomain, leaves), *aux = _linearized(
+        "vjp", fun, primals, has_aux, in_nzs
+    )
     pullback = Pullback(program, domain, codomain, "vjp", leaves)
     pullback.of = name_of(fun)
-    if not whole:
+    if saveable_args is not True:
         pullback.take_apart(flags("vjp", "saveable_args", saveable_args, primals))
     return y, pullback, *aux
 

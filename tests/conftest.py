@@ -2,14 +2,19 @@
 
 The host counts as eight devices, for those of meshes; computations that don't name
 another run on the first, as they would on the only one. XLA compiles with as little
-optimisation as it can, which takes half of the suite's time away.
+optimisation as it can, which takes half of the suite's time away, and JAX lowers all
+programs in one MLIR context, which takes a tenth: to make one for each takes longer
+than most programs.
 """
 
 import os
 import shutil
+from functools import cache
+from threading import get_ident
 
 import jax
 import pytest
+from jax._src.interpreters import mlir
 
 import jaxkit as jk
 from zoo.nestings import FAST, xla_flags
@@ -18,6 +23,9 @@ from zoo.nestings import FAST, xla_flags
 os.environ["XLA_FLAGS"] = xla_flags({"xla_force_host_platform_device_count": 8} | FAST)
 
 jax.config.update("jax_enable_x64", True)
+
+context_of = cache(lambda thread, make=mlir.make_ir_context: make())
+mlir.make_ir_context = lambda: context_of(get_ident())
 
 
 # Files of the quick selection, beside one case of each rule (tests/rules).

@@ -371,3 +371,119 @@ def test_misuse_of_traces():
                 of(quartic, chunk_size=chunk_size)
     with pytest.raises(TypeError, match="hessian_diagonal: argument 0 is"):
         jk.hessian_diagonal(jnp.sum)(1)
+
+
+def half(x):
+    return jnp.asarray(x, jnp.float16)
+
+
+HALF = jnp.ones((4, 3), jnp.float16)
+# A loss of half precision, whose gradients fit into it, though not what they are of.
+NARROW = {
+    "small cotangents": (
+        lambda w, x: jnp.sum(lax.dot(x, w, preferred_element_type=jnp.float32)) * 1e-8,
+        np.full((2, 4), 100.0),
+        1e-8,
+    ),
+    "large cotangents": (
+        lambda w, x: jnp.sum(lax.dot(x, w, preferred_element_type=jnp.float32)) * 1e5,
+        np.full((2, 4), 1e-3),
+        1e5,
+    ),
+    "small squares": (
+        lambda w, x: jnp.sum(x @ w) * half(1e-4),
+        np.linspace(100, 220, 8).reshape(2, 4),
+        1e-4,
+    ),
+    "large squares": (
+        lambda w, x: jnp.sum(x @ w) * half(1e-2),
+        np.linspace(300, 420, 8).reshape(2, 4),
+        1e-2,
+    ),
+    "a large sum": (lambda w, x: jnp.sum(x @ w), np.full((1024, 4), 200.0), 1.0),
+}
+
+
+@pytest.mark.parametrize("case", NARROW)
+def test_half_precision(case):
+    """What is made of the factors of a gradient is made in float32."""
+    loss, x, slope = NARROW[case]
+    gradient = np.repeat(slope * x[:, :, None], 3, 2)
+    near = partial(np.testing.assert_allclose, rtol=5e-3, atol=1e-7)
+    found = jk.per_sample_grad(loss)(HALF, half(x))
+    assert found.dtype == jnp.float16
+    near(found, gradient)
+    near(
+        jk.per_sample_norms(loss)(HALF, half(x)), np.linalg.norm(gradient, axis=(1, 2))
+    )
+    moments = jk.gradient_moments(loss)(HALF, half(x))
+    assert moments.variance.dtype == jnp.float16
+    near(moments.mean, gradient.mean(0))
+    near(moments.variance, gradient.var(0), rtol=0.02, atol=1e-4)
+    squares = (gradient**2).mean(0)
+    near(jk.fisher_diagonal(loss)(HALF, half(x)), half(squares))
+
+
+@pytest.mark.parametrize(("scale", "at"), [((1e-4, 1.0), 100.0), ((1.0, 1e-4), 300.0)])
+def test_curvature_in_half_precision(scale, at):
+    inner, outer = map(half, scale)
+    model = lambda w, x: (x @ w) * inner  # noqa: E731
+    loss = lambda z, y: outer * jnp.sum((z - y) ** 2) / 2  # noqa: E731
+    x, y = half(np.full((2, 4), at)), half(np.zeros((2, 3)))
+    expected = scale[0] ** 2 * scale[1] * at**2
+    near = partial(np.testing.assert_allclose, rtol=5e-3)
+    near(jk.gauss_newton_diagonal(model, loss)(HALF, x, y), np.full((4, 3), expected))
+    near(np.diag(jk.kronecker_factors(model, loss)(HALF, x, y).matrix()), expected)
+
+
+def test_a_cast_weight_stays_factored():
+    """As in training in mixed precision; also a cast to the dtype it has (Flax's)."""
+    x, y = XS, jnp.zeros((5, 4))
+    squared = lambda z, y: jnp.sum((z - y) ** 2) / 2  # noqa: E731
+    for dtype, eps in (jnp.float64, 1e-12), (jnp.float32, 1e-6), (jnp.bfloat16, 3e-2):
+        model = lambda w, x, t=dtype: (x.astype(t) @ w.astype(t)).astype(x.dtype)  # noqa: E731
+        plain = jk.kronecker_factors(lambda w, x: x @ w, squared)(W, x, y)
+        found = jk.kronecker_factors(model, squared)(W, x, y)
+        np.testing.assert_allclose(found.matrix(), plain.matrix(), eps, eps)
+        loss = lambda w, x, y, f=model: squared(f(w, x), y)  # noqa: E731
+        norms = jax.vmap(lambda x, y, f=loss: jnp.linalg.norm(jax.grad(f)(W, x, y)))
+        near = partial(np.testing.assert_allclose, rtol=eps)
+        near(jk.per_sample_norms(loss)(W, x, y), norms(x, y))
+
+
+@pytest.mark.parametrize("shape", [(4, 0), (0, 3), (0, 0)])
+def test_no_entries(shape):
+    w, x, y = jnp.ones(shape), jnp.ones((5, shape[0])), jnp.zeros((5, shape[1]))
+    model = lambda w, x: x @ w  # noqa: E731
+    squared = lambda z, y: jnp.sum((z - y) ** 2)  # noqa: E731
+    loss = lambda w, x, y: squared(x @ w, y)  # noqa: E731
+    found = [
+        *jk.gradient_moments(loss)(w, x, y),
+        jk.fisher_diagonal(loss)(w, x, y),
+        jk.gauss_newton_diagonal(model, squared)(w, x, y),
+        jk.hessian_diagonal(squared)(w, jnp.zeros(shape)),
+    ]
+    assert [v.shape for v in found] == [shape] * len(found)
+    factors = jk.kronecker_factors(model, squared)(w, x, y)
+    assert factors.matrix().shape == (0, 0)
+    close(jk.per_sample_norms(loss)(w, x, y), np.zeros(5))
+    options = dict(method="hutchinson", key=jax.random.key(0))
+    for how in {}, options, options | {"method": "hutch++"}:
+        assert jk.hessian_trace(lambda w: jnp.sum(w**2), **how)(w).value == 0
+
+
+def test_what_has_no_axis_of_samples_is_named():
+    loss = lambda w, x, y=0.0, flag=True: jnp.sum(w * x + y)  # noqa: E731
+    x = jnp.ones(3)
+    with pytest.raises(
+        ValueError, match=r"argument 2 has float64\[\], without an axis"
+    ):
+        jk.per_sample_norms(loss)(1.0, x, 2.0)
+    with pytest.raises(ValueError, match=r"'flag' has bool\[\], without an axis"):
+        jk.per_sample_norms(loss)(1.0, x, flag=False)
+    close(jk.per_sample_norms(loss, in_axes=(None, 0, None))(1.0, x, 2.0), x)
+    model, squared = lambda w, x: w * x, lambda z, y: (z - y) ** 2
+    with pytest.raises(TypeError, match="the targets are missing; pass them last"):
+        jk.gauss_newton_diagonal(model, squared)(1.0, x)
+    with pytest.raises(TypeError, match=r"called with .* a target, loss\(y, target\)"):
+        jk.kronecker_factors(model, lambda z: z**2)(1.0, x, x)

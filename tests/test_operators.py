@@ -189,3 +189,38 @@ def test_lineax_of_a_jacobian():
     close(J.as_matrix(), J.T.as_matrix().T)
     assert lx.is_symmetric(jk.operators.as_lineax(jk.hessian_operator(quartic)(X)))
     assert not lx.is_positive_semidefinite(J)
+
+
+def test_a_vector_needs_no_tuple():
+    J = jk.jacobian_operator(pairs)(X)
+    assert J.shape == (2, 3) and J.T.shape == (3, 2)
+    close(J.T @ np.ones(2), dense(pairs).T @ np.ones(2))
+    close(J.T(jnp.ones(2))[0], J.T @ jnp.ones(2))
+    _, product = jk.linearize(jnp.multiply, 2.0, 3.0)
+    close(product @ (1.0, 10.0), 23.0)
+    close(product.T @ 1.0, (3.0, 2.0))
+
+
+def test_numpy_leaves_maps_alone():
+    J = jk.jacobian_operator(pairs)(X)
+    with pytest.raises(TypeError, match="a vector comes behind the map"):
+        np.ones(2) @ J
+    with pytest.raises(TypeError, match="unsupported operand"):
+        np.ones(2) * J
+    close((np.float32(2) * J).matrix(), 2 * J.matrix())
+    close((np.array(2.0) * J).matrix(), 2 * J.matrix())
+
+
+def test_scipy_of_complex_vectors():
+    """A real map acts on both parts; what isn't linear over them is refused."""
+    as_scipy = jk.operators.as_scipy
+    z = np.array([1 + 2j, 3j, -1])
+    M = dense(pairs)
+    close(as_scipy(jk.jacobian_operator(pairs)(X)) @ z, M @ z)
+    close(as_scipy(jk.jacobian_operator(pairs)(X)).rmatvec(z[:2]), M.T @ z[:2])
+    for f, x, why in (
+        (lambda x: x * (1 + 1j), X, "some are complex"),
+        (lambda z: z * jnp.conj(z), z, "isn't linear over the complex"),
+    ):
+        with pytest.raises(TypeError, match=why):
+            as_scipy(jk.linearize(f, x)[1])

@@ -250,10 +250,9 @@ def test_a_thousand_nodes_are_less_than_three_megabytes():
             x = jnp.sin(x) * x
         return jnp.sum(x)
 
-    for x in 1.0, jnp.ones(5000):
-        explanation = jk.explain(many)(x)
-        assert len(explanation.nodes) > 1000
-        assert len(explanation.html()) < 3_000_000
+    explanation = jk.explain(many)(jnp.ones(5000))
+    assert len(explanation.nodes) > 1000
+    assert len(explanation.html()) < 3_000_000
 
 
 def test_what_is_refused():

@@ -61,7 +61,10 @@ def test_what_is_not_kept():
     _, pull = jk.vjp(f, P, X, saveable_args=({"w": False, "b": True}, True))
     assert pull.args_res[0]["w"] is NotSaveable and pull.args_res[1] is X
     assert not any(x is W for x in jax.tree.leaves(pull))
-    for use in (lambda: pull(CT), lambda: pull.T, lambda: print(pull)):
+    assert repr(pull).startswith(
+        "the transpose, where args_res[0]['w'] isn't there, of"
+    )
+    for use in (lambda: pull(CT), lambda: pull.T, lambda: pull.program):
         with pytest.raises(ValueError, match=r"reads args_res\[0\]\['w'\], which save"):
             use()
     pull.args_res[0]["w"] = W
@@ -71,8 +74,25 @@ def test_what_is_not_kept():
     close(run(pull, W, X), jax.vjp(f, P, X)[1](CT))
 
 
+def test_numbers_may_be_put_there():
+    _, pull = jk.vjp(jnp.multiply, 2.0, 3.0)
+    close(pull.replace(args_res=[5.0, 7.0])(1.0), (7.0, 5.0))
+
+
+def test_what_is_passed_on_is_the_argument_itself():
+    """Eagerly, too, where a step is one compiled call."""
+    a, b = X, X + 1
+    _, pull = jk.vjp(lambda a, b: jnp.sin(a) * a * b / b, a, b)
+    assert pull.args_res[0] is a and pull.args_res[1] is b
+    _, pull = jk.vjp(jnp.multiply, a, b)
+    assert pull.opaque_residuals == []
+    close(
+        pull.replace(args_res=[a, 2 * b])(CT[:, :1] * X),
+        (CT[:, :1] * X * 2 * b, CT[:, :1] * X * a),
+    )
+
+
 def test_factors_of_a_product_are_arguments():
-    """Eagerly, too, where a step is compiled, if one says what is to be kept."""
     a, b = X, X + 1
     _, pull = jk.vjp(lambda a, b: jnp.sin(a) * a * b, a, b, saveable_args=(False, True))
     assert pull.args_res[0] is NotSaveable and pull.args_res[1] is b
@@ -171,3 +191,10 @@ def test_references_that_do_not_fit():
         ValueError, match=r"with_refs has for argument 1 .*; pass a ref"
     ):
         pull.with_refs({"w": keep, "b": keep}, X)
+
+
+@pytest.mark.skipif(not NEW, reason="of JAX 0.11 on")
+def test_a_part_of_a_reference_takes_no_cotangent():
+    _, pull = jk.vjp(jnp.sin, X)
+    with pytest.raises(ValueError, match="argument 0 a part of a reference; pass"):
+        pull.with_refs(jax.new_ref(X).at[1:])

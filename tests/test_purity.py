@@ -188,6 +188,6 @@ def test_a_reader_of_the_core_holds_few_classes():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
     ]
-    assert len(classes) <= 58, classes
+    assert len(classes) <= 59, classes
     design = (ROOT.parent / "docs" / "design.md").read_text()
     assert f"has {len(classes)} classes" in design

@@ -369,3 +369,135 @@ def test_where_they_do_not_go():
 def test_one_is_no_argument(run):
     with pytest.raises(TypeError, match=r"argument 0.* is a reference .*what it holds"):
         run(jax.new_ref(3.0))
+
+
+def outside(x, r):
+    """What the reference holds at a step is what it held then."""
+
+    def body(c):
+        r[...] += 0.01
+        return c[0] + 1, c[1] + 0.01 * jnp.sin(c[1] * r[...])
+
+    return lax.while_loop(lambda c: c[0] < 600, body, (0, x))[1]
+
+
+def no_reference(x, r):
+    def body(c):
+        r = c[2] + 0.01
+        return c[0] + 1, c[1] + 0.01 * jnp.sin(c[1] * r), r
+
+    return lax.while_loop(lambda c: c[0] < 600, body, (0, x, r))[1]
+
+
+def test_code_that_is_run_again_finds_what_was_there():
+    run = lambda x: jk.grad(outside)(x, jax.new_ref(0.0))  # noqa: E731
+    expected = jk.grad(no_reference)(1.0, 0.0)
+    close(jax.jit(run)(1.0), expected)
+    close(run(1.0), expected)
+    r = jax.new_ref(0.0)
+    close(jk.jvp(lambda x: outside(x, r), (1.0,), (1.0,))[1], expected)
+    close(r[...], 6.0)
+
+
+def twice(step):
+    return lambda x: step(step(x))
+
+
+@pytest.mark.parametrize(
+    "f",
+    {
+        "checkpoints": lambda step: twice(jax.checkpoint(step)),
+        "calls": lambda step: twice(jax.jit(step)),
+        "a scan": lambda step: (
+            lambda x: lax.scan(lambda c, _: (step(c), None), x, length=2)[0]
+        ),
+        "a scan that is kept in parts": lambda step: jk.keeping(
+            lambda x: lax.scan(lambda c, _: (step(c), None), x, length=2)[0],
+            checkpoints=1,
+        ),
+        "conditionals": lambda step: (
+            lambda x: lax.cond(x > 0, twice(step), lambda x: x, x)
+        ),
+    }.items(),
+    ids=lambda f: f[0],
+)
+def test_a_structure_that_writes_outside(f):
+    def run(x):
+        r = jax.new_ref(0.0)
+
+        def step(c):
+            r[...] += 1
+            return jnp.sin(c * r[...])
+
+        return [*jk.value_and_grad(f[1](step))(x), r[...]]
+
+    plain = lambda x: jnp.sin(2 * jnp.sin(x))  # noqa: E731
+    for found in run(1.3), jax.jit(run)(1.3):
+        close(found, [*jax.value_and_grad(plain)(1.3), 2.0])
+
+
+def test_a_pullback_has_read_what_was_there():
+    r = jax.new_ref(2.0)
+    _, pull = jk.vjp(jax.checkpoint(lambda x: jnp.sin(x * r[...])), 0.3)
+    before = pull(1.0)
+    r[...] = 5.0
+    close(pull(1.0), before)
+    close(before[0], 2 * np.cos(0.6))
+
+
+@pytest.mark.parametrize("wrap", [jax.checkpoint, jax.jit, lambda f: f])
+def test_a_derivative_inside_reads_the_outer_function_s(wrap):
+    def f(x):
+        r = jax.new_ref(x)
+        return jk.grad(wrap(lambda y: jnp.sin(y * r[...])))(x)
+
+    plain = lambda x: x * jnp.cos(x * x)  # noqa: E731
+    for run in jk.grad(f), jax.jit(jk.grad(f)), jk.jacfwd(f):
+        close(run(0.3), jax.grad(plain)(0.3))
+
+
+def test_a_log_stays_one_in_a_loop():
+    log = jax.new_ref(0.0, kind="no_grad_no_remat")
+
+    def f(x):
+        def body(c, _):
+            log[...] = c
+            return c * c * log[...], None
+
+        return lax.scan(body, x, length=2)[0]
+
+    close(jk.grad(f)(1.1), jax.grad(f)(1.1))
+    close(log[...], 1.1**3)
+
+
+def test_what_moves_is_not_written_outside_by_a_loop():
+    r = jax.new_ref(0.0)
+
+    def f(x):
+        def body(c, _):
+            r[...] = c
+            return c * c, None
+
+        return lax.scan(body, x, length=2)[0]
+
+    with pytest.raises(NotImplementedError, match="into a reference from outside"):
+        jk.grad(f)(1.1)
+
+
+def test_explain():
+    """Reading and writing are steps as all others, and loops can be opened."""
+
+    def f(a):
+        states = jax.new_ref(jnp.zeros(3))
+        states[0] = a
+
+        def step(i, _):
+            states[i] = jnp.cos(a * states[i - 1])
+
+        lax.fori_loop(1, 3, step, None)
+        return jnp.sum(states[...])
+
+    explanation = jk.explain(f)(0.5)
+    assert "scatter" in str(explanation) and "scan" in str(explanation)
+    assert "<html" in explanation.html()
+    close(jk.explain(lambda x: jax.new_ref(x)[...] * 2)(1.0).nodes[-1].value, 2.0)

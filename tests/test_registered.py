@@ -17,6 +17,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 import jaxkit as jk
+from tests.selections import long_but
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it says that nobody maintains it
@@ -195,7 +196,7 @@ SOLVERS = {
 }
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", long_but(["LBFGS"], SOLVERS))
 def test_minima(solver):
     """In both modes and all orders; JAX has no forward mode for a `custom_vjp`."""
     with jax.enable_x64(True):

@@ -457,6 +457,8 @@ def test_nothing_in_and_nothing_out():
     assert jk.sparse_jacobian(f, format="dense")(jnp.ones(3)).shape == (0, 3)
     constant = jk.sparse_jacobian(lambda x: jnp.ones(2), format="dense")
     np.testing.assert_array_equal(constant(jnp.ones(3)), np.zeros((2, 3)))
+    no_features = lambda x: lax.conv(x, jnp.ones((0, 2, 2)), (1,), "SAME")  # noqa: E731
+    assert jk.sparsity(no_features)(jnp.ones((1, 2, 5))).shape == (0, 10)
 
 
 def test_a_pattern_of_one_triangle():

@@ -1,11 +1,13 @@
 """References (`jax.new_ref`): arrays that change, made in a function that moves.
 
-To the trace a reference is a box (`dual.Reference`), with a value that it replaces by
-another where something is written: an array like all others, with a tangent or without.
+To the trace a reference is a box (`tracing.Reference`), with a value that it replaces
+by another where something is written: an array like all others, with a tangent or not.
 So reading and writing are indexing, and the linear program knows of no references.
 
 Code that a structure runs gets the values, makes references of them inside, and returns
-the values that these have at last: then nothing in it comes from outside.
+the values that these have at last: then nothing in it comes from outside.  A reference
+from outside of what is differentiated is read before, and written behind, for code that
+is run again (a checkpoint, the steps of a loop) must find what it held then.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ import numpy as np
 from jax import lax, ref
 
 from jaxkit import tracing
-from jaxkit.dual import DualTrace, Reference
 from jaxkit.rules.verbs import general
+from jaxkit.tracing import Reference, Trace
 
 UNMOVED = {"no_grad_no_remat"}  # kinds of references that have no tangent by intent
 
@@ -55,9 +57,9 @@ class Places:
     """
 
     def __init__(self, reference: Reference, index: Sequence[Any], tree: Any):
-        self.tree, self.index = tree, index
-        self.shape = tracing.typeof(reference).shape
-        self.parent = reference._trace.parent
+        trace = reference._trace
+        self.tree, self.index = tree, list(map(trace.below, index))
+        self.shape, self.parent = tracing.typeof(reference).shape, trace.parent
         self.are_all = not jax.tree.unflatten(tree, index)  # r[...]
         self.is_one_block = all(jnp.ndim(i) == 0 for i in index)  # of single indices
 
@@ -108,6 +110,14 @@ class Places:
 
 
 # --- The primitives, of a reference that was made here --------------------------------
+
+
+def _always(trace, operands) -> bool:
+    return True
+
+
+def _ours(trace, operands) -> bool:
+    return any(map(trace.made, operands))
 
 
 def _new(trace, operands, *, kind, **params):
@@ -165,17 +175,19 @@ def _free(trace, operands):
 # --- Structures: how they run on values -----------------------------------------------
 
 
-def opened(jaxpr: Any, numbers: Sequence[int | None]) -> Callable:
+def opened(jaxpr: Any, places: Sequence[tuple[int, Any] | None]) -> Callable:
     """Code that gets references, as code on what they hold.
 
-    `numbers` says of each of its operands which reference it is, or None.  It takes
-    what the references hold, and the other operands, and returns the outputs, and what
-    the references hold at last.
+    `places` says of each of its operands which reference it is, by number, and the kind
+    of that; or None.  The code takes what the references hold, and the other operands,
+    and returns the outputs, and what the references hold at last.
     """
+    kinds = dict(filter(None, places))
 
     def code(held, values):
-        references, rest = list(map(jax.new_ref, held)), iter(values)
-        operands = [next(rest) if i is None else references[i] for i in numbers]
+        rest = iter(values)
+        references = [jax.new_ref(x, kind=kinds.get(i)) for i, x in enumerate(held)]
+        operands = [next(rest) if x is None else references[x[0]] for x in places]
         outs = tracing.run_jaxpr_here(jaxpr, operands)
         return outs, list(map(jax.freeze, references))
 
@@ -186,44 +198,63 @@ def _jit(trace, operands, *, jaxpr, **params):
     return tracing.run_jaxpr_here(jaxpr, operands)
 
 
+def _any_with_what_moves(trace, operands) -> bool:
+    if any(map(is_reference, operands)):
+        return any(trace.owns(x) or trace.made(x) for x in operands)
+    return False
+
+
+def is_reference(x: Any) -> bool:
+    """Whether it is one, made here or outside."""
+    traced = isinstance(x, tracing.Tracer) and isinstance(x.aval, ref.AbstractRef)
+    return traced or isinstance(x, ref.Ref)
+
+
 def on_values(run: Callable) -> Callable:
     """Of a structure that gets references: its outputs.
 
-    `run(params, numbers, values, rest)` returns them, and what the references hold at
+    `run(params, places, held, rest)` returns them, and what the references hold at
     last, given what they hold, and the other operands.
     """
 
     def structure(trace, operands, **params):
-        ours = {id(x): x for x in operands if trace.made(x)}
-        order = list(ours)
-        numbers = [order.index(id(x)) if id(x) in ours else None for x in operands]
-        rest = [x for x in operands if id(x) not in ours]
-        outs, values = run(params, numbers, [r.value for r in ours.values()], rest)
-        for reference, value in zip(ours.values(), values, strict=True):
-            _put(reference, value)
+        references = {id(x): x for x in operands if is_reference(x)}
+        numbers = {key: i for i, key in enumerate(references)}
+        places = [
+            (numbers[id(x)], tracing.typeof(x).kind) if id(x) in numbers else None
+            for x in operands
+        ]
+        rest = [x for x in operands if id(x) not in numbers]
+        held = [r.value if trace.made(r) else r[...] for r in references.values()]
+        outs, values = run(params, places, held, rest)
+        for reference, value in zip(references.values(), values, strict=True):
+            if trace.made(reference):
+                _put(reference, value)
+            elif tracing.writes(params):
+                reference[...] = value
         return outs
 
     return structure
 
 
 @on_values
-def _checkpoint(params, numbers, held, values):
-    code = opened(params["jaxpr"], numbers)
+def _checkpoint(params, places, held, values):
+    code = opened(params["jaxpr"], places)
     kept = {name: params[name] for name in ("prevent_cse", "policy")}
     return jax.checkpoint(code, **kept)(held, values)
 
 
 @on_values
-def _cond(params, numbers, held, values):
+def _cond(params, places, held, values):
     index, *values = values
-    codes = [opened(branch, numbers[1:]) for branch in params["branches"]]
+    codes = [opened(branch, places[1:]) for branch in params["branches"]]
     return lax.switch(index, codes, held, values)
 
 
 @on_values
-def _scan(params, numbers, held, values):
+def _scan(params, places, held, values):
     body, n_consts, n, options = tracing.scan_layout(params)
-    code, n_consts = opened(body, numbers), numbers[:n_consts].count(None)
+    code, n_consts = opened(body, places), places[:n_consts].count(None)
     consts, rest = values[:n_consts], values[n_consts:]
 
     def step(carried, slices):
@@ -236,11 +267,11 @@ def _scan(params, numbers, held, values):
 
 
 @on_values
-def _while(params, numbers, held, values):
+def _while(params, places, held, values):
     n_cond, n_body = params["cond_nconsts"], params["body_nconsts"]
     ends = n_cond, n_cond + n_body
-    carried = [None] * (len(numbers) - ends[1])
-    of_cond, of_body = numbers[: ends[0]], numbers[ends[0] : ends[1]]
+    carried = [None] * (len(places) - ends[1])
+    of_cond, of_body = places[: ends[0]], places[ends[0] : ends[1]]
     test = opened(params["cond_jaxpr"], [*of_cond, *carried])
     body = opened(params["body_jaxpr"], [*of_body, *carried])
     a = of_cond.count(None)
@@ -269,24 +300,23 @@ def _refuse(primitive: str) -> Callable:
     return refuse
 
 
-DualTrace.on_references = {
-    "new_ref": _new,
-    "empty_ref": _empty,
-    "get": _read,
-    "swap": _swap,
-    "addupdate": _add,
-    "freeze": _freeze,
-    "free_ref": _free,
-    "jit": _jit,
-    "remat2": _checkpoint,
-    "checkpoint": _checkpoint,
-    "cond": _cond,
-    "scan": _scan,
-    "while": _while,
-    **{
-        name: _refuse(name)
-        for name in ("custom_jvp_call", "custom_vjp_call", "shard_map")
+RUN = {
+    _always: {"new_ref": _new, "empty_ref": _empty},
+    _ours: {
+        **{"get": _read, "swap": _swap, "addupdate": _add},
+        **{"freeze": _freeze, "free_ref": _free},
+        **{
+            name: _refuse(name)
+            for name in ("custom_jvp_call", "custom_vjp_call", "shard_map")
+        },
     },
+    _any_with_what_moves: {
+        **{"jit": _jit, "cond": _cond, "scan": _scan, "while": _while},
+        **{"remat2": _checkpoint, "checkpoint": _checkpoint},
+    },
+}
+Trace.on_references = {
+    name: (when, run) for when, found in RUN.items() for name, run in found.items()
 }
 
 

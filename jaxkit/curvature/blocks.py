@@ -10,16 +10,19 @@ gradient descent (2002).
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.tree_util import tree_unflatten
 
 from jaxkit.border.tracebacks import entry
 from jaxkit.calls import Call
-from jaxkit.curvature.factors import Product, mean, multiplied
+from jaxkit.curvature.factors import Product, entrywise, mean, wide
 from jaxkit.curvature.samples import Samples, pullback
 from jaxkit.operators import Arguments, hessian
 from jaxkit.passes import passes
@@ -65,8 +68,8 @@ def gauss_newton_diagonal(
 
     def one(call, args):
         found = []
-        for row, weighted in zip(*rows(call, loss, args[-1]), strict=True):
-            entries = jax.vmap(multiplied)(row, weighted)
+        for row, weighted in zip(*jacobian_rows(call, loss, args[-1]), strict=True):
+            entries = jax.vmap(entrywise)(row, weighted)
             is_product = isinstance(entries, Product)
             found.append(entries if is_product else jnp.sum(entries, 0))
         return found
@@ -84,18 +87,38 @@ def targeted(name, model, argnums, argnames, in_axes) -> Samples:
 
     @wraps(model)
     def of_sample(*args, **kwargs):
+        if _takes(model, *args, **kwargs) and not _takes(model, *args[:-1], **kwargs):
+            raise TypeError(
+                f"{name}: the model takes all {len(args)} arguments, so that the "
+                "targets are missing; pass them last"
+            )
         return model(*args[:-1], **kwargs)
 
     return Samples(name, of_sample, argnums, argnames, in_axes, targets=True)
 
 
-def rows(call: Call, loss: Callable, target: Any) -> tuple[list[Any], list[Any]]:
+def _takes(function: Callable, *args, **kwargs) -> bool:
+    try:
+        inspect.signature(function).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    except ValueError:  # its signature isn't known
+        pass
+    return True
+
+
+def jacobian_rows(call: Call, loss: Callable, target: Any) -> tuple[list, list]:
     """The rows of J, for each of the model's outputs one, and those of H J.
 
     They are batches of cotangents of each parameter, factored.
     """
     linearized, outs = call.linearized_at(call.arrays)
     at = linearized.flat.result(outs)
+    if not _takes(loss, at, target):
+        raise TypeError(
+            f"{call.function.name}: the loss doesn't take two arguments; it is called "
+            "with what the model returns and a target, loss(y, target)"
+        )
     H = hessian(call.function.name, lambda y: loss(y, target))(at).matrix()
     found = passes(pullback(linearized), linearized.codomain.avals)
     return found, [_weighted(H, row) for row in found]
@@ -104,11 +127,14 @@ def rows(call: Call, loss: Callable, target: Any) -> tuple[list[Any], list[Any]]
 def _weighted(H: jax.Array, row: Any) -> Any:
     if isinstance(row, Product):
         return Product(row.ins, _weighted(H, row.outs), row.place, row.uses)
+    row = wide(row)
     return jnp.tensordot(H.astype(row.dtype), row, 1)
 
 
 class Kronecker(NamedTuple):
     """A block of a matrix as a Kronecker product, in the order of the weight's entries.
+
+    They are of float32 at least.
 
     Attributes:
         left: of shape (a, a), where the weight has a times b entries.
@@ -168,32 +194,33 @@ def kronecker_factors(
     samples = targeted("kronecker_factors", model, argnums, argnames, in_axes)
 
     def one(call, args):
-        found = enumerate(zip(*rows(call, loss, args[-1]), strict=True))
-        return [factors(*pair, call.name(i)) for i, pair in found]
+        pairs = zip(*jacobian_rows(call, loss, args[-1]), strict=True)
+        return [block(*pair, call.name(i)) for i, pair in enumerate(pairs)]
 
     @partial(entry, like=model)
     def kronecker(*args, **kwargs):
         found = jax.tree.map(mean, samples.each(one, args, kwargs))
-        return samples.unflatten(found, args, kwargs)
+        return tree_unflatten(samples.parameters(args, kwargs)[1], found)
 
     return kronecker
 
 
-def factors(row: Any, weighted: Any, name: str) -> Kronecker:
+def block(row: Any, weighted: Any, name: str) -> Kronecker:
     """Of one sample, the factors of a parameter's block."""
     if isinstance(row, Product) and row.uses == 1:
-        ins = row.ins[0]  # the same for all rows
+        ins = jnp.sum(row.ins[:1], 0)  # the same for all rows, of which none may be
         left = ins.T @ ins / len(ins)
         right = jnp.einsum("cti,ctj->ij", row.outs, weighted.outs)
         order = row.place.order(ins.shape[1], row.outs.shape[2])
         if order:
             return Kronecker(*((left, right) if order == "rows" else (right, left)))
     elif not isinstance(row, Product) and row.ndim <= 2:
-        flat = [x.reshape(len(x), -1) for x in (row, weighted)]
-        return Kronecker(jnp.ones((1, 1), row.dtype), flat[0].T @ flat[1])
+        size = math.prod(row.shape[1:])
+        flat = [wide(x).reshape(len(x), size) for x in (row, weighted)]
+        return Kronecker(jnp.ones((1, 1), flat[0].dtype), flat[0].T @ flat[1])
     raise TypeError(
         f"kronecker_factors: {name} isn't used just once, as it is, as a matrix in a "
         "product of matrices (but twice, or in a convolution, a loop, a checkpoint, "
-        "scaled, cast, cut, entry by entry, or not at all), so that its block is no "
+        "scaled, cut, entry by entry, or not at all), so that its block is no "
         "Kronecker product; don't select it, or take gauss_newton_diagonal"
     )

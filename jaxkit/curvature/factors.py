@@ -27,8 +27,12 @@ from jaxkit.program import Code, Equation, LinearProgram, Recorder, Residual, Va
 from jaxkit.program.linear import added
 from jaxkit.program.walk import backward
 
-# They put each entry of an array in another place, if there are as many places.
-MOVES = {p.transpose_p, p.reshape_p, p.squeeze_p, p.rev_p, p.broadcast_in_dim_p}
+# They put each entry of an array in another place, if there are as many places, or give
+# it another dtype.
+MOVES = {
+    *(p.transpose_p, p.reshape_p, p.squeeze_p, p.rev_p, p.broadcast_in_dim_p),
+    p.convert_element_type_p,
+}
 
 
 class Place(NamedTuple):
@@ -37,12 +41,14 @@ class Place(NamedTuple):
     Attributes:
         shape: the axes of its rows, and then those of its columns.
         axes: which of these each axis of the product's operand is.
+        dtype: of the weight.
         precision: of the product.
         moves: what moved the weight's entries there, last to first.
     """
 
     shape: tuple[int, ...]
     axes: tuple[int, ...]
+    dtype: Any
     precision: Any = None
     moves: tuple[Code, ...] = ()
 
@@ -68,6 +74,8 @@ class Place(NamedTuple):
     def before(self, eqn: Equation) -> Place:
         """The same in the operand of an equation that moves entries."""
         x: Any = eqn.operands[0]
+        if eqn.operator is p.convert_element_type_p:
+            return self._replace(dtype=x.aval.dtype)
         recorder = Recorder([x.aval])
         moved = recorder.again(eqn, recorder.inputs)
         return self._replace(moves=(*self.moves, recorder.program(moved).code))
@@ -77,7 +85,9 @@ class Place(NamedTuple):
 class Product:
     """A cotangent that is ins' outs: the sum over t of ins[t, i] outs[t, o].
 
-    Of a batch of them both have an axis more, the first.
+    Of a batch of them both have an axis more, the first.  They are of float32 at least,
+    and so is what is computed of them, for where their product fits into a float16 its
+    factors, or their squares, may not.
     """
 
     def __init__(self, ins: jax.Array, outs: jax.Array, place: Place, uses: int = 1):
@@ -95,8 +105,11 @@ class Product:
     def _times(self, x: jax.Array, y: jax.Array) -> jax.Array:
         return jnp.matmul(x, y, precision=self.place.precision)
 
-    def dense(self) -> jax.Array:
+    def wide(self) -> jax.Array:
         return self.place(self._times(self.ins.T, self.outs))
+
+    def dense(self) -> jax.Array:
+        return self.wide().astype(self.place.dtype)
 
     def mean(self) -> jax.Array:
         """Of a batch the mean, by one product of matrices."""
@@ -112,11 +125,18 @@ class Product:
         if self.ins.shape[0] == 1:
             ins, outs = norm(self.ins), norm(self.outs)
             return jnp.where((ins > 0) & (outs > 0), ins * outs, 0)
-        return norm(self.dense())
+        return norm(self.wide())
 
 
 def _long(x: jax.Array) -> jax.Array:
-    return x.reshape(-1, x.shape[-1])
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def wide(x: Any) -> jax.Array:
+    """A cotangent as an array, in float32 at least."""
+    if isinstance(x, Product):
+        return x.wide()
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def dense(x: Any) -> Any:
@@ -124,25 +144,23 @@ def dense(x: Any) -> Any:
 
 
 def mean(x: Any) -> Any:
-    """The mean of a batch of cotangents."""
-    return x.mean() if isinstance(x, Product) else jnp.mean(x, 0)
+    """The mean of a batch of cotangents, in float32 at least."""
+    return x.mean() if isinstance(x, Product) else jnp.mean(wide(x), 0)
 
 
 def norm(x: Any) -> jax.Array:
     """The Euclidean norm, in float32 at least; its slope at 0 is 0."""
     if isinstance(x, Product):
         return x.norm()
-    x = jnp.abs(x)
-    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    squares = jnp.sum(x**2)
+    squares = jnp.sum(jnp.abs(wide(x)) ** 2)
     return jnp.sqrt(jnp.where(squares > 0, squares, 1)) * (squares > 0)
 
 
-def multiplied(x: Any, y: Any) -> Any:
+def entrywise(x: Any, y: Any) -> Any:
     """The products of their entries; of two of rank one they have rank one."""
     if isinstance(x, Product) and x.ins.shape[0] == 1:
         return Product(x.ins * y.ins, x.outs * y.outs, x.place, x.uses)
-    return dense(x) * dense(y)
+    return wide(x) * wide(y)
 
 
 def factored(program: LinearProgram, cts: Sequence[Any]) -> list[Any]:
@@ -173,7 +191,8 @@ def weights(code: Code) -> frozenset[int]:
         x: Any = eqn.operands[0] if eqn.operands else None
         if eqn.operator in MOVES and type(x) is Var and x.index in found:
             (y,) = eqn.outputs
-            if y.aval.size == x.aval.size:
+            real = jnp.issubdtype(y.aval.dtype, jnp.floating)
+            if real and y.aval.size == x.aval.size:
                 found.add(y.index)
     return frozenset(found)
 
@@ -204,16 +223,17 @@ def product(eqn: Equation, side: int, ct: jax.Array, other: jax.Array) -> Produc
     if side == 0:  # axes of the result: of the left operand, then of the right one
         ct = jnp.moveaxis(ct, range(len(columns)), range(-len(columns), 0))
     sizes = [[weight.shape[d] for d in axes] for axes in (rows, columns)]
-    count, high, wide = (
+    count, high, across = (
         math.prod(other.shape[d] for d in outer),
         math.prod(sizes[0]),
         math.prod(sizes[1]),
     )
     ins = lax.transpose(other, (*outer, *inner)).reshape(count, high)
     axes = tuple(map(int, np.argsort([*rows, *columns])))
-    place = Place((*sizes[0], *sizes[1]), axes, eqn.params["precision"])
-    outs = ct.reshape(count, wide)
-    return Product(ins.astype(weight.dtype), outs.astype(weight.dtype), place)
+    place = Place((*sizes[0], *sizes[1]), axes, weight.dtype, eqn.params["precision"])
+    outs = ct.reshape(count, across)
+    dtype = jnp.promote_types(weight.dtype, jnp.float32)
+    return Product(ins.astype(dtype), outs.astype(dtype), place)
 
 
 def _added(x: Any, y: Any) -> Any:

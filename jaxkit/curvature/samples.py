@@ -13,16 +13,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.tree_util import tree_leaves, tree_structure, tree_unflatten
+from jax.tree_util import tree_flatten, tree_leaves, tree_unflatten
 
 from jaxkit.border.checks import check_scalar
+from jaxkit.border.messages import describe
 from jaxkit.border.tracebacks import entry
 from jaxkit.calls import Call, Function
 from jaxkit.curvature.factors import (
     dense,
+    entrywise,
     factored,
     mean,
-    multiplied,
     norm,
 )
 from jaxkit.gradients import LinearizedCall
@@ -50,10 +51,15 @@ class Samples:
     def _one(self, run, args, kwargs):
         return run(self.function.split(args, kwargs), args)
 
-    def unflatten(self, leaves: Iterable[Any], args, kwargs) -> Any:
-        """A pytree like the parameters."""
-        tree = self.function.selection(args, kwargs).tree
-        return tree_unflatten(tree_structure(tree), leaves)
+    def unflatten(self, found: Iterable[Any], args, kwargs) -> Any:
+        """A pytree like the parameters, of arrays of their dtypes."""
+        leaves, tree = self.parameters(args, kwargs)
+        pairs = zip(found, leaves, strict=True)
+        return tree_unflatten(tree, [y.astype(jnp.result_type(x)) for y, x in pairs])
+
+    def parameters(self, args, kwargs) -> tuple[list[Any], Any]:
+        """Their leaves, and their tree."""
+        return tree_flatten(self.function.selection(args, kwargs).tree)
 
     def _axes(self, args, kwargs):
         name, keys = self.function.name, self.function.selection(args, kwargs).keys
@@ -85,7 +91,26 @@ class Samples:
                 f"{name}: no argument has an axis of samples; pass them beside the "
                 "parameters, as in f(params, x, y), or name their axes by in_axes"
             )
+        self._check_there(axes, args, kwargs)
         return tuple(axes), named
+
+    def _check_there(self, axes: Sequence[Any], args, kwargs) -> None:
+        """Raise ValueError if there is something without its axis of samples."""
+        name, keys = self.function.name, self.function.selection(args, kwargs).keys
+        for i, (x, axis) in enumerate(zip(args, axes, strict=True)):
+            lacking = [y for y in tree_leaves(x) if jnp.ndim(y) <= (axis or 0)]
+            if isinstance(axis, int) and lacking:
+                raise ValueError(
+                    f"{name}: argument {i} has {describe(lacking[0])}, without an axis "
+                    f"{axis} of samples; if all share it, say so by None in in_axes"
+                )
+        for key, x in kwargs.items():
+            lacking = [y for y in tree_leaves(x) if not jnp.ndim(y)]
+            if key not in keys and lacking:
+                raise ValueError(
+                    f"{name}: '{key}' has {describe(lacking[0])}, without an axis of "
+                    "samples; if all share it, bind it before by functools.partial"
+                )
 
 
 def gradient(call: Call) -> list[Any]:
@@ -155,7 +180,7 @@ def per_sample_norms(
     Where a sample uses a weight in one product with a vector, its gradient isn't made:
     the norm of x' g is that of x times that of g.  Of other parameters it is, so that
     memory is as of `vmap` of `grad`: biases, kernels of convolutions, a weight that
-    several vectors of a sample meet, or that is scaled, cast or cut before, and what a
+    several vectors of a sample meet, or that is scaled or cut before, and what a
     scan or a checkpoint uses.  Squares are taken in float32 at least, so that entries
     of 1e19 overflow, and those below 1e-22 count for nothing, as in `jnp.linalg.norm`.
 
@@ -280,4 +305,4 @@ def fisher_diagonal(
 
 def _with_squares(call: Call, _) -> tuple[list[Any], list[Any]]:
     found = gradient(call)
-    return found, [multiplied(x, x) for x in found]
+    return found, [entrywise(x, x) for x in found]

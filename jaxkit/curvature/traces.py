@@ -146,7 +146,7 @@ def hessian_trace(
     @partial(entry, like=fun)
     def trace(*args, **kwargs):
         H = operator_at(*args, **kwargs)
-        if method == "exact":
+        if method == "exact" or not sum(H.codomain.sizes):
             parts = passes(partial(form, H), H.codomain.avals, chunk_size=chunk_size)
             return Estimate(jnp.sum(parts), jnp.zeros((), _dtype(H)))
         estimate = hutchinson if method == "hutchinson" else hutch_plus_plus

@@ -20,7 +20,6 @@ from jaxkit.arithmetic import linearize_flat
 from jaxkit.control.loops import one_loop
 from jaxkit.explaining.nodes import Node, Step
 from jaxkit.explaining.source import Source, of_this_step
-from jaxkit.fused import apart
 from jaxkit.rules import RULES
 from jaxkit.tracing import Trace, Tracer
 
@@ -53,6 +52,9 @@ class ExplainTrace(Trace):
         self.steps: list[Step] = []
         self.constants: dict[int, Node] = {}
         self.kept: list[Any] = []
+
+    def below(self, x: Any) -> Any:
+        return x.node.value if self.owns(x) else x
 
     def node(self, x: Any) -> Node:
         """The node of a value; what isn't ours is a constant, each array one."""
@@ -111,8 +113,7 @@ class ExplainTrace(Trace):
     def step(self, step: Step, run: Callable) -> list[Value]:
         """Carry out a step: `run`, a flat function (see `dual.py`)."""
         values = [node.value for node in step.operands]
-        with apart():
-            outs = self._linearize(step, run, values)
+        outs = self._linearize(step, run, values)
         step.outputs = [Node("operation", y, step) for y in outs]
         self.steps.append(step)
         return [Value(self, node) for node in step.outputs]

@@ -81,7 +81,7 @@ def pushed(program: LinearProgram, inputs: Sequence[Pattern]) -> list[Pattern]:
         found = [empty(math.prod(v.aval.shape), width) for v in eqn.outputs]
         spread, avals = eqn.rule.spread or dense, [v.aval for v in eqn.outputs]
         for i, before in moving.items():
-            if not before.nnz:
+            if not before.nnz or not any(y.shape[0] for y in found):
                 continue
             at = At(eqn.operator, eqn.rule, known, eqn.params, avals, i)
             for j, chain in enumerate(spread(at)):

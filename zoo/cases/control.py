@@ -413,9 +413,13 @@ LOOPS = [
             _while,
             sampler(uniform(3), uniform()),
             BOTH,
+            orders=orders,
             reference=_of_three_steps(_while),
         )
-        for key, name in [(p.while_p, "while"), (loops.operator, "linear while")]
+        for key, name, orders in [
+            (p.while_p, "while", 2),
+            (loops.operator, "linear while", 1),  # the same loop
+        ]
     ),
     *(
         Case(
