@@ -6,7 +6,8 @@ kept for calls like it, and a call's arrays alone go to what is compiled.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from types import EllipsisType
 from typing import Any
 
 import jax
@@ -23,6 +24,8 @@ from jaxkit.gradients import LinearizedCall
 from jaxkit.program import LinearProgram
 from jaxkit.tangents import ones
 from jaxkit.tracing import ShapedArray, is_traced, typeof
+
+Arguments = int | Collection[int] | EllipsisType  # which: the values of argnums
 
 
 class Call:

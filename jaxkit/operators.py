@@ -11,9 +11,8 @@ and which other packages take as theirs (`as_lineax`, `as_scipy`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
-from types import EllipsisType
 from typing import Any
 
 import jax
@@ -25,11 +24,9 @@ from jaxkit.arithmetic import record_linear
 from jaxkit.border.flat import as_leaves
 from jaxkit.border.space import Space
 from jaxkit.border.tracebacks import entry
-from jaxkit.calls import Function
+from jaxkit.calls import Arguments, Function
 from jaxkit.maps import POSITIVE, SYMMETRIC, LinearMap, as_argument
 from jaxkit.passes import arrays_of, rows
-
-Arguments = int | Collection[int] | EllipsisType
 
 
 def jacobian_operator(
@@ -101,10 +98,10 @@ def hessian_operator(
 
     Source: B. A. Pearlmutter, Fast exact multiplication by the Hessian (1994).
     """
-    return hessian("hessian_operator", fun, argnums, argnames, convex)
+    return hessian_of("hessian_operator", fun, argnums, argnames, convex)
 
 
-def hessian(
+def hessian_of(
     name: str, fun: Callable, argnums: Arguments = ..., argnames=None, convex=False
 ) -> Callable[..., LinearMap]:
     """The same, for the transform of this name."""
@@ -162,7 +159,7 @@ def gauss_newton_operator(
     """
     name = "gauss_newton_operator"
     function = Function(name, model, argnums, argnames, False)
-    curvature = hessian(name, loss)
+    curvature = hessian_of(name, loss)
 
     @entry
     def of(*args, **kwargs) -> LinearMap:

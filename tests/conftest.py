@@ -24,8 +24,17 @@ os.environ["XLA_FLAGS"] = xla_flags({"xla_force_host_platform_device_count": 8} 
 
 jax.config.update("jax_enable_x64", True)
 
-context_of = cache(lambda thread, make=mlir.make_ir_context: make())
-mlir.make_ir_context = lambda: context_of(get_ident())
+new_context = mlir.make_ir_context
+context_of = cache(lambda thread: new_context())
+
+
+def context():
+    """A thread's, but a new one where a program is lowered while another is."""
+    is_lowering = mlir.ir.Context.current is not None
+    return new_context() if is_lowering else context_of(get_ident())
+
+
+mlir.make_ir_context = context
 
 
 # Files of the quick selection, beside one case of each rule (tests/rules).

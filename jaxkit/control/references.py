@@ -268,25 +268,24 @@ def _scan(params, places, held, values):
 
 @on_values
 def _while(params, places, held, values):
-    n_cond, n_body = params["cond_nconsts"], params["body_nconsts"]
-    ends = n_cond, n_cond + n_body
-    carried = [None] * (len(places) - ends[1])
-    of_cond, of_body = places[: ends[0]], places[ends[0] : ends[1]]
+    n = params["cond_nconsts"]
+    m = n + params["body_nconsts"]
+    of_cond, of_body, carried = places[:n], places[n:m], [None] * len(places[m:])
     test = opened(params["cond_jaxpr"], [*of_cond, *carried])
     body = opened(params["body_jaxpr"], [*of_body, *carried])
-    a = of_cond.count(None)
-    b = a + of_body.count(None)
+    n, m = of_cond.count(None), of_body.count(None)  # of what isn't a reference
+    test_values, body_values, carry = values[:n], values[n : n + m], values[n + m :]
 
     def goes_on(state):
         held, carry = state
-        return test(held, [*values[:a], *carry])[0][0]
+        return test(held, [*test_values, *carry])[0][0]
 
     def step(state):
         held, carry = state
-        outs, held = body(held, [*values[a:b], *carry])
+        outs, held = body(held, [*body_values, *carry])
         return held, outs
 
-    held, outs = lax.while_loop(goes_on, step, (held, values[b:]))
+    held, outs = lax.while_loop(goes_on, step, (held, carry))
     return outs, held
 
 
@@ -300,7 +299,7 @@ def _refuse(primitive: str) -> Callable:
     return refuse
 
 
-RUN = {
+RUN = {  # by when it is run so
     _always: {"new_ref": _new, "empty_ref": _empty},
     _ours: {
         **{"get": _read, "swap": _swap, "addupdate": _add},

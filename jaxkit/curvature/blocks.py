@@ -21,10 +21,10 @@ import jax.numpy as jnp
 from jax.tree_util import tree_unflatten
 
 from jaxkit.border.tracebacks import entry
-from jaxkit.calls import Call
+from jaxkit.calls import Arguments, Call
 from jaxkit.curvature.factors import Product, entrywise, mean, wide
 from jaxkit.curvature.samples import Samples, pullback
-from jaxkit.operators import Arguments, hessian
+from jaxkit.operators import hessian_of
 from jaxkit.passes import passes
 
 
@@ -119,7 +119,7 @@ def jacobian_rows(call: Call, loss: Callable, target: Any) -> tuple[list, list]:
             f"{call.function.name}: the loss doesn't take two arguments; it is called "
             "with what the model returns and a target, loss(y, target)"
         )
-    H = hessian(call.function.name, lambda y: loss(y, target))(at).matrix()
+    H = hessian_of(call.function.name, lambda y: loss(y, target))(at).matrix()
     found = passes(pullback(linearized), linearized.codomain.avals)
     return found, [_weighted(H, row) for row in found]
 

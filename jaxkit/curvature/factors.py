@@ -36,7 +36,10 @@ MOVES = {
 
 
 class Place(NamedTuple):
-    """Where in a weight the entries of a matrix are.
+    """Where in a weight the entries of a matrix are, whose product with x is y.
+
+    In `x @ w.T` it is w.T whose gradient is x' g; what moved the entries of w to there,
+    as linear code, is run backwards on that.
 
     Attributes:
         shape: the axes of its rows, and then those of its columns.

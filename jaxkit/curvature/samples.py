@@ -18,7 +18,7 @@ from jax.tree_util import tree_flatten, tree_leaves, tree_unflatten
 from jaxkit.border.checks import check_scalar
 from jaxkit.border.messages import describe
 from jaxkit.border.tracebacks import entry
-from jaxkit.calls import Call, Function
+from jaxkit.calls import Arguments, Call, Function
 from jaxkit.curvature.factors import (
     dense,
     entrywise,
@@ -28,7 +28,6 @@ from jaxkit.curvature.factors import (
 )
 from jaxkit.gradients import LinearizedCall
 from jaxkit.jacobians import inlined
-from jaxkit.operators import Arguments
 from jaxkit.tangents import filled, ones
 
 

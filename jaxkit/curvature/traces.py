@@ -17,8 +17,9 @@ import numpy as np
 from jax import lax
 
 from jaxkit.border.tracebacks import entry
+from jaxkit.calls import Arguments
 from jaxkit.maps import LinearMap
-from jaxkit.operators import Arguments, hessian, on_vector
+from jaxkit.operators import hessian_of, on_vector
 from jaxkit.passes import arrays_of, check_chunk_size, passes
 
 METHODS = "exact", "hutchinson", "hutch++"
@@ -54,7 +55,7 @@ def hessian_diagonal(
         Array([8., 2.], dtype=float32)
     """
     check_chunk_size("hessian_diagonal", chunk_size)
-    operator_at = hessian("hessian_diagonal", fun, argnums, argnames)
+    operator_at = hessian_of("hessian_diagonal", fun, argnums, argnames)
 
     @partial(entry, like=fun)
     def diagonal(*args, **kwargs):
@@ -141,7 +142,7 @@ def hessian_trace(
             f"hessian_trace: method={method!r} draws vectors; pass "
             "key=jax.random.key(seed)"
         )
-    operator_at = hessian("hessian_trace", fun, argnums, argnames)
+    operator_at = hessian_of("hessian_trace", fun, argnums, argnames)
 
     @partial(entry, like=fun)
     def trace(*args, **kwargs):

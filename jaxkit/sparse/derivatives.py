@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from types import EllipsisType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -12,14 +11,12 @@ from jax.experimental.sparse import BCOO
 from scipy.sparse import csr_array
 
 from jaxkit.border.tracebacks import entry
-from jaxkit.calls import Call, Function
+from jaxkit.calls import Arguments, Call, Function
 from jaxkit.program import Code, LinearProgram, folded
 from jaxkit.program.cost import cost, width
 from jaxkit.sparse.patterns import pattern as pattern_of
 from jaxkit.sparse.plan import Plan, Sparsity, hessian_plan, jacobian_plan
 from jaxkit.tracing import is_traced
-
-Arguments = int | Collection[int] | EllipsisType
 
 
 def sparsity(
