@@ -482,6 +482,10 @@ def test_what_has_no_axis_of_samples_is_named():
     with pytest.raises(ValueError, match=r"'flag' has bool\[\], without an axis"):
         jk.per_sample_norms(loss)(1.0, x, flag=False)
     close(jk.per_sample_norms(loss, in_axes=(None, 0, None))(1.0, x, 2.0), x)
+    parts = jk.per_sample_norms(
+        lambda w, d: w * d["x"] * d["c"], in_axes=(None, {"x": 0, "c": None})
+    )
+    close(parts(1.0, {"x": x, "c": 2.0}), 2 * x)
     model, squared = lambda w, x: w * x, lambda z, y: (z - y) ** 2
     with pytest.raises(TypeError, match="the targets are missing; pass them last"):
         jk.gauss_newton_diagonal(model, squared)(1.0, x)

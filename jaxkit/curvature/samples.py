@@ -97,8 +97,9 @@ class Samples:
         """Raise ValueError if there is something without its axis of samples."""
         name, keys = self.function.name, self.function.selection(args, kwargs).keys
         for i, (x, axis) in enumerate(zip(args, axes, strict=True)):
-            lacking = [y for y in tree_leaves(x) if jnp.ndim(y) <= (axis or 0)]
-            if isinstance(axis, int) and lacking:
+            if not isinstance(axis, int):  # none, or one for each part, by `jax.vmap`
+                continue
+            if lacking := [y for y in tree_leaves(x) if jnp.ndim(y) <= axis]:
                 raise ValueError(
                     f"{name}: argument {i} has {describe(lacking[0])}, without an axis "
                     f"{axis} of samples; if all share it, say so by None in in_axes"
