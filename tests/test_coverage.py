@@ -9,11 +9,11 @@ from pathlib import Path
 import jax
 import pytest
 from jax.extend.core import primitives
-from rules.test_rules import CASES
 
 import jaxkit as jk
 from tests.coverage import page
 from tests.coverage.reasons import BUILT_IN, REASONS
+from tests.rules.test_rules import CASES
 
 ROOT = Path(__file__).parents[1]
 

@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from test_readme import run
+from tests.test_readme import run
 
 TEXT = (Path(__file__).parent.parent / "docs" / "extending.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.S)

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
-from rules.test_rules import CASES
 
 import jaxkit as jk
 from jaxkit.rules import RULES
 from jaxkit.rules.kinds import Elementwise
+from tests.rules.test_rules import CASES
 from zoo.case import flat, generator, sample
 
 HIGHEST = lax.AccuracyMode.HIGHEST

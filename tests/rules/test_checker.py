@@ -16,7 +16,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 
 from jaxkit.rules import custom, elementwise, linear
-from rules.checker import check
+from tests.rules.checker import check
 from zoo.case import Case
 from zoo.samplers import sampler, uniform
 

@@ -15,7 +15,7 @@ from jax.extend.core import Primitive
 import jaxkit as jk
 from jaxkit.program import Code
 from jaxkit.rules import RULES
-from rules.checker import check
+from tests.rules.checker import check
 from zoo.case import Case, flat, generator, sample
 from zoo.cases import families
 from zoo.cases.parallel import ELSEWHERE
