@@ -44,8 +44,13 @@ QUICK = {
 }
 
 
+# Tests of minutes, which begin first, lest one process be left with them at the end.
+FIRST = {"test_site", "test_wheel", "test_lessons", "test_accuracy_page"}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.stem not in FIRST)
     for item in items:
         if item.path.stem in QUICK and "long" not in item.keywords:
             item.add_marker(pytest.mark.quick)
