@@ -424,6 +424,15 @@ def test_half_precision(case):
     near(jk.fisher_diagonal(loss)(HALF, half(x)), half(squares))
 
 
+def test_a_norm_that_is_no_number():
+    loss = lambda w, x: jnp.sum(x @ w)  # noqa: E731
+    x = jnp.array([[1.0, 2.0], [jnp.nan, 0.0], [0.0, 0.0], [jnp.inf, 1.0]])
+    found = jk.per_sample_norms(loss)(jnp.ones((2, 3)), x)
+    np.testing.assert_allclose(found, [np.sqrt(15), np.nan, 0.0, np.inf])
+    sums = lambda w: jnp.sum(jk.per_sample_norms(loss)(w, x[2:3]))  # noqa: E731
+    close(jk.grad(sums)(jnp.ones((2, 3))), np.zeros((2, 3)))
+
+
 @pytest.mark.parametrize(("scale", "at"), [((1e-4, 1.0), 100.0), ((1.0, 1e-4), 300.0)])
 def test_curvature_in_half_precision(scale, at):
     inner, outer = map(half, scale)
