@@ -77,7 +77,7 @@ class Apart(NamedTuple):
     opaque: list[Any]
 
     @classmethod
-    def of(cls, program: LinearProgram, leaves: Sequence[int | None], tree: Any, keep):
+    def of(cls, program: LinearProgram, leaves: Sequence[int], tree: Any, keep):
         """Leaves of the arguments are known by their ids; `keep` says which to keep."""
         program = program.prune()
         numbers = {x: i for i, x in enumerate(leaves)}
@@ -102,12 +102,12 @@ class Apart(NamedTuple):
         return self._replace(args=list(args), opaque=list(opaque))
 
     def program(self, name: str) -> LinearProgram:
-        leaves, rest = _leaves(self.args), iter(self.opaque)
         if lacking := self.lacking():
             raise ValueError(
                 f"{name}: the backward pass reads {lacking}, which saveable_args says "
                 "wasn't to be kept; put the arrays there before it is run"
             )
+        leaves, rest = _leaves(self.args), iter(self.opaque)
         found = [next(rest) if i is None else leaves[i] for i in self.places]
         arrays = [x if isinstance(x, jax.Array) else jnp.asarray(x) for x in found]
         for x, v in zip(arrays, self.code.residuals, strict=True):
@@ -123,8 +123,10 @@ class Apart(NamedTuple):
     def lacking(self) -> str:
         """The names of those that are read, and aren't there."""
         leaves = _leaves(self.args)
-        named = [("args_res", jax.tree.map(id, self.args, is_leaf=_is_absent))]
         lacking = [i for i in self.places if i is not None and _is_absent(leaves[i])]
+        if not lacking:
+            return ""
+        named = [("args_res", jax.tree.map(id, self.args, is_leaf=_is_absent))]
         return ", ".join(leaf_name(named, i) for i in lacking)
 
 

@@ -205,9 +205,8 @@ def _any_with_what_moves(trace, operands) -> bool:
 
 
 def is_reference(x: Any) -> bool:
-    """Whether it is one, made here or outside."""
-    traced = isinstance(x, tracing.Tracer) and isinstance(x.aval, ref.AbstractRef)
-    return traced or isinstance(x, ref.Ref)
+    """Whether it is one, made here or outside; asked of the operands of every call."""
+    return isinstance(getattr(x, "aval", None), ref.AbstractRef)
 
 
 def on_values(run: Callable) -> Callable:

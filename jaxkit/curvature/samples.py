@@ -90,12 +90,12 @@ class Samples:
                 f"{name}: no argument has an axis of samples; pass them beside the "
                 "parameters, as in f(params, x, y), or name their axes by in_axes"
             )
-        self._check_there(axes, args, kwargs)
+        self._check_there(axes, keys, args, kwargs)
         return tuple(axes), named
 
-    def _check_there(self, axes: Sequence[Any], args, kwargs) -> None:
+    def _check_there(self, axes: Sequence[Any], keys, args, kwargs) -> None:
         """Raise ValueError if there is something without its axis of samples."""
-        name, keys = self.function.name, self.function.selection(args, kwargs).keys
+        name = self.function.name
         for i, (x, axis) in enumerate(zip(args, axes, strict=True)):
             if not isinstance(axis, int):  # none, or one for each part, by `jax.vmap`
                 continue

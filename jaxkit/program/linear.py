@@ -175,10 +175,8 @@ class LinearProgram:
 
     def reaching(self, wanted: Sequence[bool]) -> LinearProgram:
         """Drop the equations that none of these inputs reaches."""
-        reach: set[int] = set()
+        reach = {v.index for v in compress(self.code.inputs, wanted)}
         needed: list[Equation] = []
-        for v in compress(self.code.inputs, wanted):
-            reach.add(v.index)
         for eqn in self.code.equations:
             if any(type(x) is Var and x.index in reach for x in eqn.operands):
                 needed.append(eqn)

@@ -181,7 +181,9 @@ def test_a_checkpoint_in_its_new_form_computes_again():
     assert (text.count(" sin "), text.count(" cos ")) == (1, 2)
 
 
-@pytest.mark.skipif(not hasattr(jax, "custom_remat"), reason="JAX 0.11 has it")
+@pytest.mark.skipif(
+    not hasattr(jax, "custom_remat"), reason="custom_remat is of JAX 0.11 on"
+)
 @pytest.mark.usefixtures("new_forms")
 def test_rules_of_a_custom_remat_are_not_dropped_silently():
     f = jax.custom_remat(
