@@ -3,20 +3,17 @@
 The host counts as eight devices, for those of meshes; computations that don't name
 another run on the first, as they would on the only one. XLA compiles with as little
 optimisation as it can, which takes half of the suite's time away, and JAX lowers all
-programs in one MLIR context, which takes a tenth: to make one for each takes longer
-than most programs.
+programs in one MLIR context, which takes a tenth.
 """
 
 import os
 import shutil
-from functools import cache
-from threading import get_ident
 
 import jax
 import pytest
-from jax._src.interpreters import mlir
 
 import jaxkit as jk
+from tests import contexts
 from zoo.nestings import FAST, xla_flags
 
 # Read when XLA is first used.
@@ -24,18 +21,7 @@ os.environ["XLA_FLAGS"] = xla_flags({"xla_force_host_platform_device_count": 8} 
 
 jax.config.update("jax_enable_x64", True)
 
-new_context = mlir.make_ir_context
-context_of = cache(lambda thread: new_context())
-
-
-def context():
-    """A thread's, but a new one where a program is lowered while another is."""
-    is_lowering = mlir.ir.Context.current is not None
-    return new_context() if is_lowering else context_of(get_ident())
-
-
-mlir.make_ir_context = context
-
+contexts.share()
 
 # Files of the quick selection, beside one case of each rule (tests/rules).
 QUICK = {

@@ -24,8 +24,10 @@ def main(argv: list[str] | None = None) -> int:
     options = {"xla_force_host_platform_device_count": 8} | FAST
     os.environ["XLA_FLAGS"] = xla_flags(options)
     os.environ.setdefault("NPROC", "1")
+    from tests import contexts
     from tests.generated.hunt import RUN, Hunt
 
+    contexts.share()
     hunt, start = Hunt(), time.monotonic()
     with tqdm(total=args.programs, unit="program", dynamic_ncols=True) as bar:
         for run in range(10**9):

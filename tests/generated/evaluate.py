@@ -83,6 +83,7 @@ class Broken(BaseException):
 def in_numpy(run, xs, eqn) -> list[np.ndarray]:
     """What NumPy returns, which must be what JAX says; NumPy's scalars are arrays."""
     try:
+        xs = [np.asarray(x, v.aval.dtype) for x, v in zip(xs, eqn.invars, strict=True)]
         outs = run(*xs, **eqn.params)
     except jax.errors.JaxRuntimeError:  # of what was to compute the operands
         raise

@@ -1,4 +1,7 @@
-"""The commonest primitives in NumPy, which has nothing to compile for a new shape."""
+"""The commonest primitives in NumPy, which has nothing to compile for a new shape.
+
+Their operands are NumPy's arrays too: NumPy hands JAX's back to JAX.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ def unary(f):
 
 def broadcast_in_dim(x, *, shape, broadcast_dimensions, **_):
     own = [1] * len(shape)
-    for axis, size in zip(broadcast_dimensions, np.shape(x), strict=True):
+    for axis, size in zip(broadcast_dimensions, x.shape, strict=True):
         own[axis] = size
     return np.broadcast_to(np.reshape(x, own), shape)
 
 
 def convert_element_type(x, *, new_dtype, **_):
-    return np.asarray(x).astype(new_dtype)
+    return x.astype(new_dtype)
 
 
 def reshape(x, *, new_sizes, dimensions, **_):
@@ -30,17 +33,17 @@ def reshape(x, *, new_sizes, dimensions, **_):
 
 
 def slices(x, *, start_indices, limit_indices, strides):
-    steps = strides or (1,) * np.ndim(x)
+    steps = strides or (1,) * x.ndim
     parts = zip(start_indices, limit_indices, steps, strict=True)
-    return np.asarray(x)[tuple(slice(*part) for part in parts)]
+    return x[tuple(slice(*part) for part in parts)]
 
 
 def pad(x, value, *, padding_config):
-    axes = zip(np.shape(x), padding_config, strict=True)
+    axes = zip(x.shape, padding_config, strict=True)
     gaps = [size + max(size - 1, 0) * gap for size, (_, _, gap) in axes]
     low, high = ([max(c[i], 0) for c in padding_config] for i in (0, 1))
     sizes = [a + n + b for a, n, b in zip(low, gaps, high, strict=True)]
-    whole = np.full(sizes, value, np.asarray(x).dtype)
+    whole = np.full(sizes, value, x.dtype)
     inner = zip(low, gaps, padding_config, strict=True)
     whole[tuple(slice(a, a + n, c[2] + 1) for a, n, c in inner)] = x
     cuts = zip(padding_config, sizes, strict=True)
@@ -49,26 +52,32 @@ def pad(x, value, *, padding_config):
 
 def dot_general(x, y, *, dimension_numbers, preferred_element_type, **_):
     (cx, cy), (bx, by) = dimension_numbers
-    at_x, at_y = list(range(np.ndim(x))), list(range(50, 50 + np.ndim(y)))
+    at_x, at_y = list(range(x.ndim)), list(range(50, 50 + y.ndim))
     for i, j in [*zip(cx, cy, strict=True), *zip(bx, by, strict=True)]:
         at_y[j] = at_x[i]
     batch = [at_x[i] for i in bx]
     out = batch + [a for a in at_x if a not in batch and a not in at_y]
     out += [a for a in at_y if a not in at_x]
-    dtype = preferred_element_type or np.asarray(x).dtype
+    dtype = preferred_element_type or x.dtype
     letters = {a: n for n, a in enumerate(dict.fromkeys(at_x + at_y))}
     wide = np.promote_types(dtype, np.float32)  # NumPy can't sum products of bfloat16
-    x, y = np.asarray(x).astype(wide), np.asarray(y).astype(wide)
+    x, y = x.astype(wide), y.astype(wide)
     places = [[letters[a] for a in at] for at in (at_x, at_y, out)]
     return np.einsum(x, places[0], y, places[1], places[2]).astype(dtype)
 
 
 def div(x, y):
-    if not np.issubdtype(np.asarray(x).dtype, np.integer):
+    if not np.issubdtype(x.dtype, np.integer):
         return np.divide(x, y)
     y_or_1 = np.where(y == 0, np.ones_like(y), y)
     towards_0 = (x - np.fmod(x, y_or_1)) // y_or_1
     return np.where(y == 0, ~np.zeros_like(y), towards_0)
+
+
+def complex_(x, y):
+    z = np.empty(np.broadcast_shapes(x.shape, y.shape), np.result_type(x, np.complex64))
+    z.real, z.imag = x, y
+    return z
 
 
 def split(x, *, sizes, axis):
@@ -76,9 +85,9 @@ def split(x, *, sizes, axis):
 
 
 def select_n(which, *cases):
-    if np.asarray(which).dtype == bool:
+    if which.dtype == bool:
         return np.where(which, cases[1], cases[0])
-    return np.choose(which, cases) if np.ndim(which) else cases[int(which)]
+    return np.choose(which, cases) if which.ndim else cases[int(which)]
 
 
 def iota(*, dtype, shape, dimension, **_):
@@ -102,11 +111,15 @@ PLAIN = {
     "and": binary(np.bitwise_and),
     "or": binary(np.bitwise_or),
     "div": div,
-    "integer_pow": lambda x, *, y: np.asarray(x) ** np.asarray(y, np.asarray(x).dtype),
+    "integer_pow": lambda x, *, y: x ** np.asarray(y, x.dtype),
     "neg": unary(np.negative),
     "sin": unary(np.sin),
     "cos": unary(np.cos),
-    "copy": unary(np.asarray),
+    "abs": unary(np.abs),
+    "complex": complex_,
+    "copy": unary(np.array),
+    "exp": unary(np.exp),
+    "optimization_barrier": lambda *xs: xs,
     "real": unary(np.real),
     "imag": unary(np.imag),
     "conj": unary(np.conj),
@@ -120,7 +133,7 @@ PLAIN = {
     "stack": lambda *xs, axis: np.stack(xs, axis),
     "split": split,
     "concatenate": lambda *xs, dimension: np.concatenate(xs, dimension),
-    "reduce_sum": lambda x, *, axes, **_: np.sum(x, axes, np.asarray(x).dtype),
+    "reduce_sum": lambda x, *, axes, **_: np.sum(x, axes, x.dtype),
     "slice": slices,
     "pad": pad,
     "dot_general": dot_general,
