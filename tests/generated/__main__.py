@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import gc
 import os
 import sys
 import time
@@ -28,6 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     from tests.generated.hunt import RUN, Hunt
 
     contexts.share()
+    gc.set_threshold(50_000, 20, 50)  # what JAX keeps is walked through less often
     hunt, start = Hunt(), time.monotonic()
     with tqdm(total=args.programs, unit="program", dynamic_ncols=True) as bar:
         for run in range(10**9):

@@ -26,7 +26,7 @@ QUIET = {
     "suppress_health_check": list(HealthCheck),
 }
 SHRINKING = 60.0  # seconds at most, for one difference
-RUN = 50  # programs in one run of Hypothesis
+RUN = 250  # programs in one run of Hypothesis
 
 
 class Difference(AssertionError):
