@@ -138,6 +138,14 @@ def as_typed(x: Any, aval: Any) -> Any:
     )
 
 
+def carried(values: Sequence[Any], before: Sequence[Any]) -> list[Any]:
+    """What a loop carries, strongly typed where it was before the step, as in JAX."""
+    return [
+        x if x is None or y.aval.weak_type else as_typed(x, y.aval)
+        for x, y in zip(values, before, strict=True)
+    ]
+
+
 def given(values: Sequence[Any]) -> list[Any]:
     """The values that aren't None."""
     return [x for x in values if x is not None]

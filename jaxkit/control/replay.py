@@ -38,7 +38,7 @@ from jaxkit.control.schedules import AT, SLOT, Kept, online, optimal
 from jaxkit.keeping import BLOCKS, saying, with_nothing_said
 from jaxkit.program import Code, LinearProgram
 from jaxkit.rules.indexing import in_order
-from jaxkit.tangents import filled, full
+from jaxkit.tangents import carried, filled, full
 
 
 class Steps:
@@ -308,6 +308,7 @@ class Replay:
                 more, then = found[: self.n_consts], found[self.n_consts :]
                 types = self.code.cotangents[self.n_consts :]
                 then = filled(then, types, [ct is not None for ct in cts])
+                then = carried(then, cts)
                 return i, in_lane(i < n, (then, more), (cts, sums))
 
             def inside(values):

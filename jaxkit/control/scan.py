@@ -39,7 +39,7 @@ from jaxkit.keeping import NOTHING_SAID, budget
 from jaxkit.program import Code, LinearProgram
 from jaxkit.rules.indexing import in_order
 from jaxkit.rules.verbs import structured
-from jaxkit.tangents import filled, full, spread
+from jaxkit.tangents import carried, filled, full, spread
 
 
 @structured(primitives.scan_p)
@@ -232,8 +232,8 @@ def _transpose(residuals, cts, **params):
         sums, ct_carry = duals
         program = loop.program(fixed, slices[0])
         cts = program.transpose([*ct_carry, *slices[1]], start=sums)
-        sums, ct_carry, ct_xs = loop.split(cts)
-        return (sums, filled(ct_carry, carry, inside)), ct_xs
+        sums, ct, ct_xs = loop.split(cts)
+        return (sums, carried(filled(ct, carry, inside), ct_carry)), ct_xs
 
     options["reverse"] = not options["reverse"]
     (sums, ct_carry), ct_xs = lax.scan(

@@ -130,6 +130,15 @@ WEAKLY_TYPED = {
     "grad of a scan": lambda lib: lib.grad(
         lambda x: lax.scan(lambda c, _: (c * x, None), x, None, 2)[0]
     )(2.0),
+    "grad of a scan whose carry turns strong": lambda lib: lib.grad(
+        lambda x: lax.scan(lambda c, t: (c * t, c), x, jnp.ones(3))[0]
+    )(1.0),
+    "grad of a loop whose carry turns strong": lambda lib: lib.grad(
+        lambda x: lax.fori_loop(0, 3, lambda i, c: c * np.float32(2), x)
+    )(1.0),
+    "jvp of a scan whose carry turns strong": lambda lib: lib.jvp(
+        lambda x: lax.scan(lambda c, t: (c * t, c), x, jnp.ones(3)), (1.0,), (1.0,)
+    ),
     "grad of jacfwd": lambda lib: lib.grad(lib.jacfwd(jnp.sin))(1.0),
     "jvp of jacrev": lambda lib: lib.jvp(lib.jacrev(jnp.sin), (1.0,), (1.0,)),
     "jacfwd, leaves": lambda lib: lib.jacfwd(lambda p: p["a"] * p["b"])(
