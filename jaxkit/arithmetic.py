@@ -43,7 +43,7 @@ class Evaluate(Arithmetic):
                 return _refused(x.error, aval)
             if type(x) is Zero:
                 if operator in tracing.JAX_PRIMITIVES:
-                    return _bind_beside_zeros(operator, operands, params)
+                    return _bind_beside_zeros(operator, operands, aval, params)
                 x = zeros(x.aval)
             elif not several and isinstance(x, SCALARS):
                 x = tracing.varying_like(x, aval)
@@ -109,8 +109,11 @@ class Record(Arithmetic):
         return outs, spread(moved, live)
 
 
-def _bind_beside_zeros(operator, operands, params) -> Any:
+def _bind_beside_zeros(operator, operands, aval, params) -> Any:
     """An operator of which some operands are zero, without making arrays of these."""
+    for x in operands:
+        if type(x) is Refused:
+            return _refused(x.error, aval)
     zeros = tuple([x if type(x) is Zero else None for x in operands])
     arrays = [x for x in operands if type(x) is not Zero]
     params = tuple(params.items())

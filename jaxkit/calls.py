@@ -6,7 +6,7 @@ kept for calls like it, and a call's arrays alone go to what is compiled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from types import EllipsisType
 from typing import Any
 
@@ -25,7 +25,7 @@ from jaxkit.program import LinearProgram
 from jaxkit.tangents import ones
 from jaxkit.tracing import ShapedArray, is_traced, typeof
 
-Arguments = int | Collection[int] | EllipsisType  # which: the values of argnums
+Arguments = int | Iterable[int] | EllipsisType  # which: the values of argnums
 
 
 class Call:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import EllipsisType
 from typing import Any, NamedTuple
@@ -25,14 +25,14 @@ from jaxkit.border.tracebacks import entry
 from jaxkit.passes import cut, passes, units
 from jaxkit.program import LinearProgram
 from jaxkit.tangents import as_typed, ones, spread, still, zero_cotangent
-from jaxkit.tracing import typeof, wide_enough
+from jaxkit.tracing import typeof, wide_enough, with_axes
 from jaxkit.transforms import push_forward
 
 
 @entry
 def value_and_grad(
     fun: Callable,
-    argnums: int | Collection[int] | EllipsisType = ...,
+    argnums: int | Iterable[int] | EllipsisType = ...,
     has_aux: bool = False,
     holomorphic: bool = False,
     allow_int: bool = False,
@@ -58,7 +58,7 @@ def value_and_grad(
 @entry
 def grad(
     fun: Callable,
-    argnums: int | Collection[int] | EllipsisType = ...,
+    argnums: int | Iterable[int] | EllipsisType = ...,
     has_aux: bool = False,
     holomorphic: bool = False,
     allow_int: bool = False,
@@ -129,7 +129,7 @@ def _value_and_grad(transform, fun, argnums, argnames, has_aux, holomorphic, all
 @entry
 def jacfwd(
     fun: Callable,
-    argnums: int | Collection[int] | EllipsisType = ...,
+    argnums: int | Iterable[int] | EllipsisType = ...,
     has_aux: bool = False,
     holomorphic: bool = False,
     *,
@@ -204,7 +204,7 @@ def _jacfwd(transform, fun, argnums, argnames, has_aux, holomorphic):
 @entry
 def jacrev(
     fun: Callable,
-    argnums: int | Collection[int] | EllipsisType = ...,
+    argnums: int | Iterable[int] | EllipsisType = ...,
     has_aux: bool = False,
     holomorphic: bool = False,
     allow_int: bool = False,
@@ -286,7 +286,7 @@ def by_rows(rows: Sequence[Any], domain: Space, codomain: Space) -> list[list[An
 @entry
 def hessian(
     fun: Callable,
-    argnums: int | Collection[int] | EllipsisType = ...,
+    argnums: int | Iterable[int] | EllipsisType = ...,
     has_aux: bool = False,
     holomorphic: bool = False,
     *,
@@ -350,7 +350,7 @@ def blocks(moved: Any, of: Any, basis: Space, axis: int) -> list[Any]:
     """
     first = axis == 0
     avals = [
-        of.update(shape=(*x.shape, *of.shape) if first else (*of.shape, *x.shape))
+        with_axes(of, x.shape) if first else with_axes(of, (), x.shape)
         for x in basis.avals
     ]
     parts = [None] * len(avals) if moved is None else cut(moved, basis.sizes, axis)

@@ -17,7 +17,7 @@ Source: A. Griewank, A. Walther, Evaluating Derivatives (2008), ch. 8 to 10.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 from types import EllipsisType
@@ -248,7 +248,7 @@ def through(program: LinearProgram, way: Way, chunk_size: int | None) -> jax.Arr
 @entry
 def jacobian(
     fun: Callable,
-    argnums: int | Collection[int] | EllipsisType = ...,
+    argnums: int | Iterable[int] | EllipsisType = ...,
     has_aux: bool = False,
     holomorphic: bool = False,
     allow_int: bool = False,

@@ -7,6 +7,7 @@ together: those of one colour (`sparse`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 from jax import lax
 
 from jaxkit.tangents import as_typed
-from jaxkit.tracing import wide_enough
+from jaxkit.tracing import divided_like, undivided, wide_enough, with_axes
 
 Arrays = Sequence[Any]
 
@@ -46,7 +47,9 @@ def passes(
 
     def one(colour):
         pairs = zip(parts, avals, strict=True)
-        return run([(part == colour).astype(x.dtype) for part, x in pairs])
+        return run(
+            [divided_like((part == colour).astype(x.dtype), x) for part, x in pairs]
+        )
 
     chunks = -(-count // chunk_size)
     each = -(-count // chunks)  # the last chunk may have colours that there aren't
@@ -66,9 +69,11 @@ def check_chunk_size(name: str, chunk_size: Any) -> None:
 
 def seeds(avals: Sequence[Any], colours: np.ndarray) -> list[jax.Array]:
     """Of each colour the sum of its unit vectors: shapes (colours, *shape)."""
-    numbers = np.arange(number_of(colours))
+    n = number_of(colours)
     return [
-        jnp.asarray(np.equal.outer(numbers, part), x.dtype)
+        divided_like(
+            jnp.asarray(np.equal.outer(range(n), part), x.dtype), with_axes(x, [n])
+        )
         for part, x in zip(_parts(colours, avals), avals, strict=True)
     ]
 
@@ -90,14 +95,15 @@ def units(avals: Sequence[Any]) -> list[jax.Array]:
     starts = accumulate(sizes, initial=0)
     with wide_enough(avals):
         return [
-            as_typed(_eye(sum(sizes), aval, start), aval)
+            _rows_of_identity(with_axes(aval, [sum(sizes)]), start)
             for aval, start in zip(avals, starts, strict=False)
         ]
 
 
-def _eye(n: int, aval: Any, start: int) -> jax.Array:
-    rows = jnp.eye(n, aval.size, -start, dtype=aval.dtype)
-    return rows.reshape(n, *aval.shape)
+def _rows_of_identity(aval: Any, start: int) -> jax.Array:
+    n, *shape = aval.shape
+    rows = jnp.eye(n, math.prod(shape), -start, dtype=aval.dtype)
+    return divided_like(as_typed(rows.reshape(aval.shape), aval), aval)
 
 
 def rows(arrays: Arrays, avals: Sequence[Any], count: int, dtype: Any) -> jax.Array:
@@ -105,7 +111,7 @@ def rows(arrays: Arrays, avals: Sequence[Any], count: int, dtype: Any) -> jax.Ar
     found = [
         jnp.zeros((count, aval.size), dtype)
         if y is None
-        else y.reshape(count, aval.size).astype(dtype)
+        else undivided(y).reshape(count, aval.size).astype(dtype)
         for y, aval in zip(arrays, avals, strict=True)
     ]
     return jnp.concatenate(found, axis=1) if found else jnp.zeros((count, 0), dtype)
@@ -115,7 +121,7 @@ def arrays_of(vector: Any, avals: Sequence[Any]) -> list[Any]:
     """Arrays of these types, from all their numbers one after the other."""
     parts = cut(vector, [x.size for x in avals], 0)
     return [
-        part.reshape(x.shape).astype(x.dtype)
+        divided_like(part.reshape(x.shape).astype(x.dtype), x)
         for part, x in zip(parts, avals, strict=True)
     ]
 

@@ -9,6 +9,7 @@ added to references, where they are large, too (`with_refs`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import jax
@@ -33,7 +34,7 @@ class Absent:
     """Stands in `args_res` for an argument that isn't there: a pytree without leaves.
 
     `NotNeeded`: the backward pass doesn't read it; `NotSaveable`: it does, and it must
-    be put there first.
+    be put there first.  None in place of a whole argument stands for these.
     """
 
     def __init__(self, why: str):
@@ -58,20 +59,18 @@ def _is_absent(x: Any) -> bool:
     return isinstance(x, Absent)
 
 
-def _leaves(args: Any) -> list[Any]:
-    return tree_leaves(args, is_leaf=_is_absent)
-
-
 class Apart(NamedTuple):
     """A program whose residuals are set apart, those that are arguments and the others.
 
     Attributes:
         code: of the program.
+        tree: the arguments'.
         places: of each residual which leaf of `args` it is, or None.
         args, opaque: `args_res` and `opaque_residuals` of the pullback.
     """
 
     code: Code
+    tree: Any
     places: tuple[int | None, ...]
     args: list[Any]
     opaque: list[Any]
@@ -89,25 +88,40 @@ class Apart(NamedTuple):
                 opaque.append(x)
             else:
                 args[i] = x if keep[i] else NotSaveable
-        return cls(program.code, places, list(tree_unflatten(tree, args)), opaque)
+        return cls(program.code, tree, places, list(tree_unflatten(tree, args)), opaque)
+
+    def leaves(self, name: str) -> list[Any]:
+        """Those of `args`; of None in place of an argument all are absent."""
+        sizes = [part.num_leaves for part in self.tree.children()]
+        parts = [
+            [NotSaveable] * n if x is None else tree_leaves(x, is_leaf=_is_absent)
+            for x, n in zip(self.args, sizes, strict=False)
+        ]
+        found = list(map(len, parts))
+        if len(self.args) != len(sizes) or found != sizes:
+            raise ValueError(
+                f"{name}: args_res has entries of {found} leaves; pass one for each "
+                f"argument, of {sizes}"
+            )
+        return list(chain(*parts))
 
     def replaced(self, name: str, args: Any, opaque: Any) -> Apart:
-        n, m = (len(_leaves(x)) for x in (self.args, args))
-        if n != m or len(opaque) != len(self.opaque):
+        if len(opaque) != len(self.opaque):
             raise ValueError(
-                f"{name}: args_res has {m} leaves and there are {len(opaque)} "
-                f"opaque_residuals; pass as many as there were, {n} and "
-                f"{len(self.opaque)}"
+                f"{name}: there are {len(opaque)} opaque_residuals; pass as many as "
+                f"there were, {len(self.opaque)}"
             )
-        return self._replace(args=list(args), opaque=list(opaque))
+        new = self._replace(args=list(args), opaque=list(opaque))
+        new.leaves(name)
+        return new
 
     def program(self, name: str) -> LinearProgram:
-        if lacking := self.lacking():
+        if lacking := self.lacking(name):
             raise ValueError(
-                f"{name}: the backward pass reads {lacking}, which saveable_args says "
-                "wasn't to be kept; put the arrays there before it is run"
+                f"{name}: the backward pass reads {lacking}, which wasn't kept, or was "
+                "taken away; put the arrays there before it is run"
             )
-        leaves, rest = _leaves(self.args), iter(self.opaque)
+        leaves, rest = self.leaves(name), iter(self.opaque)
         found = [next(rest) if i is None else leaves[i] for i in self.places]
         arrays = [x if isinstance(x, jax.Array) else jnp.asarray(x) for x in found]
         for x, v in zip(arrays, self.code.residuals, strict=True):
@@ -120,13 +134,11 @@ class Apart(NamedTuple):
                 )
         return LinearProgram(self.code, arrays)
 
-    def lacking(self) -> str:
+    def lacking(self, name: str) -> str:
         """The names of those that are read, and aren't there."""
-        leaves = _leaves(self.args)
+        leaves = self.leaves(name)
         lacking = [i for i in self.places if i is not None and _is_absent(leaves[i])]
-        if not lacking:
-            return ""
-        named = [("args_res", jax.tree.map(id, self.args, is_leaf=_is_absent))]
+        named = [("args_res", tree_unflatten(self.tree, range(len(leaves))))]
         return ", ".join(leaf_name(named, i) for i in lacking)
 
 
@@ -200,18 +212,18 @@ class Pullback(LinearMap):
         return other
 
     def tree_flatten(self) -> Any:
-        code, places, args, opaque = self.take_apart()
-        return (args, opaque), (code, places, self._inputs, self._outputs, self.name)
+        *static, args, opaque = self.take_apart()
+        return (args, opaque), (*static, self._inputs, self._outputs, self.name)
 
     @classmethod
     def tree_unflatten(cls, aux, children):
-        code, places, inputs, outputs, name = aux
+        *static, inputs, outputs, name = aux
         made = cls(None, inputs, outputs, name, ())
-        made._apart = Apart(code, places, *children)
+        made._apart = Apart(*static, *children)
         return made
 
     def __repr__(self):
-        if self._apart and (lacking := self._apart.lacking()):
+        if self._apart and (lacking := self._apart.lacking(self.name)):
             code = format_code(self._apart.code)
             return f"the transpose, where {lacking} isn't there, of\n{code}"
         return super().__repr__()

@@ -32,7 +32,6 @@ from jaxkit.tracing import (
     ShapedArray,
     aval_of,
     cotangent_of,
-    sharding_of,
     tangent_of,
     user_line,
     varying_like,
@@ -114,7 +113,8 @@ def full(aval: Any, value: float) -> Any:
         number = jnp.asarray(value + 0j if aval.dtype.kind == "c" else value)
         if number.dtype == aval.dtype:
             return varying_like(number, aval)
-    x = lax.full(aval.shape, value, aval.dtype, sharding=sharding_of(aval))
+    sharding = None if aval.sharding.mesh.empty else aval.sharding
+    x = lax.full(aval.shape, value, aval.dtype, sharding=sharding)
     return as_typed(varying_like(x, aval), aval)
 
 

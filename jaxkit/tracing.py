@@ -423,6 +423,12 @@ def _run_equation(trace, eqn, env, here) -> None:
         return
     inputs = [v.val if type(v) is Literal else env[v] for v in eqn.invars]
     avals = list(map(_aval, eqn.invars))
+    if here.manual_axes:
+        with set_current_trace(trace):
+            inputs, avals = _varying_alike(inputs, avals)
+            if eqn.primitive.name == "pvary":
+                env[eqn.outvars[0]] = varying_along(inputs[0], set(eqn.params["axes"]))
+                return
     params = eqn.primitive.get_bind_params(eqn.params)
     out = eqn.primitive.bind_with_trace(trace, inputs, avals, params)
     if eqn.primitive.multiple_results:
@@ -432,6 +438,19 @@ def _run_equation(trace, eqn, env, here) -> None:
 
 
 _aval = attrgetter("aval")
+
+
+def _varying_alike(inputs, avals) -> tuple[list[Any], list[Any]]:
+    """Operands of an equation, of which some vary more than when it was written down.
+
+    Where all varied alike they do again.
+    """
+    before = {aval.manual_axis_type.varying for aval in avals}
+    if len(before) > 1 or {varying_axes(x) for x in inputs} <= before:
+        return inputs, avals
+    axes = frozenset().union(*map(varying_axes, inputs))
+    inputs = [varying_along(x, axes) for x in inputs]
+    return inputs, list(map(typeof, inputs))
 
 
 def needed(equations, wanted, have: Set[Any], effects=False) -> list[Any]:
@@ -520,10 +539,14 @@ def varying_like(x: Any, aval: Any) -> Any:
     Of values inside `jax.shard_map` it is known over which axes of the mesh they vary,
     and JAX's primitives want operands that vary over the same.
     """
-    axes = aval.manual_axis_type.varying
+    return varying_along(x, aval.manual_axis_type.varying)
+
+
+def varying_along(x: Any, axes: Set[Any]) -> Any:
+    """x as a value that may differ from device to device along these axes, too."""
     if not axes:
         return x
-    axes -= typeof(x).manual_axis_type.varying
+    axes = axes - varying_axes(x)
     return lax.pcast(x, tuple(sorted(axes, key=str)), to="varying") if axes else x
 
 
@@ -551,6 +574,16 @@ def sharding_of(aval: Any, axes: Sequence[int | None] | None = None) -> Any:
     return sharding.update(spec=spec.update(partitions=parts))
 
 
+def with_axes(aval: Any, before: Sequence[int], after: Sequence[int] = ()) -> Any:
+    """The type of arrays that have more axes, which aren't divided."""
+    own = aval.sharding.spec
+    parts = [None] * len(before) + list(own.partitions) + [None] * len(after)
+    return aval.update(
+        shape=(*before, *aval.shape, *after),
+        sharding=aval.sharding.update(spec=own.update(partitions=tuple(parts))),
+    )
+
+
 def is_divided_like(aval: Any, other: Any) -> bool:
     """Whether an array of this type is divided as one of another type has to be."""
     own = aval.sharding
@@ -564,6 +597,15 @@ def divided_like(x: Any, aval: Any) -> Any:
     if is_divided_like(aval_of(x), aval):
         return x
     return jax.sharding.reshard(x, sharding_of(aval))
+
+
+def undivided(x: Any) -> Any:
+    """x, with all of it on each device where its type says how it is divided."""
+    aval = aval_of(x)
+    sharding = sharding_of(aval, [None] * aval.ndim)
+    if sharding in (None, aval.sharding):
+        return x
+    return jax.sharding.reshard(x, sharding)
 
 
 def tangent_of(aval: Any) -> Any:
@@ -650,7 +692,8 @@ def concrete(x: Any) -> Any:
 
 def output_aval(primitive: Primitive, avals: Sequence[Any], params) -> Any:
     """The abstract type (a list for several) of what a simple primitive returns."""
-    return primitive.abstract_eval(*avals, **params)[0]
+    aval = primitive.abstract_eval(*avals, **params)[0]
+    return list(aval) if primitive.multiple_results else aval
 
 
 def output_avals(primitive: Primitive, avals: Sequence[Any], params) -> list[Any]:

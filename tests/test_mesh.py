@@ -383,6 +383,31 @@ def test_devices_whose_loops_have_different_lengths():
         np.testing.assert_allclose(found[1], expected[1])
 
 
+@pytest.mark.parametrize("kept", [{}, {"checkpoints": 2}, {"steps": 2}], ids=str)
+def test_steps_that_read_a_counter_that_is_the_same_on_all_devices(kept):
+    """Of a loop whose length isn't: run again, each device is at a step of its own."""
+    mesh = jax.make_mesh((4,), ("i",), axis_types=(AxisType.Auto,))
+    xs, lengths = jnp.array([0.5, 0.6, 0.7, 0.8]), jnp.array([0, 1, 3, 7])
+
+    def alone(x, n):
+        def step(i, c):
+            c = lax.fori_loop(0, 2, lambda j, c: c * jnp.cos(c * j) + i * 0.1, c)
+            return lax.cond(i % 2 == 0, lambda: c * x, lambda: jnp.sin(c) + i)
+
+        return lax.fori_loop(0, n, step, x)
+
+    kept_alone = jk.keeping(alone, **kept) if kept else alone
+
+    def gradient(x, n):
+        return jk.grad(lambda x: kept_alone(x[0], n[0]))(x)
+
+    run = jax.shard_map(
+        gradient, mesh=mesh, in_specs=(P("i"), P("i")), out_specs=P("i")
+    )
+    expected = [jk.grad(alone)(*pair) for pair in zip(xs, lengths, strict=True)]
+    np.testing.assert_allclose(jax.jit(run)(xs, lengths), expected)
+
+
 @pytest.mark.parametrize("name", ["pbroadcast", "pbroadcast_dynamic"])
 def test_transpose_of_pbroadcast(name):
     """JAX runs it on GPUs only, so it is its transpose alone that is looked at."""

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import traceback
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -180,6 +181,20 @@ def test_what_is_called_has_the_name_and_signature_of_the_function():
 
 
 # --- The same in other places ---------------------------------------------------------
+
+
+class Callable:
+    def __call__(self, x):
+        return x
+
+
+@pytest.mark.parametrize(
+    "f", [partial(partial(jnp.sin)), jax.tree_util.Partial(jnp.sin), Callable(), len]
+)
+def test_a_function_without_a_name_has_that_which_jax_gives(f):
+    for name in ("grad", "jacfwd", "hessian", "value_and_grad"):
+        ours, theirs = (getattr(lib, name)(f).__name__ for lib in (jk, jax))
+        assert ours == theirs
 
 
 def test_missing_rule_names_the_primitive_and_the_users_line():

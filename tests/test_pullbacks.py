@@ -51,10 +51,29 @@ def test_they_may_be_replaced():
     close(pull(CT)[0]["w"], 3 * before[0]["w"])
     pull.opaque_residuals = zero.opaque_residuals
     close(pull(CT), zero(CT))
-    with pytest.raises(ValueError, match=r"args_res has 2 leaves .*3 and 1"):
+    with pytest.raises(ValueError, match=r"entries of \[1, 1\] .* of \[2, 1\]"):
         pull.replace(args_res=[W, X])
     with pytest.raises(ValueError, match="there are 0 opaque_residuals"):
         pull.replace(opaque_residuals=[])
+
+
+@pytest.mark.parametrize("args", [[None, None], [P, None]])
+def test_an_argument_may_be_taken_away(args):
+    """None stands for all of it, in a compiled function's results too, as in JAX."""
+
+    @jax.jit
+    def forward():
+        _, pull = jk.vjp(f, P, X)
+        pull.args_res = args
+        return pull
+
+    pull = forward()
+    with pytest.raises(ValueError, match=r"reads .*args_res\[1\], which wasn't kept"):
+        pull(CT)
+    with pytest.raises(ValueError, match=r"of \[2\] leaves; pass .* of \[2, 1\]"):
+        pull.args_res = args[:1]
+    pull.args_res = [P, X]
+    close(pull(CT), jk.vjp(f, P, X)[1](CT))
 
 
 def test_what_is_not_kept():
@@ -65,7 +84,9 @@ def test_what_is_not_kept():
         "the transpose, where args_res[0]['w'] isn't there, of"
     )
     for use in (lambda: pull(CT), lambda: pull.T, lambda: pull.program):
-        with pytest.raises(ValueError, match=r"reads args_res\[0\]\['w'\], which save"):
+        with pytest.raises(
+            ValueError, match=r"reads args_res\[0\]\['w'\], which wasn't kept"
+        ):
             use()
     pull.args_res[0]["w"] = W
     close(pull(CT), jax.vjp(f, P, X)[1](CT))

@@ -173,6 +173,96 @@ def direction(x):
     return jnp.ones_like(x) if moves(x) else np.zeros(jnp.shape(x), jax.dtypes.float0)
 
 
+def counted(x, n=40):
+    """A loop of n steps of which the number is known when it has run."""
+
+    def step(c):
+        return c[0] + 1, jnp.sin(c[1]) * x
+
+    zero = jnp.zeros_like(n)
+    return lax.while_loop(lambda c: c[0] < n, step, (zero, x))[1]
+
+
+def scanned(x):
+    return lax.scan(lambda c, t: (jnp.sin(c) * x * t, c), x, jnp.full(40, x))[0]
+
+
+def several(x):
+    lengths = jnp.array([3, 40, 20], jnp.int32)
+    return jnp.sum(jax.vmap(lambda n: counted(x, n))(lengths))
+
+
+KEPT = {"steps": 3}, {"checkpoints": 1}, {"checkpoints": 3}, {"bytes": 200}, {}
+
+
+@pytest.mark.parametrize("loop", [counted, scanned, several])
+@pytest.mark.parametrize("said", KEPT, ids=str)
+def test_loops_mix_no_dtypes_or_ranks(loop, said):
+    f = jk.grad(jk.keeping(loop, **said) if said else loop)
+    x = jnp.float32(0.9)  # beside float64 and int64, which NumPy would make
+    expected = f(x)
+    with SETTINGS["strict promotion"](), SETTINGS["rank promotion"]():
+        assert f(x) == expected
+        np.testing.assert_allclose(jax.vmap(f)(x[None]), [expected], rtol=1e-6)
+
+
+def model(p, x):
+    return jnp.tanh(x @ p["w"]) * p["b"]
+
+
+def squares(y, t):
+    return jnp.sum((y - t) ** 2)
+
+
+def squared(p, x, t):
+    return squares(model(p, x), t)
+
+
+def cubes(x):
+    return jnp.sum(x**3) + x[0] * x[1]
+
+
+P32 = {"w": jnp.eye(3, 2, dtype=jnp.float32), "b": jnp.ones(2, jnp.float32)}
+X32, T32 = jnp.linspace(0, 1, 12, dtype=jnp.float32).reshape(4, 3), jnp.float32([1, 2])
+T32 = jnp.stack([T32] * 4)
+ONE = jnp.float32([0.3, 0.7, 0.2])
+FEATURES = {
+    "jacobian": lambda: jk.jacobian(jnp.sin, chunk_size=2)(ONE),
+    "sparse Jacobian": lambda: jk.sparse_jacobian(jnp.sin)(ONE).todense(),
+    "sparse Hessian": lambda: jk.sparse_hessian(cubes)(ONE).todense(),
+    "eliminated": lambda: jk.eliminated(lambda x: x[0] * jnp.sin(x[1]))(ONE),
+    "diagonal": lambda: jk.hessian_diagonal(cubes)(ONE),
+    "trace": lambda: [
+        jk.hessian_trace(cubes, method=m, key=jax.random.key(0))(ONE)
+        for m in ("exact", "hutchinson", "hutch++")
+    ],
+    "of samples": lambda: jk.per_sample_grad(squared)(P32, X32, T32),
+    "norms": lambda: jk.per_sample_norms(squared)(P32, X32, T32),
+    "moments": lambda: jk.gradient_moments(squared)(P32, X32, T32),
+    "Fisher": lambda: jk.fisher_diagonal(squared)(P32, X32, T32),
+    "Gauss-Newton": lambda: jk.gauss_newton_diagonal(model, squares)(P32, X32, T32),
+    "Kronecker": lambda: [
+        jk.kronecker_factors(lambda w, x: jnp.tanh(x @ w), squares)(
+            P32["w"], X32, T32
+        ).matrix()
+    ],
+    "operator": lambda: (
+        2 * jk.hessian_operator(cubes)(ONE)
+        + jk.identity_operator(ONE) @ jk.hessian_operator(cubes)(ONE)
+    ).matrix(),
+    "explained": lambda: [jk.explain(cubes)(ONE).gradient()],
+}
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_no_feature_mixes_dtypes_or_ranks(name):
+    expected = FEATURES[name]()
+    with SETTINGS["strict promotion"](), SETTINGS["rank promotion"]():
+        found = FEATURES[name]()
+    for y, r in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
+        np.testing.assert_array_equal(y, r)
+
+
 # --- Exceptions, and what outlives a transform ----------------------------------------
 
 

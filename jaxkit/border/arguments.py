@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import EllipsisType
 from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxkit.border.messages import describe
 
 
 class Selection(NamedTuple):
@@ -36,7 +41,7 @@ def check_callable(transform: str, fun: Any, usage: str) -> None:
 def select(
     transform: str,
     fun: Callable,
-    argnums: int | Collection[int] | EllipsisType,
+    argnums: int | Iterable[int] | EllipsisType,
     argnames: str | Sequence[str] | None,
 ) -> Callable[[tuple, dict], Selection]:
     """The function (args, kwargs) -> Selection.
@@ -115,16 +120,20 @@ def _positions(transform, argnums):
     try:
         if isinstance(argnums, str):
             raise TypeError
-        if isinstance(argnums, Collection):
-            if not argnums:
-                raise ValueError(f"{transform}: argnums is empty; name a position.")
-            return tuple(map(operator.index, argnums))
-        return operator.index(argnums)
+        try:
+            return operator.index(argnums)
+        except TypeError:
+            positions = tuple(map(operator.index, argnums))
     except TypeError:
+        array = isinstance(argnums, np.ndarray | jax.Array)
+        got = describe(argnums) if array else repr(argnums)
         raise TypeError(
-            f"{transform}: argnums must be an int or a tuple of ints, got {argnums!r}; "
+            f"{transform}: argnums must be an int or a tuple of ints, got {got}; "
             "to select arguments by name pass argnames."
         ) from None
+    if not positions:
+        raise ValueError(f"{transform}: argnums is empty; name a position.")
+    return positions
 
 
 def _names(transform, argnames):

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.dtypes import float0
 from jax.ref import Ref
 from jax.tree_util import tree_flatten, tree_unflatten
@@ -96,6 +97,11 @@ def as_leaves(transform: str, tree: Any, named: Named) -> tuple[list[Any], Space
             try:
                 leaves[i] = jnp.asarray(x)
             except (TypeError, ValueError):
+                if isinstance(x, np.ma.MaskedArray):
+                    raise ValueError(
+                        f"{transform}: {leaf_name(named, i)} is a masked array of "
+                        "NumPy, whose mask JAX would lose; pass x.filled(...)."
+                    ) from None
                 raise TypeError(
                     f"{transform}: {leaf_name(named, i)} is {x!r} of {type(x)}, "
                     "which is not a valid JAX type; pass an array or a number, or "

@@ -8,7 +8,7 @@ between two lines of the user none says more than the message.  JAX's switch ser
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from traceback import walk_tb
 from types import TracebackType
 from typing import Any, TypeVar
@@ -29,7 +29,9 @@ def entry(function: C, like: Callable | None = None) -> C:
     `function` itself.
     """
 
-    @wraps(like or function)
+    of: Any = like or function
+
+    @wraps(of)
     def call(*args, **kwargs):
         try:
             return function(*args, **kwargs)
@@ -40,6 +42,9 @@ def entry(function: C, like: Callable | None = None) -> C:
                     error.add_note(NOTE)
             raise  # by itself this adds no frame
 
+    while isinstance(of, partial):
+        of = of.func
+    call.__name__ = getattr(of, "__name__", "<unnamed function>")
     return call  # pyright: ignore[reportReturnType]
 
 

@@ -59,7 +59,8 @@ class Kept(NamedTuple):
 
     def before(self, step) -> Kept:
         """Without that of this step, if it is the last."""
-        return self._replace(last=self.last - (self.find(AT) == step))
+        here = lax.convert_element_type(self.find(AT) == step, np.int32)
+        return self._replace(last=self.last - here)
 
 
 def online(kept: Kept, step) -> tuple[Kept, Any]:
@@ -100,8 +101,8 @@ def online(kept: Kept, step) -> tuple[Kept, Any]:
 def optimal(kept: Kept, step, stop) -> tuple[Kept, Any]:
     """Keep the state of this step of a loop that ends at `stop`; and which is next."""
     slots, last = kept.table.shape[1], kept.before(step).last + 1
-    here = (np.arange(3)[:, None] == AT) & (np.arange(slots) == last)
-    table = jnp.where(here, step, kept.table)
+    what, number = np.indices((3, slots), np.int32)
+    table = jnp.where((what == AT) & (number == last), step, kept.table)
     kept = kept._replace(table=table, last=last)
     if slots == 1:
         return kept, stop

@@ -159,8 +159,8 @@ def square(x: Any) -> jax.Array:
 
 def norm(xs: Sequence[Any]) -> jax.Array:
     """The Euclidean norm of all together; its slope at 0 is 0."""
-    total = sum(map(square, xs), jnp.zeros(()))
-    return jnp.sqrt(jnp.where(total == 0, 1, total)) * (total != 0)
+    total = jnp.asarray(sum(map(square, xs), 0.0))
+    return jnp.where(total == 0, 0, jnp.sqrt(jnp.where(total == 0, 1, total)))
 
 
 def entrywise(x: Any, y: Any) -> Any:

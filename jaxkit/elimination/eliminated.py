@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import EllipsisType
 from typing import Any
 
@@ -23,7 +23,7 @@ ORDERS = "auto", *RULES, "search"
 
 def eliminated(
     fun: Callable,
-    argnums: int | Collection[int] | EllipsisType = ...,
+    argnums: int | Iterable[int] | EllipsisType = ...,
     has_aux: bool = False,
     *,
     argnames: str | Sequence[str] | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import EllipsisType
 from typing import Any
 
@@ -34,7 +34,7 @@ def explain(
     order: int = 1,
     tangents: Any = None,
     cotangent: Any = None,
-    argnums: int | Collection[int] | EllipsisType = ...,
+    argnums: int | Iterable[int] | EllipsisType = ...,
     argnames: str | Sequence[str] | None = None,
     fold: int = 60,
 ) -> Callable[..., Any]:
@@ -160,7 +160,7 @@ def point(
     fun: Callable,
     args: tuple,
     kwargs: dict[str, Any] | None = None,
-    argnums: int | Collection[int] | EllipsisType = ...,
+    argnums: int | Iterable[int] | EllipsisType = ...,
     argnames: str | Sequence[str] | None = None,
 ) -> tuple[list[Any], list[str], Any, Callable]:
     """(leaves, their names, their tree, the function of it), of chosen arguments."""

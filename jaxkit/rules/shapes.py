@@ -34,7 +34,7 @@ def numbers(aval: Any, axis: int | None = None) -> Any:
         found = reshaped(lax.iota(np.int32, math.prod(aval.shape)), aval)
     else:
         parts = sharding_of(aval)
-        found = lax.broadcasted_iota(np.int32, aval.shape, axis, out_sharding=parts)
+        found = lax.broadcasted_iota(np.uint32, aval.shape, axis, out_sharding=parts)
     return varying_like(found, aval)
 
 

@@ -121,7 +121,7 @@ def _eigenvectors(v, dual, da_v, w):
     re, im = lax.real(v), lax.imag(v)
     size = lax.mul(lax.abs(re), cast(eq(im, 0), re.dtype))
     places = numbers(aval_of(v), axis)
-    largest = eq(places, row(lax.argmax(size, axis, np.int32)))
+    largest = eq(places, row(lax.argmax(size, axis, np.uint32)))
 
     def at_largest(x):
         return lax.reduce_sum(kept(x, largest), (axis,))

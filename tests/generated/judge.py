@@ -23,8 +23,11 @@ UNITS, SLACK = 256, 16
 LIMITS = NotImplementedError, AssertionError
 # Limits of JAX and of XLA that JAX's own transforms of a program don't meet: what its
 # `vmap` isn't written for; Fourier transforms of arrays in an unusual layout; NumPy's
-# arrays as tangents of a shard_map.
-UNMET = "ragged_dot vmap over any dim but", "fft_thunk.cc", "non-canonical constant"
+# arrays as tangents of a shard_map; complex numbers that a checkpoint keeps.
+UNMET = (
+    *("ragged_dot vmap over any dim but", "fft_thunk.cc", "non-canonical constant"),
+    "reduce_precision does not accept dtype complex",
+)
 # What JAX refuses at once, though nothing may need it.
 AT_ONCE = "Betainc gradient with respect to a and b"
 NO_ARRAY = ", no array"

@@ -83,8 +83,33 @@ def test_argnums(transform):
     assert transform(f, argnums={0})(2.0, 3.0) == (3.0,)
     assert transform(f, argnums=[1, 0])(2.0, 3.0) == (2.0, 3.0)
     assert transform(lambda x, w: x * w, argnames="w")(2.0, w=3.0) == 2.0
-    with pytest.raises(TypeError, match=r"argnums must be an int .*, got None"):
-        transform(f, argnums=None)
+    for several in ((i for i in (1, 0)), np.array([1, 0]), jnp.array([1, 0])):
+        assert transform(f, argnums=several)(2.0, 3.0) == (2.0, 3.0)
+    for one in (np.array(1), jnp.int32(1), True):
+        assert transform(f, argnums=one)(2.0, 3.0) == 2.0
+    for wrong, text in (
+        (None, "None"),
+        (1.0, "1.0"),
+        ("x", "'x'"),
+        ((0, 1.5), r"\(0, 1.5\)"),
+        (np.ones((8, 8)), r"float64\[8,8\]"),
+    ):
+        with pytest.raises(TypeError, match=f"must be an int .*, got {text};"):
+            transform(f, argnums=wrong)
+    with pytest.raises(ValueError, match="argnums is empty"):
+        transform(f, argnums=[])
+
+
+@pytest.mark.parametrize("transform", [jk.grad, jk.jvp, jk.vjp])
+def test_masked_arrays_are_refused_as_by_jax(transform):
+    x = np.ma.array([1.0, 2.0], mask=[0, 1])
+    calls = {
+        jk.grad: lambda: jk.grad(jnp.sum)(x),
+        jk.jvp: lambda: jk.jvp(jnp.sum, (x,), (np.ones(2),)),
+        jk.vjp: lambda: jk.vjp(jnp.sum, x),
+    }
+    with pytest.raises(ValueError, match=r"argument 0 is a masked array .*filled"):
+        calls[transform]()
 
 
 def test_a_pullback_with_two_arguments_names_the_function():

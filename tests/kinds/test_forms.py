@@ -175,6 +175,20 @@ def ode(k):
     return odeint(lambda x, t: k * x, 1.0, jnp.linspace(0, 1.0, 5)).sum()
 
 
+def test_over_jax_of_a_checkpoint_that_keeps_complex_numbers():
+    """JAX wants to round what is kept, which it can of real numbers alone."""
+    keep = jax.checkpoint_policies.everything_saveable
+
+    def f(x):
+        step = jax.checkpoint(lambda x: jnp.sin(jnp.exp(x * (1 + 1j))), policy=keep)
+        return jnp.real(step(x))
+
+    with pytest.raises(TypeError, match="reduce_precision does not accept"):
+        jax.grad(f)(1.0)
+    expected = jax.grad(lambda x: jnp.real(jnp.sin(jnp.exp(x * (1 + 1j)))))(1.0)
+    np.testing.assert_allclose(jk.grad(f)(1.0), expected)
+
+
 @pytest.mark.parametrize("transform", [lambda f: f, jax.jit])
 def test_closure_convert_finds_what_moves(transform):
     np.testing.assert_allclose(transform(jk.grad(closure))(3.0), 12.0)

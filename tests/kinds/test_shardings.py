@@ -423,6 +423,97 @@ def test_jacobians(jacobian):
             np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
 
+def two(w):
+    return {"sum": jnp.sum(w) ** 2, "three": jnp.ones(3)}
+
+
+DIVIDED = {  # derivatives that are linear, or zero: nothing says how they are divided
+    "multiple": lambda w: 2 * w,
+    "itself": lambda w: w,
+    "negative": jnp.negative,
+    "sines": jnp.sin,
+    "sums": lambda w: jnp.sum(w, 1),
+    "transposed": jnp.transpose,
+    "constant": lambda w: jnp.ones(8),
+    "part": lambda w: w[:4],
+    "two": two,
+    "of a loop": lambda w: lax.scan(lambda c, _: (2 * c, None), w, None, 2)[0],
+}
+
+
+def explicit():
+    """A mesh of two axes, and an array of which both axes are divided."""
+    mesh = jax.make_mesh((4, 2), ("i", "j"), axis_types=(AxisType.Explicit,) * 2)
+    x = np.arange(32.0).reshape(8, 4)
+    return mesh, jax.device_put(x, jax.NamedSharding(mesh, P("i", "j")))
+
+
+@pytest.mark.parametrize("jacobian", ["jacfwd", "jacrev", "hessian"])
+@pytest.mark.parametrize("name", DIVIDED)
+def test_jacobians_by_two_axes(jacobian, name):
+    mesh, w = explicit()
+    with jax.set_mesh(mesh):
+        for wrap in (lambda f: f, jax.jit):
+            ours, theirs = (
+                wrap(getattr(lib, jacobian)(DIVIDED[name]))(w) for lib in (jk, jax)
+            )
+            assert types(ours) == types(theirs)
+            jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+
+
+@pytest.mark.parametrize("jacobian", ["jacfwd", "jacrev", "hessian"])
+def test_jacobians_by_several_arguments(jacobian):
+    mesh, w = explicit()
+    with jax.set_mesh(mesh):
+        b = jnp.ones(3)
+        for f in (lambda w, b: b**2, lambda w, b: jnp.sum(w) * b, lambda w, b: 2 * w):
+            ours, theirs = (
+                getattr(lib, jacobian)(f, (0, 1))(w, b) for lib in (jk, jax)
+            )
+            assert types(ours) == types(theirs)
+            jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+        whole, n = (lambda w, n: w * n), jnp.ones_like(w, int)
+        if jacobian == "jacrev":
+            calls = (lib.jacrev(whole, (0, 1), allow_int=True) for lib in (jk, jax))
+            ours, theirs = (call(w, n) for call in calls)
+            assert types(ours) == types(theirs)
+
+
+def test_matrices_of_divided_arrays():
+    """These are whole on each device, and what is like the argument is as it is."""
+    mesh, w = explicit()
+    with jax.set_mesh(mesh):
+        slopes = np.diag(np.cos(np.ravel(w)))
+        for found in (
+            jk.sparse_jacobian(jnp.sin)(w).todense(),
+            jk.jacobian_operator(jnp.sin)(w).matrix(),
+            np.asarray(jk.jacobian(jnp.sin, chunk_size=3)(w)).reshape(32, 32),
+        ):
+            np.testing.assert_allclose(found, slopes, atol=1e-12)
+        found = jk.hessian_diagonal(lambda w: jnp.sum(jnp.sin(w)))(w)
+        assert types(found) == types(w)
+        np.testing.assert_allclose(found, -np.sin(w))
+
+
+@pytest.mark.skipif(
+    jax.__version_info__ >= (0, 11), reason="arrays that JAX fills lose the mesh"
+)
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
+def test_zeros_are_on_the_mesh_of_their_primals(wrap):
+    """So that what is compiled for one gradient serves for the next."""
+    mesh = jax.make_mesh((4, 2), ("i", "j"), axis_types=(AxisType.Auto,) * 2)
+    w = jax.device_put(np.ones((8, 4)), jax.NamedSharding(mesh, P("i", "j")))
+    calls = {
+        "gradient of a sum": lambda lib: wrap(lib.grad(jnp.sum))(w),
+        "zero": lambda lib: wrap(lib.grad(lambda a, b: jnp.sum(b)))(w, w),
+        "constant": lambda lib: wrap(lib.grad(lambda w: 1.0))(w),
+        "still": lambda lib: wrap(lambda w: lib.jvp(jnp.round, (w,), (w,))[1])(w),
+    }
+    for name, call in calls.items():
+        ours, theirs = (jax.typeof(call(lib)).sharding for lib in (jk, jax))
+        assert ours == theirs, name
+
+
 @pytest.mark.parametrize("transform", ["vjp", "linearize", "linear_transpose"])
 def test_directions_divided_otherwise_are_refused(transform):
     with jax.set_mesh(LINE):

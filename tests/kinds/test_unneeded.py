@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from jax.extend.core import Primitive
 from jax.sharding import PartitionSpec as P
 
 import jaxkit as jk
 from jaxkit.program import reached
-from zoo.case import generator, sample
+from zoo.case import generator, moves, sample
 from zoo.cases import families
 
 # --- Code on tangents alone that isn't linear -----------------------------------------
@@ -146,6 +149,72 @@ def test_a_loop_that_refuses_its_operand_from_the_second_step_on(order):
         f = jk.grad(f)
     with pytest.raises(ValueError, match="pure_callback"):
         f(2.0)
+
+
+refusing = Primitive("refusing")  # without a rule
+refusing.def_impl(lambda x: x)
+refusing.def_abstract_eval(lambda aval: aval)
+
+# One case of each primitive.
+SIMPLE = {
+    getattr(case.primitive, "name", case.primitive): case
+    for cases in families().values()
+    for case in reversed(cases)
+    if case.available and isinstance(case.primitive, Primitive | str)
+}
+
+
+@pytest.mark.parametrize("name", SIMPLE)
+def test_what_cannot_be_had_is_carried_through_each_primitive(name):
+    """Beside tangents that are zero too, and to the end, where it is no error yet."""
+    case = SIMPLE[name]
+    args = tuple(map(jnp.asarray, sample(case, generator(case), case.dtypes[0])))
+    moving = [i for i, x in enumerate(args) if moves(x)]
+
+    def f(x, i):
+        return case.function(*args[:i], refusing.bind(x), *args[i + 1 :])
+
+    for i in moving[:3]:
+        check_that_it_is_carried(partial(f, i=i), args[i])
+
+
+def check_that_it_is_carried(f, x):
+    """Through f, whose argument's tangent can't be had."""
+    _, dx = jk.jvp(lambda x: (f(x), 2 * x)[1], (x,), (x,))
+    np.testing.assert_array_equal(dx, 2 * x)
+    _, dx, _ = jk.jvp(lambda x: (2 * x, f(x)), (x,), (x,), has_aux=True)
+    np.testing.assert_array_equal(dx, 2 * x)
+    _, pull = jk.vjp(lambda x: (f(x), 2 * x)[1], x)
+    np.testing.assert_array_equal(pull(x)[0], 2 * x)
+    for call in (
+        lambda: jk.jvp(f, (x,), (x,)),
+        lambda: jk.linearize(f, x),
+        lambda: jk.jvp(lambda x: jk.vjp(f, x)[0], (x,), (x,)),
+    ):
+        try:
+            moved = jax.tree.leaves(call()[1])  # its outputs don't move
+            assert not any(np.any(dy) for dy in moved if moves(dy))
+        except NotImplementedError as error:
+            assert "'refusing'" in str(error)
+
+
+@pytest.mark.parametrize("name", SIMPLE)
+def test_dead_code_on_tangents_may_be_any_primitive(name):
+    """Also of what isn't linear in them, and with several outputs."""
+    case = SIMPLE[name]
+    args = tuple(map(jnp.asarray, sample(case, generator(case), case.dtypes[0])))
+    moving = tuple(x for x in args if moves(x))
+
+    def f(*tangents):
+        rest = iter(tangents)
+        seen = [next(rest) if moves(x) else x for x in args]
+        case.function(*seen)
+        case.function(*[t * t if moves(t) else t for t in seen])
+        return [2 * t for t in tangents]
+
+    if moving:
+        found = jk.linear_transpose(f, *moving)(list(moving))
+        jax.tree.map(np.testing.assert_array_equal, found, tuple(2 * x for x in moving))
 
 
 def test_auxiliary_values_may_come_from_python():
