@@ -55,8 +55,8 @@ JAX: Reasons = {
         r"test_optimize_remat_gh21303",
     ),
     "The test expects a refusal, and jaxkit has the derivative: forward mode through a "
-    "`custom_vjp` function, reverse mode through a `custom_vmap` function and through a "
-    "while loop, that of `scatter_apply`, the transpose of a function of integers.": (
+    "`custom_vjp` function, reverse mode through a `custom_vmap` function and through "
+    "a while loop, that of `scatter_apply`, the transpose of a function of integers.": (
         r"test_scatter_apply_(jvp|vjp)",
         r"test_jvp_error",
         r"testWhileGradError",
