@@ -183,7 +183,7 @@ class DualTrace(Trace):
         except Exception as error:
             if not getattr(error, "refuses", False):
                 raise
-            out, moved = _refused(error, primitive, primals, tangents, params)
+            out, moved = _computed_alone(error, primitive, primals, tangents, params)
         finally:
             arithmetic.source = before
         if not primitive.multiple_results:
@@ -194,7 +194,7 @@ class DualTrace(Trace):
         ]
 
 
-def _refused(error, primitive, primals, tangents, params) -> Any:
+def _computed_alone(error, primitive, primals, tangents, params) -> Any:
     """(outputs, their tangents) of a primitive whose rule raised: these are refused."""
     several = primitive.multiple_results
     if all(x is not None for x in primals):

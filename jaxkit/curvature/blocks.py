@@ -22,10 +22,11 @@ from jax.tree_util import tree_unflatten
 
 from jaxkit.border.tracebacks import entry
 from jaxkit.calls import Arguments, Call
-from jaxkit.curvature.factors import Product, entrywise, mean, wide
+from jaxkit.curvature.factors import Product, crossed, entrywise, long, mean, wide
 from jaxkit.curvature.samples import Samples, pullback
 from jaxkit.operators import hessian_of
 from jaxkit.passes import passes
+from jaxkit.tracing import undivided
 
 
 def gauss_newton_diagonal(
@@ -146,7 +147,7 @@ class Kronecker(NamedTuple):
 
     def matrix(self) -> jax.Array:
         """The block, of shape (a b, a b)."""
-        return jnp.kron(self.left, self.right)
+        return jnp.kron(undivided(self.left), undivided(self.right))
 
 
 def kronecker_factors(
@@ -209,15 +210,15 @@ def block(row: Any, weighted: Any, name: str) -> Kronecker:
     """Of one sample, the factors of a parameter's block."""
     if isinstance(row, Product) and row.uses == 1:
         ins = jnp.sum(row.ins[:1], 0)  # the same for all rows, of which none may be
-        left = ins.T @ ins / len(ins)
-        right = jnp.einsum("cti,ctj->ij", row.outs, weighted.outs)
+        left = crossed(ins, ins) / len(ins)
+        right = crossed(long(row.outs), long(weighted.outs))
         order = row.place.order(ins.shape[1], row.outs.shape[2])
         if order:
             return Kronecker(*((left, right) if order == "rows" else (right, left)))
     elif not isinstance(row, Product) and row.ndim <= 2:
         size = math.prod(row.shape[1:])
         flat = [wide(x).reshape(len(x), size) for x in (row, weighted)]
-        return Kronecker(jnp.ones((1, 1), flat[0].dtype), flat[0].T @ flat[1])
+        return Kronecker(jnp.ones((1, 1), flat[0].dtype), crossed(*flat))
     raise TypeError(
         f"kronecker_factors: {name} isn't used just once, as it is, as a matrix in a "
         "product of matrices (but twice, or in a convolution, a loop, a checkpoint, "

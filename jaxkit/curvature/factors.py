@@ -26,6 +26,7 @@ from jax.extend.core import primitives as p
 from jaxkit.program import Code, Equation, LinearProgram, Recorder, Residual, Var
 from jaxkit.program.linear import added
 from jaxkit.program.walk import backward
+from jaxkit.tracing import sharding_of, typeof
 
 # They put each entry of an array in another place, if there are as many places, or give
 # it another dtype.
@@ -105,18 +106,15 @@ class Product:
         (ins, outs), (place, uses) = arrays, about
         return cls(ins, outs, place, uses)
 
-    def _times(self, x: jax.Array, y: jax.Array) -> jax.Array:
-        return jnp.matmul(x, y, precision=self.place.precision)
-
     def wide(self) -> jax.Array:
-        return self.place(self._times(self.ins.T, self.outs))
+        return self.place(crossed(self.ins, self.outs, self.place.precision))
 
     def dense(self) -> jax.Array:
         return self.wide().astype(self.place.dtype)
 
     def mean(self) -> jax.Array:
         """Of a batch the mean, by one product of matrices."""
-        total = self._times(_long(self.ins).T, _long(self.outs))
+        total = crossed(long(self.ins), long(self.outs), self.place.precision)
         return self.place(total / len(self.ins))
 
     def square(self) -> jax.Array:
@@ -132,8 +130,18 @@ class Product:
         return square(self.wide())
 
 
-def _long(x: jax.Array) -> jax.Array:
+def long(x: jax.Array) -> jax.Array:
+    """The rows of all of a batch, one below the other."""
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def crossed(x: jax.Array, y: jax.Array, precision: Any = None) -> jax.Array:
+    """x' y, divided as the columns of x, and as those of y, are."""
+    of_x, of_y = (sharding_of(typeof(z), [1, None]) for z in (x, y))
+    if of_x and of_y:
+        (i, _), (o, _) = of_x.spec, of_y.spec
+        of_x = of_x.update(spec=of_x.spec.update(partitions=(i, None if o == i else o)))
+    return jnp.einsum("ti,to->io", x, y, precision=precision, out_sharding=of_x)
 
 
 def wide(x: Any) -> jax.Array:

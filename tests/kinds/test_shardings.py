@@ -495,6 +495,47 @@ def test_matrices_of_divided_arrays():
         np.testing.assert_allclose(found, -np.sin(w))
 
 
+def squares(y, t):
+    return jnp.sum((y - t) ** 2)
+
+
+def layer(w, x):
+    return jnp.tanh(x @ w)
+
+
+CURVATURE = {
+    "gradients": lambda *args: jk.per_sample_grad(layer_squares)(*args),
+    "norms": lambda *args: jk.per_sample_norms(layer_squares)(*args),
+    "moments": lambda *args: jk.gradient_moments(layer_squares)(*args),
+    "Fisher": lambda *args: jk.fisher_diagonal(layer_squares)(*args),
+    "Gauss-Newton": lambda *args: jk.gauss_newton_diagonal(layer, squares)(*args),
+    "factors": lambda *args: jk.kronecker_factors(layer, squares)(*args).matrix(),
+    "trace": lambda w, x, t: jk.hessian_trace(
+        lambda w: squares(layer(w, x), t), method="hutchinson", key=jax.random.key(0)
+    )(w),
+}
+
+
+def layer_squares(w, x, t):
+    return squares(layer(w, x), t)
+
+
+@pytest.mark.parametrize("of_weight", [P(), P(None, "j")])
+@pytest.mark.parametrize("name", CURVATURE)
+def test_samples_that_are_divided(name, of_weight):
+    w, x, t = (np.random.default_rng(i).normal(size=s) for i, s in enumerate(SIZES))
+    expected = CURVATURE[name](w, x, t)
+    mesh, _ = explicit()
+    with jax.set_mesh(mesh):
+        specs = of_weight, P("i"), P("i", *of_weight[1:])
+        args = [jax.device_put(*pair) for pair in zip((w, x, t), specs, strict=True)]
+        found = CURVATURE[name](*args)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-10), found, expected)
+
+
+SIZES = (3, 4), (8, 3), (8, 4)
+
+
 @pytest.mark.skipif(
     jax.__version_info__ >= (0, 11), reason="arrays that JAX fills lose the mesh"
 )
