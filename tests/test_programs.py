@@ -220,7 +220,7 @@ def check_untraceable(program, report, mixed_too):
 
 
 @pytest.mark.parametrize(
-    "program", long_but(PROGRAMS[::2], PROGRAMS), ids=lambda p: p.name
+    "program", long_but(PROGRAMS[::3], PROGRAMS), ids=lambda p: p.name
 )
 def test_equals_jax(program, mixed_too=False):
     report = Report(program.condition)

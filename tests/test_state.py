@@ -192,11 +192,12 @@ def several(x):
     return jnp.sum(jax.vmap(lambda n: counted(x, n))(lengths))
 
 
-KEPT = {"steps": 3}, {"checkpoints": 1}, {"checkpoints": 3}, {"bytes": 200}, {}
+LOOPS = counted, scanned, several
+KEPT = {"checkpoints": 3}, {"steps": 3}, {"checkpoints": 1}, {"bytes": 200}, {}
 
 
-@pytest.mark.parametrize("loop", [counted, scanned, several])
-@pytest.mark.parametrize("said", KEPT, ids=str)
+@pytest.mark.parametrize("loop", long_but([counted, several], LOOPS))
+@pytest.mark.parametrize("said", long_but(KEPT[:1], KEPT), ids=str)
 def test_loops_mix_no_dtypes_or_ranks(loop, said):
     f = jk.grad(jk.keeping(loop, **said) if said else loop)
     x = jnp.float32(0.9)  # beside float64 and int64, which NumPy would make
