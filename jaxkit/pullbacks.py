@@ -116,12 +116,12 @@ class Apart(NamedTuple):
         return new
 
     def program(self, name: str) -> LinearProgram:
-        if lacking := self.lacking(name):
+        leaves, rest = self.leaves(name), iter(self.opaque)
+        if lacking := self.lacking(leaves):
             raise ValueError(
                 f"{name}: the backward pass reads {lacking}, which wasn't kept, or was "
                 "taken away; put the arrays there before it is run"
             )
-        leaves, rest = self.leaves(name), iter(self.opaque)
         found = [next(rest) if i is None else leaves[i] for i in self.places]
         arrays = [x if isinstance(x, jax.Array) else jnp.asarray(x) for x in found]
         for x, v in zip(arrays, self.code.residuals, strict=True):
@@ -134,10 +134,11 @@ class Apart(NamedTuple):
                 )
         return LinearProgram(self.code, arrays)
 
-    def lacking(self, name: str) -> str:
+    def lacking(self, leaves: Sequence[Any]) -> str:
         """The names of those that are read, and aren't there."""
-        leaves = self.leaves(name)
         lacking = [i for i in self.places if i is not None and _is_absent(leaves[i])]
+        if not lacking:
+            return ""
         named = [("args_res", tree_unflatten(self.tree, range(len(leaves))))]
         return ", ".join(leaf_name(named, i) for i in lacking)
 
@@ -223,8 +224,9 @@ class Pullback(LinearMap):
         return made
 
     def __repr__(self):
-        if self._apart and (lacking := self._apart.lacking(self.name)):
-            code = format_code(self._apart.code)
+        apart = self._apart
+        if apart and (lacking := apart.lacking(apart.leaves(self.name))):
+            code = format_code(apart.code)
             return f"the transpose, where {lacking} isn't there, of\n{code}"
         return super().__repr__()
 

@@ -569,19 +569,21 @@ def sharding_of(aval: Any, axes: Sequence[int | None] | None = None) -> Any:
         return None
     if axes is None:
         return sharding
-    spec = sharding.spec
-    parts = tuple([None if d is None else spec.partitions[d] for d in axes])
-    return sharding.update(spec=spec.update(partitions=parts))
+    parts = sharding.spec.partitions
+    return along(sharding, [None if d is None else parts[d] for d in axes])
+
+
+def along(sharding: Any, parts: Sequence[Any]) -> Any:
+    """The sharding that divides axes along these axes of the mesh (None: not)."""
+    return sharding.update(spec=sharding.spec.update(partitions=tuple(parts)))
 
 
 def with_axes(aval: Any, before: Sequence[int], after: Sequence[int] = ()) -> Any:
     """The type of arrays that have more axes, which aren't divided."""
-    own = aval.sharding.spec
-    parts = [None] * len(before) + list(own.partitions) + [None] * len(after)
-    return aval.update(
-        shape=(*before, *aval.shape, *after),
-        sharding=aval.sharding.update(spec=own.update(partitions=tuple(parts))),
-    )
+    own = aval.sharding.spec.partitions
+    parts = [*[None] * len(before), *own, *[None] * len(after)]
+    shape, sharding = (*before, *aval.shape, *after), along(aval.sharding, parts)
+    return aval.update(shape=shape, sharding=sharding)
 
 
 def is_divided_like(aval: Any, other: Any) -> bool:
@@ -603,9 +605,7 @@ def undivided(x: Any) -> Any:
     """x, with all of it on each device where its type says how it is divided."""
     aval = aval_of(x)
     sharding = sharding_of(aval, [None] * aval.ndim)
-    if sharding in (None, aval.sharding):
-        return x
-    return jax.sharding.reshard(x, sharding)
+    return x if sharding is None else divided_like(x, aval.update(sharding=sharding))
 
 
 def tangent_of(aval: Any) -> Any:

@@ -224,8 +224,8 @@ def cubes(x):
 
 
 P32 = {"w": jnp.eye(3, 2, dtype=jnp.float32), "b": jnp.ones(2, jnp.float32)}
-X32, T32 = jnp.linspace(0, 1, 12, dtype=jnp.float32).reshape(4, 3), jnp.float32([1, 2])
-T32 = jnp.stack([T32] * 4)
+X32 = jnp.linspace(0, 1, 12, dtype=jnp.float32).reshape(4, 3)
+T32 = jnp.stack([jnp.float32([1, 2])] * 4)
 ONE = jnp.float32([0.3, 0.7, 0.2])
 FEATURES = {
     "jacobian": lambda: jk.jacobian(jnp.sin, chunk_size=2)(ONE),
@@ -242,16 +242,14 @@ FEATURES = {
     "moments": lambda: jk.gradient_moments(squared)(P32, X32, T32),
     "Fisher": lambda: jk.fisher_diagonal(squared)(P32, X32, T32),
     "Gauss-Newton": lambda: jk.gauss_newton_diagonal(model, squares)(P32, X32, T32),
-    "Kronecker": lambda: [
-        jk.kronecker_factors(lambda w, x: jnp.tanh(x @ w), squares)(
-            P32["w"], X32, T32
-        ).matrix()
-    ],
+    "Kronecker": lambda: jk.kronecker_factors(lambda w, x: jnp.tanh(x @ w), squares)(
+        P32["w"], X32, T32
+    ).matrix(),
     "operator": lambda: (
         2 * jk.hessian_operator(cubes)(ONE)
         + jk.identity_operator(ONE) @ jk.hessian_operator(cubes)(ONE)
     ).matrix(),
-    "explained": lambda: [jk.explain(cubes)(ONE).gradient()],
+    "explained": lambda: jk.explain(cubes)(ONE).gradient(),
 }
 
 

@@ -26,7 +26,7 @@ from jax.extend.core import primitives as p
 from jaxkit.program import Code, Equation, LinearProgram, Recorder, Residual, Var
 from jaxkit.program.linear import added
 from jaxkit.program.walk import backward
-from jaxkit.tracing import sharding_of, typeof
+from jaxkit.tracing import along, sharding_of, typeof
 
 # They put each entry of an array in another place, if there are as many places, or give
 # it another dtype.
@@ -140,7 +140,7 @@ def crossed(x: jax.Array, y: jax.Array, precision: Any = None) -> jax.Array:
     of_x, of_y = (sharding_of(typeof(z), [1, None]) for z in (x, y))
     if of_x and of_y:
         (i, _), (o, _) = of_x.spec, of_y.spec
-        of_x = of_x.update(spec=of_x.spec.update(partitions=(i, None if o == i else o)))
+        of_x = along(of_x, [i, None if o == i else o])
     return jnp.einsum("ti,to->io", x, y, precision=precision, out_sharding=of_x)
 
 

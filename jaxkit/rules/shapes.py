@@ -29,7 +29,10 @@ def automatic(function: Callable, *arrays: Any, like: Any) -> Any:
 
 
 def numbers(aval: Any, axis: int | None = None) -> Any:
-    """The numbers from 0 in an array of this type's shape: along an axis, or of all."""
+    """The numbers from 0 in an array of this type's shape: along an axis, or of all.
+
+    Those along an axis are unsigned: XLA needn't ask of such indices if they are < 0.
+    """
     if axis is None:
         found = reshaped(lax.iota(np.int32, math.prod(aval.shape)), aval)
     else:

@@ -175,7 +175,7 @@ def ode(k):
     return odeint(lambda x, t: k * x, 1.0, jnp.linspace(0, 1.0, 5)).sum()
 
 
-def test_over_jax_of_a_checkpoint_that_keeps_complex_numbers():
+def test_a_checkpoint_that_keeps_complex_numbers():
     """JAX wants to round what is kept, which it can of real numbers alone."""
     keep = jax.checkpoint_policies.everything_saveable
 

@@ -503,21 +503,22 @@ def layer(w, x):
     return jnp.tanh(x @ w)
 
 
+def layer_squares(w, x, t):
+    return squares(layer(w, x), t)
+
+
+SIZES = (3, 4), (8, 3), (8, 4)
 CURVATURE = {
-    "gradients": lambda *args: jk.per_sample_grad(layer_squares)(*args),
-    "norms": lambda *args: jk.per_sample_norms(layer_squares)(*args),
-    "moments": lambda *args: jk.gradient_moments(layer_squares)(*args),
-    "Fisher": lambda *args: jk.fisher_diagonal(layer_squares)(*args),
-    "Gauss-Newton": lambda *args: jk.gauss_newton_diagonal(layer, squares)(*args),
+    "gradients": jk.per_sample_grad(layer_squares),
+    "norms": jk.per_sample_norms(layer_squares),
+    "moments": jk.gradient_moments(layer_squares),
+    "Fisher": jk.fisher_diagonal(layer_squares),
+    "Gauss-Newton": jk.gauss_newton_diagonal(layer, squares),
     "factors": lambda *args: jk.kronecker_factors(layer, squares)(*args).matrix(),
     "trace": lambda w, x, t: jk.hessian_trace(
         lambda w: squares(layer(w, x), t), method="hutchinson", key=jax.random.key(0)
     )(w),
 }
-
-
-def layer_squares(w, x, t):
-    return squares(layer(w, x), t)
 
 
 @pytest.mark.parametrize("of_weight", [P(), P(None, "j")])
@@ -531,9 +532,6 @@ def test_samples_that_are_divided(name, of_weight):
         args = [jax.device_put(*pair) for pair in zip((w, x, t), specs, strict=True)]
         found = CURVATURE[name](*args)
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-10), found, expected)
-
-
-SIZES = (3, 4), (8, 3), (8, 4)
 
 
 @pytest.mark.skipif(
