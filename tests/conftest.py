@@ -3,9 +3,11 @@
 The host counts as eight devices, for those of meshes; computations that don't name
 another run on the first, as they would on the only one. XLA compiles with as little
 optimisation as it can, which takes half of the suite's time away, and JAX lowers all
-programs in one MLIR context, which takes a tenth.
+programs in one MLIR context, which takes a tenth; garbage is looked for less often,
+which takes a twentieth.
 """
 
+import gc
 import os
 import shutil
 
@@ -22,6 +24,7 @@ os.environ["XLA_FLAGS"] = xla_flags({"xla_force_host_platform_device_count": 8} 
 jax.config.update("jax_enable_x64", True)
 
 contexts.share()
+gc.set_threshold(50_000, 20, 50)  # what JAX keeps is walked through less often
 
 # Files of the quick selection, beside one case of each rule (tests/rules).
 QUICK = {

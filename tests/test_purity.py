@@ -68,7 +68,7 @@ def test_the_check_finds_violations(source):
 def test_only_tracing_touches_jax_core():
     """Elsewhere the list of primitives is all that's taken from it."""
     for path in SOURCES:
-        if path.name == "tracing.py":
+        if path.parent.name == "tracing":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module == "jax.extend.core":

@@ -2,8 +2,11 @@
 
 # Not in the table, since the tracer itself sees to them: where, and how.
 BUILT_IN = {
-    "closed_call": ("tracing.py", "the function is run; JAX 0.10 makes it of a scan"),
-    "stage": ("tracing.py", "a value of the trace stays what it is"),
+    "closed_call": (
+        "tracing/traces.py",
+        "it is run; JAX 0.10 makes it of a scan",
+    ),
+    "stage": ("tracing/traces.py", "a value of the trace stays what it is"),
     **dict.fromkeys(
         "new_ref empty_ref get swap addupdate freeze free_ref".split(),
         ("control/references.py", "a reference is a box of the trace's"),

@@ -190,7 +190,7 @@ TRACING = [
     ),
     Fault(
         "64 bits become 32 where the setting has changed",
-        "tracing.py",
+        "tracing/types.py",
         "wide = x64_is_off() and any([aval.dtype in WIDE for aval in avals])",
         "wide = False",
         "tests/kinds/test_edges.py",
