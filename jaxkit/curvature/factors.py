@@ -141,7 +141,7 @@ def crossed(x: jax.Array, y: jax.Array, precision: Any = None) -> jax.Array:
     if of_x and of_y:
         (i, _), (o, _) = of_x.spec, of_y.spec
         of_x = along(of_x, [i, None if o == i else o])
-    return jnp.einsum("ti,to->io", x, y, precision=precision, out_sharding=of_x)
+    return jnp.matmul(x.T, y, precision=precision, out_sharding=of_x)
 
 
 def wide(x: Any) -> jax.Array:
