@@ -2,9 +2,10 @@
 
 The host counts as eight devices, for those of meshes; computations that don't name
 another run on the first, as they would on the only one. XLA compiles with as little
-optimisation as it can, which takes half of the suite's time away, and JAX lowers all
-programs in one MLIR context, which takes a tenth; garbage is looked for less often,
-which takes a twentieth.
+optimisation as it can, which takes half of the suite's time away, JAX lowers all
+programs in one MLIR context, which takes a tenth, and garbage is looked for less often,
+which takes a twentieth. What was compiled is kept in `.pytest_cache`, for the other
+process and the next run (`--cache-clear` throws it away).
 """
 
 import gc
@@ -15,7 +16,7 @@ import jax
 import pytest
 
 import jaxkit as jk
-from tests import contexts
+from tests.sharing import share_contexts, share_programs
 from zoo.nestings import FAST, xla_flags
 
 # Read when XLA is first used.
@@ -23,7 +24,7 @@ os.environ["XLA_FLAGS"] = xla_flags({"xla_force_host_platform_device_count": 8} 
 
 jax.config.update("jax_enable_x64", True)
 
-contexts.share()
+share_contexts()
 gc.set_threshold(50_000, 20, 50)  # what JAX keeps is walked through less often
 
 # Files of the quick selection, beside one case of each rule (tests/rules).
@@ -35,6 +36,10 @@ QUICK = {
 
 # Tests of minutes, which begin first, lest one process be left with them at the end.
 FIRST = {"test_site", "test_wheel", "test_lessons", "test_accuracy_page"}
+
+
+def pytest_configure(config):
+    share_programs(config.cache.mkdir("jax"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -25,10 +25,10 @@ def main(argv: list[str] | None = None) -> int:
     options = {"xla_force_host_platform_device_count": 8} | FAST
     os.environ["XLA_FLAGS"] = xla_flags(options)
     os.environ.setdefault("NPROC", "1")
-    from tests import contexts
     from tests.generated.hunt import RUN, Hunt
+    from tests.sharing import share_contexts
 
-    contexts.share()
+    share_contexts()
     gc.set_threshold(50_000, 20, 50)  # what JAX keeps is walked through less often
     hunt, start = Hunt(), time.monotonic()
     with tqdm(total=args.programs, unit="program", dynamic_ncols=True) as bar:
