@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from unittest import mock
 
 import jax
@@ -98,7 +100,7 @@ def leaks(program: Program) -> str:
     # Of a leak JAX says what holds it, for which it goes through all that is in memory.
     silent = mock.patch("jax._src.core._why_alive", return_value="")
     for lib in (jax, jaxkit):
-        with jax.checking_leaks(), warnings.catch_warnings(), silent:
+        with jax.checking_leaks(), warnings.catch_warnings(), silent, older_kept():
             warnings.simplefilter("ignore")
             try:
                 evaluate.trace(f(lib), args)
@@ -106,6 +108,16 @@ def leaks(program: Program) -> str:
                 leaked = "Leaked" in str(error)
                 return "a tracer leaks" if leaked and lib is jaxkit else ""
     return ""
+
+
+@contextmanager
+def older_kept() -> Iterator[None]:
+    """Garbage is looked for only in what is made from here on: all else takes long."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def copies(args) -> list[np.ndarray]:
