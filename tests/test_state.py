@@ -15,6 +15,7 @@ from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 
 import jaxkit as jk
+from tests.generated.properties import older_kept
 from tests.selections import long_but
 from zoo.case import generator, moves, sample
 from zoo.cases import families
@@ -336,7 +337,7 @@ def test_no_tracer_outlives_a_shard_map(transform):
             return jk.linear_transpose(lambda y: g(y) - g(0 * x), x)(1.0)
         return jk.linearize(g, x)[0] if transform == "linearize" else jk.grad(g)(x)
 
-    with jax.checking_leaks():
+    with older_kept(), jax.checking_leaks():
         jax.make_jaxpr(call)(X)
 
 
@@ -355,7 +356,7 @@ def test_no_tracer_outlives_a_users_rule_in_a_compiled_function():
     def call(x):
         return jk.vjp(f, x)[1](x), jk.jvp(jk.grad(lambda x: jnp.sum(f(x))), (x,), (x,))
 
-    with jax.checking_leaks():
+    with older_kept(), jax.checking_leaks():
         jax.make_jaxpr(call)(X)
 
 
