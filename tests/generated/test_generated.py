@@ -163,6 +163,18 @@ def test_a_tracer_that_leaks_is_found():
     assert leaks(program) == "a tracer leaks"
 
 
+def test_what_is_written_past_the_end_of_a_divided_axis():
+    """XLA writes nothing then; where it does, `misplaced` can go."""
+    identity = (
+        "jax.shard_map(lambda x: x, mesh=mesh(), in_specs=P('i'), out_specs=P('i'))"
+    )
+    text = f"lax.dynamic_update_index_in_dim({identity}({{0}}), 3.0, 7, 0)"
+    program = of_text(text, "jnp.array([1.0, 2.0], f64)", Level("jvp"))
+    f, args = program.load(plain=True)
+    np.testing.assert_array_equal(jax.jit(f(jk))(*args), [[1, 2]])
+    assert alone(program) == ""
+
+
 def test_a_user_rule_in_a_loop_is_judged_by_the_loop_written_out():
     text = "lax.scan(lambda c, _: (jnp.frexp(positive(c))[0], None), {0}, None, 2)[0]"
     program = of_text(text, "0.5", Level("grad"), Level("grad"))
