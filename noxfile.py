@@ -95,7 +95,7 @@ def line_coverage(session: nox.Session) -> None:
     session.run(
         *("python", "-m", "pytest", "-q", "-n", "2", "--cov=jaxkit"),
         *("--cov-report=term-missing:skip-covered", "--cov-fail-under=97"),
-        *(session.posargs or ["--ignore=tests/experiments"]),
+        *session.posargs,
         env={
             "COVERAGE_CORE": "sysmon"
         },  # Python's own count, which costs next to nothing
