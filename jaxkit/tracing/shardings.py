@@ -40,9 +40,6 @@ def varying_axes(x: Any) -> Any:
     return typeof(x).manual_axis_type.varying
 
 
-# Where the axes of a mesh are explicit, how an array is divided is a part of its type.
-
-
 def sharding_of(aval: Any, axes: Sequence[int | None] | None = None) -> Any:
     """How an array of this type is divided, or None where its type doesn't say.
 
